@@ -1,0 +1,52 @@
+# Every target makes what it needs from a bare python3 (3.11 or later).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+MARKED := $(BIN)/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types bench docs clean python-version
+
+help:
+	@echo "make demo    see the library at work on 1,797 handwritten digits"
+	@echo "make test    run the tests, the examples in the docs included"
+	@echo "make check   format, lint, types and tests: what must be green"
+	@echo "make bench   measure against plain Polars and the pandas path"
+	@echo "make docs    build the documentation into site/"
+	@echo "make clean   remove what the other targets made"
+
+python-version:
+	@command -v $(PYTHON) >/dev/null || { echo "atdata needs Python 3.11 or later, and there is no '$(PYTHON)' here. Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "atdata needs Python 3.11 or later; %s is %d.%d. Name another: make PYTHON=python3.12 ..." % (sys.executable, v[0], v[1]))'
+
+$(STAMP): pyproject.toml | python-version
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(MARKED) pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/atdata demo
+
+test: $(STAMP)
+	$(MARKED) pytest -n auto
+
+lint: $(STAMP)
+	$(MARKED) ruff format --check .
+	$(MARKED) ruff check .
+
+types: $(STAMP)
+	$(MARKED) mypy
+
+check: lint types test
+
+bench: $(STAMP)
+	$(MARKED) benchmarks
+
+docs: $(STAMP)
+	$(MARKED) pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(MARKED) sphinx -W --keep-going -b html docs site
+
+clean:
+	rm -rf $(VENV) site .bench

@@ -1,0 +1,228 @@
+"""The errors that this library raises.
+
+::
+
+    AtdataError
+    ├── SampleKeyError        (KeyError)            a key that is not there
+    ├── AmbiguousKeyError     (KeyError)            a key that is there more than once
+    ├── SampleValueError      (TypeError, ValueError)  a value or key that cannot be written
+    ├── SchemaError           (TypeError)           a sample type, or types that do not fit together
+    ├── PredicateError        (ValueError)          a question that cannot be asked
+    ├── DecodeError           (ValueError)          bytes that are no such sample
+    ├── ShardError                                  a shard that cannot be used
+    │   ├── ShardChangedError                       a shard that is not what its manifest promises
+    │   └── ShardExistsError  (FileExistsError)     a shard that would be overwritten
+    └── ManifestError                               a manifest that cannot be used
+        ├── ManifestNotFoundError  (FileNotFoundError)
+        ├── DamagedManifestError   (ValueError)
+        └── UnsupportedFormatError (ValueError)
+
+Every one pickles, so that it crosses processes whole.
+"""
+
+import difflib
+import reprlib
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+__all__ = [
+    "AmbiguousKeyError",
+    "AtdataError",
+    "DamagedManifestError",
+    "DecodeError",
+    "ManifestError",
+    "ManifestNotFoundError",
+    "PredicateError",
+    "SampleKeyError",
+    "SampleValueError",
+    "SchemaError",
+    "ShardChangedError",
+    "ShardError",
+    "ShardExistsError",
+    "UncommittedShardWarning",
+    "UnsupportedFormatError",
+    "listed",
+    "near_misses",
+]
+
+
+class AtdataError(Exception):
+    """The root of everything that this library raises on purpose."""
+
+
+class SampleKeyError(AtdataError, KeyError):
+    """A sample key that is not there.
+
+    Attributes:
+        key: The key that was asked for.
+    """
+
+    def __init__(self, key: str, message: str | None = None) -> None:
+        super().__init__(key, message)
+        self.key = key
+        self.message = message or f"no sample has the key {key!r}"
+
+    def __str__(self) -> str:
+        return self.message
+
+    @classmethod
+    def missing(cls, key: str, shard_id: str) -> Self:
+        """Name the shard whose manifest has no such key."""
+        return cls(
+            key,
+            f"shard {shard_id!r} has no sample with the key {key!r}; "
+            "ask the manifests for the keys there are: ds.scan().select('__shard__', '__key__')",
+        )
+
+
+class AmbiguousKeyError(AtdataError, KeyError):
+    """A sample key that names more than one sample."""
+
+    __str__ = Exception.__str__
+
+
+class SampleValueError(AtdataError, TypeError, ValueError):
+    """A value or a key that cannot be written.
+
+    Attributes:
+        problem: What is wrong, without the place.
+        field: The field whose value it is, or None when the sample as a whole is meant.
+        position: The sample's position in the input, counted from 0, or None when not known.
+    """
+
+    def __init__(self, problem: str, field: str | None = None, position: int | None = None) -> None:
+        super().__init__(problem, field, position)
+        self.problem = problem
+        self.field = field
+        self.position = position
+
+    def __str__(self) -> str:
+        place = [] if self.position is None else [f"sample {self.position}"]
+        if self.field is not None:
+            place.append(f"field {self.field!r}")
+        return f"{', '.join(place)}: {self.problem}" if place else self.problem
+
+    def at(self, position: int) -> Self:
+        """Return the same error with the sample's position in the input."""
+        return type(self)(self.problem, self.field, position)
+
+    def within(self, field: str) -> Self:
+        """Return the same error with the field's name put before what is there."""
+        inner = self.field or ""
+        path = field + inner if inner.startswith("[") else f"{field}.{inner}" if inner else field
+        return type(self)(self.problem, path, self.position)
+
+    @classmethod
+    def wrong_type(cls, value: object, expected: str, hint: str = "") -> Self:
+        """Describe a value of another type than the annotation asks for."""
+        return cls(f"expected {expected}, found {type(value).__name__} {_shown(value)}{hint and f'; {hint}'}")
+
+
+class SchemaError(AtdataError, TypeError):
+    """A sample type that cannot be stored, or schemas that do not fit together."""
+
+
+class PredicateError(AtdataError, ValueError):
+    """A predicate that cannot be asked of a dataset's manifests."""
+
+    @classmethod
+    def unknown_column(cls, name: str, columns: Sequence[str]) -> Self:
+        """Name the columns that there are, the nearest first."""
+        return cls(
+            f"the predicate reads a column {name!r}, which the manifests do not have"
+            f"{near_misses(name, columns)}; the columns are {listed(columns)}"
+        )
+
+    @classmethod
+    def not_row_wise(cls, predicate: str) -> Self:
+        """Say why an aggregate or window cannot select rows, and what can."""
+        return cls(
+            f"the predicate {predicate} looks at more than one row (an aggregate, a window, a shift, "
+            "a rank, a length): a predicate decides each row by that row alone, because shards that cannot "
+            "match are left out. Compute it on the whole table instead: ds.scan() is a Polars LazyFrame"
+        )
+
+
+class DecodeError(AtdataError, ValueError):
+    """Bytes that do not hold a sample of the type asked for."""
+
+
+class ShardError(AtdataError):
+    """A shard that cannot be used.
+
+    Attributes:
+        shard_id: The shard: its path below the dataset's root, without ``.tar``.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, shard_id: str, reason: str) -> None:
+        super().__init__(shard_id, reason)
+        self.shard_id = shard_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"shard {self.shard_id!r}: {self.reason}"
+
+
+class ShardChangedError(ShardError):
+    """A shard whose bytes are not what its manifest promises."""
+
+    @classmethod
+    def at_location(cls, shard_id: str, key: str, offset: int, *, expected: str, found: str) -> Self:
+        """Describe a sample that is not where its manifest says."""
+        return cls(
+            shard_id,
+            f"the sample {key!r} at offset {offset} is not what the manifest promises: expected {expected}, "
+            f"found {found}. The tar was changed after its manifest was written; restore it, or write both again",
+        )
+
+
+class ShardExistsError(ShardError, FileExistsError):
+    """A shard that a write would have overwritten; nothing was changed."""
+
+    __str__ = ShardError.__str__
+
+
+class ManifestError(AtdataError):
+    """A manifest that cannot be used."""
+
+
+class ManifestNotFoundError(ManifestError, FileNotFoundError):
+    """A manifest, a part of one, or a folder of them that is not there."""
+
+
+class DamagedManifestError(ManifestError, ValueError):
+    """A manifest whose bytes are not what was written."""
+
+    @classmethod
+    def because(cls, file: str, problem: str) -> Self:
+        """Name the file, what is wrong with it, and the next step."""
+        return cls(
+            f"{file}: {problem}. Restore the file from a copy, or write the shard and its manifest again"
+        )
+
+
+class UnsupportedFormatError(ManifestError, ValueError):
+    """A manifest of a format that this version does not read."""
+
+
+class UncommittedShardWarning(UserWarning):
+    """A tar without a manifest beside manifests: its writer may not have finished. It is left out."""
+
+
+def listed(names: Iterable[str], limit: int = 12) -> str:
+    """Join names for a message, at most ``limit`` of them."""
+    names = list(names)
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(repr(name) for name in names[:limit]) + more if names else "none"
+
+
+def near_misses(name: str, names: Iterable[str]) -> str:
+    """Return a question with the names closest to ``name``, or nothing."""
+    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
+    return f" (did you mean {' or '.join(repr(c) for c in close)}?)" if close else ""
+
+
+def _shown(value: object, limit: int = 60) -> str:
+    text = reprlib.repr(value)  # never spells out a million elements
+    return text if len(text) <= limit else text[: limit - 1] + "…"

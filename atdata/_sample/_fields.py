@@ -1,0 +1,80 @@
+"""A sample type's fields, with their annotations resolved."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from atdata._errors import SchemaError
+
+__all__ = ["Field", "bare_type", "fields_of", "remember_fields"]
+
+#: Where a class keeps its resolved fields; looked up in the class itself, never in its bases.
+_FIELDS = "_atdata_fields_"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a sample type."""
+
+    name: str
+    #: The annotation as written, ``Annotated`` included.
+    annotation: Any
+    #: The default, or ``dataclasses.MISSING``.
+    default: Any
+    #: What makes the default, or ``dataclasses.MISSING``.
+    default_factory: Any
+
+    @property
+    def required(self) -> bool:
+        """Whether a payload without this field is refused."""
+        return self.default is dataclasses.MISSING and self.default_factory is dataclasses.MISSING
+
+    def make_default(self) -> Any:
+        """Return the value of a sample that was written without this field."""
+        return self.default if self.default_factory is dataclasses.MISSING else self.default_factory()
+
+
+def fields_of(sample_type: type) -> tuple[Field, ...]:
+    """Return the fields of a dataclass, in order.
+
+    Raises:
+        SchemaError: The type is no dataclass, or an annotation cannot be resolved.
+    """
+    known = vars(sample_type).get(_FIELDS) if isinstance(sample_type, type) else None
+    return remember_fields(sample_type, None) if known is None else known
+
+
+def remember_fields(sample_type: type, local_names: Mapping[str, Any] | None) -> tuple[Field, ...]:
+    """Resolve a dataclass's annotations, also with the names local to where it is defined, and keep the result."""
+    if not isinstance(sample_type, type) or not dataclasses.is_dataclass(sample_type):
+        shown = sample_type.__name__ if isinstance(sample_type, type) else repr(sample_type)
+        raise SchemaError(f"{shown} is no dataclass; decorate the class with @atdata.packable")
+    try:
+        hints = typing.get_type_hints(sample_type, localns=local_names, include_extras=True)
+    except NameError as error:
+        raise SchemaError(
+            f"the annotations of {sample_type.__qualname__} cannot be resolved: {error}; "
+            "import the name in the module that defines the class, not only under TYPE_CHECKING"
+        ) from error
+    fields = tuple(
+        Field(field.name, hints[field.name], field.default, field.default_factory)
+        for field in dataclasses.fields(sample_type)
+    )
+    setattr(sample_type, _FIELDS, fields)
+    return fields
+
+
+def bare_type(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return an annotation without ``Annotated``, ``NewType`` and type aliases, and the metadata of ``Annotated``."""
+    metadata: tuple[Any, ...] = ()
+    while True:
+        if typing.get_origin(annotation) is typing.Annotated:
+            metadata += annotation.__metadata__
+            annotation = annotation.__origin__
+        elif isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":  # `type X = ...`, Python 3.12
+            annotation = annotation.__value__
+        else:
+            return annotation, metadata

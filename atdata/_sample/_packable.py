@@ -1,0 +1,141 @@
+"""Typed samples: a dataclass that knows its own bytes."""
+
+import dataclasses
+import inspect
+import types
+import typing
+import uuid
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
+
+from atdata._errors import SchemaError
+
+from ._codec import to_natives
+from ._dict import DictSample
+from ._fields import remember_fields
+from ._plan import pack, plan_of
+
+__all__ = ["PackableSample", "decode_sample", "encode_sample", "is_sample_type", "packable"]
+
+T = TypeVar("T")
+
+
+class PackableSample:
+    """What every typed sample can do. ``@packable`` adds it to a class; a dataclass may also inherit it."""
+
+    __slots__ = ()
+
+    @property
+    def packed(self) -> bytes:
+        """The sample as msgpack: a map from field name to value (docs/format.md).
+
+        Raises:
+            SampleValueError: A value is not what its annotation says; the error names the field.
+        """
+        return b"".join(plan_of(type(self)).encode(self))
+
+    @property
+    def as_wds(self) -> dict[str, Any]:
+        """The sample as the ``webdataset`` library writes it: a random key and the payload."""
+        return {"__key__": str(uuid.uuid4()), "msgpack": self.packed}
+
+    @classmethod
+    def from_bytes(cls, bs: bytes | memoryview) -> Self:
+        """Make a sample from msgpack. Its arrays are copies that may be written to.
+
+        Raises:
+            DecodeError: The bytes are no sample of this type; the error names the field.
+        """
+        sample: Self = plan_of(cls).decode(bs)
+        return sample
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """Make a sample from a mapping of field name to value, arrays as they are or as bytes.
+
+        Raises:
+            SampleValueError: A value is nothing that a sample holds.
+            DecodeError: A field is missing, or of another type.
+        """
+        return cls.from_bytes(pack(to_natives(dict(data), arrays=True)))
+
+
+@typing.dataclass_transform()
+def packable(cls: type[T]) -> type[T]:
+    """Make a class a typed sample: a dataclass that is also a :class:`PackableSample`.
+
+    Annotations are resolved with what is visible where the class is defined, so that string annotations
+    (``from __future__ import annotations``), ``Optional``, defaults and inheritance work. Name, module, qualified name
+    and docstring stay.
+
+    Raises:
+        SchemaError: A field's type cannot be stored; the error names the field.
+
+    Examples:
+        >>> import numpy as np
+        >>> from numpy.typing import NDArray
+        >>> @packable
+        ... class Photo:
+        ...     pixels: NDArray
+        ...     label: str
+        ...     confidence: float = 0.0
+        >>> photo = Photo(np.zeros((2, 2), np.uint8), "dog")
+        >>> again = Photo.from_bytes(photo.packed)
+        >>> again.label, again.confidence, again.pixels.shape
+        ('dog', 0.0, (2, 2))
+    """
+    made = cls if "__dataclass_fields__" in vars(cls) else dataclasses.dataclass(cls)
+    if not issubclass(made, PackableSample):
+        made = _with_base(made)
+    frame = inspect.currentframe()
+    caller = frame.f_back if frame else None
+    try:
+        remember_fields(made, {} if caller is None else {**caller.f_globals, **caller.f_locals})
+    except SchemaError as error:
+        # A name that is defined further down; the fields are resolved when they are first needed.
+        if not isinstance(error.__cause__, NameError):
+            raise
+    else:
+        plan_of(made)
+    return made
+
+
+def is_sample_type(sample_type: object) -> bool:
+    """Tell whether samples of a type can be written: a packable dataclass, or DictSample."""
+    if not isinstance(sample_type, type):
+        return False
+    if issubclass(sample_type, DictSample):
+        return True
+    return issubclass(sample_type, PackableSample) and dataclasses.is_dataclass(sample_type)
+
+
+def encode_sample(sample: Any) -> list[bytes | memoryview]:
+    """Return a sample's payload in parts.
+
+    Raises:
+        SampleValueError: A value cannot be written; the error names the field.
+    """
+    return [sample.packed] if isinstance(sample, DictSample) else plan_of(type(sample)).encode(sample)
+
+
+def decode_sample(sample_type: type, payload: bytes | memoryview) -> Any:
+    """Return the sample that a payload holds.
+
+    Raises:
+        DecodeError: The payload is no sample of this type.
+    """
+    if issubclass(sample_type, DictSample):
+        return sample_type.from_bytes(payload)
+    return plan_of(sample_type).decode(payload)
+
+
+def _with_base(cls: type[T]) -> type[T]:
+    def fill(namespace: dict[str, Any]) -> None:
+        namespace["__module__"] = cls.__module__
+        namespace["__qualname__"] = cls.__qualname__
+        namespace["__doc__"] = cls.__doc__
+        namespace["__annotations__"] = dict(inspect.get_annotations(cls))
+        if "__slots__" in vars(cls):
+            namespace["__slots__"] = ()
+
+    return types.new_class(cls.__name__, (cls, PackableSample), exec_body=fill)

@@ -1,0 +1,169 @@
+"""A sample type's encoder and decoder, compiled once from its fields."""
+
+
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+import msgspec
+import numpy as np
+
+from atdata._errors import DecodeError, SampleValueError, SchemaError
+
+from ._array import array_parts
+from ._codec import Codec, codec_of
+from ._fields import Field, fields_of
+
+__all__ = ["Field", "Plan", "pack", "plan_of"]
+
+#: Where a class keeps its plan; looked up in the class itself, never in its bases.
+_PLAN = "_atdata_plan_"
+#: Stands for a field that the payload does not have.
+_ABSENT: Any = object()
+#: The longest bin that msgpack can hold, in bytes.
+_MAX_BIN = (1 << 32) - 1
+
+
+class _Packer(threading.local):
+    # A packer has a buffer of its own and serves one thread.
+    def __init__(self) -> None:
+        self.pack: Callable[[Any], bytes] = msgpack.Packer(strict_types=True).pack
+
+
+_packer = _Packer()
+
+
+def pack(value: Any) -> bytes:
+    """Return a checked value as msgpack.
+
+    Raises:
+        SampleValueError: It is too large or too deep, or its text is no Unicode.
+    """
+    try:
+        return _packer.pack(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SampleValueError(f"msgpack cannot hold the value: {error}") from error
+
+
+class Plan:
+    """How samples of one type become bytes and come back."""
+
+    def __init__(self, sample_type: type) -> None:
+        self._type = sample_type
+        fields = fields_of(sample_type)
+        codecs = {field.name: _field_codec(sample_type, field) for field in fields}
+        self._head = _map_header(len(fields))
+        self._writes = [(name, pack(name), codec.check, codec.is_array) for name, codec in codecs.items()]
+        self._reads = [(name, codec.read) for name, codec in codecs.items() if codec.read]
+        self._defaults = [field for field in fields if not field.required]
+        wires: list[Any] = [
+            (field.name, codecs[field.name].wire)
+            if field.required
+            else (field.name, codecs[field.name].wire, _ABSENT)
+            for field in fields
+        ]
+        self._decoder = msgspec.msgpack.Decoder(
+            msgspec.defstruct(sample_type.__name__, wires, gc=False, kw_only=True)
+        )
+        self._plain = "__dict__" in dir(sample_type) and not _slots(sample_type)
+        self._finish = getattr(sample_type, "__post_init__", None)
+
+    def encode(self, sample: Any) -> list[bytes | memoryview]:
+        """Return a sample as msgpack, in parts that together are the payload; large arrays are not copied.
+
+        Raises:
+            SampleValueError: A value is not what its annotation says; the error names the field.
+        """
+        parts: list[bytes | memoryview] = [self._head]
+        for name, packed_name, check, is_array in self._writes:
+            value = getattr(sample, name)
+            parts.append(packed_name)
+            try:
+                if is_array and isinstance(value, np.ndarray):
+                    parts.extend(_array_bin(value))
+                else:
+                    parts.append(pack(check(value)))
+            except SampleValueError as error:
+                raise error.within(name) from error.__cause__
+        return parts
+
+    def decode(self, data: bytes | memoryview) -> Any:
+        """Return the sample that a payload holds.
+
+        Fields that the type does not have are passed over; those that the payload lacks take their default.
+
+        Raises:
+            DecodeError: The payload is no msgpack, or no sample of this type; the error names the field.
+        """
+        try:
+            values = msgspec.structs.asdict(self._decoder.decode(data))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
+            raise DecodeError(f"the payload is no {self._type.__qualname__}: {error}") from error
+        for field in self._defaults:
+            if values[field.name] is _ABSENT:
+                values[field.name] = field.make_default()
+        for name, read in self._reads:
+            values[name] = self._read(name, read, values[name])
+        return self._construct(values)
+
+    def _read(self, name: str, read: Callable[[Any], Any], value: Any) -> Any:
+        try:
+            return read(value)
+        except DecodeError as error:
+            raise DecodeError(f"the payload is no {self._type.__qualname__}: field {name!r}: {error}") from error
+
+    def _construct(self, values: dict[str, Any]) -> Any:
+        sample = object.__new__(self._type)
+        if self._plain:
+            sample.__dict__ = values
+        else:
+            for name, value in values.items():
+                object.__setattr__(sample, name, value)
+        if self._finish is not None:
+            self._finish(sample)
+        return sample
+
+
+def plan_of(sample_type: type) -> Plan:
+    """Return a type's plan; it is compiled on first use.
+
+    Raises:
+        SchemaError: The type is no dataclass, or has a field that cannot be stored.
+    """
+    plan: Plan | None = vars(sample_type).get(_PLAN)
+    if plan is None:
+        plan = Plan(sample_type)
+        setattr(sample_type, _PLAN, plan)
+    return plan
+
+
+def _field_codec(sample_type: type, field: Field) -> Codec:
+    try:
+        return codec_of(field.annotation)
+    except SchemaError as error:
+        raise SchemaError(f"{sample_type.__qualname__}.{field.name}: {error}") from None
+
+
+def _map_header(count: int) -> bytes:
+    packed: bytes = msgpack.Packer().pack_map_header(count)
+    return packed
+
+
+def _array_bin(array: np.ndarray[Any, Any]) -> tuple[bytes, bytes | memoryview]:
+    header, data = array_parts(array)
+    length = len(header) + len(data)
+    if length > _MAX_BIN:
+        raise SampleValueError(f"an array of {length} bytes is longer than msgpack can hold ({_MAX_BIN})")
+    if length < 1 << 8:
+        return struct.pack(">BB", 0xC4, length) + header, data
+    if length < 1 << 16:
+        return struct.pack(">BH", 0xC5, length) + header, data
+    return struct.pack(">BI", 0xC6, length) + header, data
+
+
+def _slots(sample_type: type) -> bool:
+    return any("__slots__" in vars(base) and vars(base)["__slots__"] for base in sample_type.__mro__)
+
+

@@ -1,0 +1,8 @@
+"""Where bytes live: one seam of few verbs, and nothing above it knows which store it speaks to."""
+
+from ._base import Store, Upload, is_leftover
+from ._disk import Disk
+from ._local import LocalStore
+from ._memory import MemoryStore
+
+__all__ = ["Disk", "LocalStore", "MemoryStore", "Store", "Upload", "is_leftover"]

@@ -1,0 +1,46 @@
+"""The system calls that publishing stands on, one method each, so that tests can record and fail them."""
+
+import os
+from pathlib import Path
+
+__all__ = ["Disk"]
+
+
+class Disk:
+    """A local file system."""
+
+    def create(self, path: Path) -> int:
+        """Open a new file for writing; ``FileExistsError`` when it is there."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        """Write some or all of the bytes; return how many."""
+        return os.write(descriptor, data)
+
+    def sync(self, descriptor: int) -> None:
+        """Return once the file's bytes would survive a power loss."""
+        os.fsync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        """Close the file."""
+        os.close(descriptor)
+
+    def link(self, source: Path, target: Path) -> None:
+        """Give the file a second name; ``FileExistsError`` when that name is taken."""
+        os.link(source, target)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Move the file, over another one if there is one."""
+        source.replace(target)
+
+    def remove(self, path: Path) -> None:
+        """Remove a name."""
+        path.unlink()
+
+    def sync_folder(self, path: Path) -> None:
+        """Return once the folder's names would survive a power loss."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

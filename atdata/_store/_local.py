@@ -1,0 +1,179 @@
+"""A folder on a local disk."""
+
+import errno
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ._base import TEMPORARY, Data
+from ._disk import Disk
+
+__all__ = ["LocalStore"]
+
+#: What ``link`` answers where a file system has no hard links.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+
+
+class LocalStore:
+    """The files of one folder, published whole: temporary name, fsync, exclusive link, fsync of the folder.
+
+    Args:
+        root: The folder. It is made when the first file is written.
+        durable: Whether a published file survives a power loss; False skips the fsyncs and nothing else.
+        disk: The system calls.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], *, durable: bool = True, disk: Disk | None = None) -> None:
+        self.root = Path(os.path.abspath(os.fspath(root)))  # noqa: PTH100 -- keeps links as the user named them
+        self.durable = durable
+        self.disk = disk or Disk()
+
+    def __repr__(self) -> str:
+        return f"LocalStore({str(self.root)!r})"
+
+    def path(self, name: str) -> Path:
+        """Return the path of a name."""
+        return self.root / name
+
+    def url(self, name: str = "") -> str:
+        """Return the path as text."""
+        return str(self.path(name))
+
+    def list(self, *, recursive: bool = False) -> list[str]:
+        """Return the names of all files, sorted; folders that begin with ``.`` or ``_`` are not entered."""
+        return sorted(_walk(self.url(), "", recursive=recursive))
+
+    def size(self, name: str) -> int:
+        """Return a file's length in bytes."""
+        return self.path(name).stat().st_size
+
+    def read(self, name: str) -> bytes:
+        """Return a whole file."""
+        return self.path(name).read_bytes()
+
+    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes of each ``(offset, length)``, by ``pread`` on one descriptor."""
+        descriptor = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return [_pread(descriptor, length, offset) for offset, length in ranges]
+        finally:
+            os.close(descriptor)
+
+    def scan_source(self, name: str) -> str:
+        """Return the path as text."""
+        return self.url(name)
+
+    def create(self, name: str) -> "_LocalUpload":
+        """Begin a new file under a temporary name in its folder."""
+        target = self.path(name)
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _LocalUpload(self, target)
+
+    def replace(self, name: str, data: Data) -> None:
+        """Write a file in one step, over the one of that name if there is one."""
+        target = self.path(name)
+        with _LocalUpload(self, target) as upload:
+            upload.write(data)
+            upload.commit(over=True)
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        self.disk.remove(self.path(name))
+
+
+class _LocalUpload:
+    def __init__(self, store: LocalStore, target: Path) -> None:
+        self._disk = store.disk
+        self._durable = store.durable
+        self._target = target
+        self._temporary: Path | None = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+        self._descriptor: int | None = self._disk.create(self._temporary)
+
+    def write(self, data: Data) -> None:
+        if self._descriptor is None:
+            raise ValueError(f"{self._target} is published or dropped; begin a new file")
+        view = memoryview(data).cast("B")
+        while len(view):
+            view = view[self._disk.write(self._descriptor, view) :]
+
+    def commit(self, *, over: bool = False) -> None:
+        if self._descriptor is None or self._temporary is None:
+            raise ValueError(f"{self._target} is already published or dropped")
+        if self._durable:
+            self._disk.sync(self._descriptor)
+        self._close()
+        if over:
+            self._disk.rename(self._temporary, self._target)
+            self._temporary = None
+        else:
+            self._publish(self._temporary)
+        if self._durable:
+            self._disk.sync_folder(self._target.parent)
+
+    def abort(self) -> None:
+        self._close()
+        if self._temporary is not None:
+            temporary, self._temporary = self._temporary, None
+            self._disk.remove(temporary)
+
+    def _publish(self, temporary: Path) -> None:
+        try:
+            self._disk.link(temporary, self._target)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            self._publish_locked(temporary)
+        else:
+            # From here on the file is published: that its second name stays is no failure to publish.
+            self._temporary = None
+            self._disk.remove(temporary)
+
+    def _publish_locked(self, temporary: Path) -> None:
+        lock = self._target.with_name(f"{TEMPORARY}lock-{self._target.name}")
+        self._disk.close(self._disk.create(lock))
+        try:
+            if self._target.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._target))
+            self._disk.rename(temporary, self._target)
+            self._temporary = None
+        finally:
+            self._disk.remove(lock)
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            self._disk.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+def _walk(folder: str, prefix: str, *, recursive: bool) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_dir():
+                yield prefix + entry.name
+            elif recursive and not entry.name.startswith((".", "_")):
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", recursive=True)
+
+
+def _pread(descriptor: int, length: int, offset: int) -> bytes:
+    data = os.pread(descriptor, length, offset)
+    if len(data) == length or not data:
+        return data
+    parts = [data]  # a single read is cut at 2 GiB, and by signals on some file systems
+    missing = length - len(data)
+    while missing and (part := os.pread(descriptor, missing, offset + length - missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,104 @@
+"""Files held in memory: for tests, and for data that need not outlive the process."""
+
+import io
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from ._base import Data
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore:
+    """A folder in memory. What is published is immutable, and safe to read from many threads."""
+
+    def __init__(self, name: str = "memory") -> None:
+        self._name = name
+        self._files: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"MemoryStore({self._name!r}, {len(self._files)} files)"
+
+    def url(self, name: str = "") -> str:
+        """Return a name for messages."""
+        return f"memory://{self._name}/{name}"
+
+    def list(self, *, recursive: bool = False) -> list[str]:
+        """Return the names of all files, sorted."""
+        return sorted(name for name in self._files if recursive or "/" not in name)
+
+    def size(self, name: str) -> int:
+        """Return a file's length in bytes."""
+        return len(self.read(name))
+
+    def read(self, name: str) -> bytes:
+        """Return a whole file."""
+        try:
+            return self._files[name]
+        except KeyError:
+            raise FileNotFoundError(self.url(name)) from None
+
+    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes of each ``(offset, length)``."""
+        data = self.read(name)
+        return [data[offset : offset + length] for offset, length in ranges]
+
+    def scan_source(self, name: str) -> io.BytesIO:
+        """Return the bytes as a file."""
+        return io.BytesIO(self.read(name))
+
+    def create(self, name: str) -> "_MemoryUpload":
+        """Begin a new file."""
+        if name in self._files:
+            raise FileExistsError(self.url(name))
+        return _MemoryUpload(self, name)
+
+    def replace(self, name: str, data: Data) -> None:
+        """Put the file in place in one step."""
+        with self._lock:
+            self._files[name] = bytes(data)
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        with self._lock:
+            if self._files.pop(name, None) is None:
+                raise FileNotFoundError(self.url(name))
+
+    def _publish(self, name: str, data: bytes) -> None:
+        with self._lock:
+            if name in self._files:
+                raise FileExistsError(self.url(name))
+            self._files[name] = data
+
+
+class _MemoryUpload:
+    def __init__(self, store: MemoryStore, name: str) -> None:
+        self._store = store
+        self._name = name
+        self._buffer: bytearray | None = bytearray()
+
+    def write(self, data: Data) -> None:
+        self._open().extend(data)
+
+    def commit(self) -> None:
+        self._store._publish(self._name, bytes(self._open()))  # noqa: SLF001 -- two halves of one store
+        self._buffer = None
+
+    def abort(self) -> None:
+        self._buffer = None
+
+    def _open(self) -> bytearray:
+        if self._buffer is None:
+            raise ValueError(f"{self._name} is published or dropped; begin a new file")
+        return self._buffer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
