@@ -3,7 +3,7 @@
 from atdata._errors import ShardChangedError
 
 from ._crc import crc32
-from ._header import BLOCK, MAX_NAME, SIZE_FIELD, padded, parse_header
+from ._header import BLOCK, MAX_NAME, SIZE_FIELD, padded, parse_header, parse_number
 from ._keys import MSGPACK
 
 __all__ = ["fenced_payload"]
@@ -27,8 +27,8 @@ def fenced_payload(
     """
     if crc is not None and len(run) == size and crc32(run) == crc and run[:MAX_NAME] == _name_field(key):
         # The checksum vouches for every byte of the header; only the payload's length is still needed.
-        length = int(bytes(run[SIZE_FIELD]), 8)
-        if BLOCK + padded(length) == size:
+        length = parse_number(bytes(run[SIZE_FIELD]))
+        if length is not None and BLOCK + padded(length) == size:
             return run[BLOCK : BLOCK + length]
     return _examined(run, shard_id, key, offset, size, crc)
 

@@ -8,7 +8,7 @@ import functools
 import zlib
 from typing import NamedTuple
 
-__all__ = ["BLOCK", "END_OF_ARCHIVE", "MAX_NAME", "MAX_SIZE", "SIZE_FIELD", "Header", "encode_header", "padded", "parse_header"]
+__all__ = ["BLOCK", "END_OF_ARCHIVE", "MAX_NAME", "MAX_SIZE", "SIZE_FIELD", "Header", "encode_header", "padded", "parse_header", "parse_number"]
 
 #: Everything in a tar is a multiple of this many bytes.
 BLOCK = 512
@@ -26,8 +26,8 @@ _AFTER_CHECKSUM = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" 
 _BLANK_CHECKSUM = b" " * 8
 _FIXED_SUM = sum(_BEFORE_SIZE) + sum(_TIME) + sum(_BLANK_CHECKSUM) + sum(_AFTER_CHECKSUM)
 _MAGICS = (b"ustar\x0000", b"ustar  \0")
-#: Where the size's eleven octal digits stand, without their NUL.
-SIZE_FIELD = slice(124, 135)
+#: Where the size stands: eleven octal digits and a NUL.
+SIZE_FIELD = slice(124, 136)
 _CHECKSUM = slice(148, 156)
 
 
@@ -69,7 +69,7 @@ def parse_header(block: bytes | memoryview) -> Header | None:
     block = bytes(block)
     if len(block) != BLOCK or block[257:265] not in _MAGICS:
         return None
-    checksum, size = _number(block[_CHECKSUM]), _number(block[124:136])
+    checksum, size = parse_number(block[_CHECKSUM]), parse_number(block[SIZE_FIELD])
     if checksum is None or size is None or checksum != _byte_sum(block):
         return None
     name = _text(block[:100])
@@ -85,7 +85,8 @@ def _byte_sum(block: bytes) -> int:
     return total - sum(block[_CHECKSUM]) + sum(_BLANK_CHECKSUM)
 
 
-def _number(field: bytes) -> int | None:
+def parse_number(field: bytes) -> int | None:
+    """Return the number in a field, octal or GNU's base-256, or None when it is neither or negative."""
     if field[0] & 0x80:  # GNU's base-256, for members of 8 GiB and more; negative ones are hostile
         return None if field[0] & 0x40 else int.from_bytes(bytes([field[0] & 0x3F]) + field[1:])
     digits = field.strip(b" \0")

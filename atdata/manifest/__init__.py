@@ -1,0 +1,24 @@
+"""Manifests: what a shard's sidecars say, and questions to them.
+
+The law: a manifest is a promise about a tar's bytes; a query is a function from manifests to byte ranges.
+"""
+
+from ._builder import ManifestBuilder
+from ._fields import AggregateKind, ManifestField, resolve_manifest_fields
+from ._header import MANIFEST_FORMAT_VERSION
+from ._location import SampleLocation
+from ._manifest import ShardManifest
+from ._query import QueryExecutor
+from ._writer import ManifestWriter
+
+__all__ = [
+    "MANIFEST_FORMAT_VERSION",
+    "AggregateKind",
+    "ManifestBuilder",
+    "ManifestField",
+    "ManifestWriter",
+    "QueryExecutor",
+    "SampleLocation",
+    "ShardManifest",
+    "resolve_manifest_fields",
+]

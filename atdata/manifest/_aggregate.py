@@ -1,0 +1,126 @@
+"""One shard's statistics of one column, computed by Polars (docs/format.md, "Aggregates")."""
+
+import math
+from typing import Any
+
+import polars as pl
+
+from ._dtypes import text_value, value_text
+from ._fields import Column
+
+__all__ = ["MAX_VALUES", "aggregate", "truncated"]
+
+#: How many distinct values a header lists at most.
+MAX_VALUES = 1000
+#: How many characters of a text are enough to bound it.
+_MAX_BOUND = 64
+_LAST_CHARACTER, _BEFORE_SURROGATES, _AFTER_SURROGATES = 0x10FFFF, 0xD7FF, 0xE000
+
+
+def aggregate(column: Column, values: pl.Series) -> dict[str, Any]:
+    """Return a column's aggregate as it stands in a header.
+
+    Args:
+        column: What the column is.
+        values: Its values as written, NaN and null among them.
+    """
+    nulls = values.null_count()
+    if column.aggregate == "set":
+        summary, nans = _set(values)
+    else:
+        known = _without_nan(values).drop_nulls()
+        nans = len(values) - nulls - len(known)
+        summary = _numeric(known) if column.aggregate == "numeric" else _categorical(known)
+    if nulls:
+        summary["null_count"] = nulls
+    if nans:
+        summary["nan_count"] = nans
+    return summary
+
+
+def truncated(summary: dict[str, Any], limit: int, dtype: pl.DataType) -> dict[str, Any]:
+    """Return an aggregate that lists only its ``limit`` most frequent values, with bounds for all of them.
+
+    Args:
+        summary: A categorical aggregate, or one of a set.
+        limit: How many values stay, at most.
+        dtype: The dtype of the values.
+    """
+    counts: dict[str, int] = summary["value_counts"]
+    if len(counts) <= limit:
+        return summary
+    kept = set(sorted(counts, key=counts.__getitem__, reverse=True)[:limit])
+    shorter = {**summary, "value_counts": {text: n for text, n in counts.items() if text in kept}}
+    if "all_values" in summary:
+        both = zip(summary["all_values"], counts, strict=True)
+        shorter["all_values"] = [value for value, text in both if text in kept]
+        shorter.setdefault("cardinality", len(counts))
+    if "min" not in summary:
+        values = [text_value(text, dtype) for text in counts]
+        shorter["min"], shorter["max"] = _lower_bound(min(values)), _upper_bound(max(values))
+    return {**shorter, "truncated": True}
+
+
+def _without_nan(values: pl.Series) -> pl.Series:
+    return values.fill_nan(None) if values.dtype.is_float() else values
+
+
+def _numeric(known: pl.Series) -> dict[str, Any]:
+    if not len(known):
+        return {"type": "numeric", "min": None, "max": None, "mean": None, "count": 0}
+    low, high, mean = known.min(), known.max(), known.mean()
+    summary: dict[str, Any] = {
+        "type": "numeric",
+        "min": _finite(low),
+        "max": _finite(high),
+        "mean": _finite(mean),
+        "count": len(known),
+    }
+    if summary["min"] is None or summary["max"] is None:
+        summary["unbounded"] = True
+    return summary
+
+
+def _categorical(known: pl.Series) -> dict[str, Any]:
+    counted = _counted(known)
+    counts = {value_text(value, known.dtype): n for value, n in counted.iter_rows()}
+    summary = {"type": "categorical", "cardinality": len(counts), "value_counts": counts}
+    return truncated(summary, MAX_VALUES, known.dtype)
+
+
+def _set(values: pl.Series) -> tuple[dict[str, Any], int]:
+    # An element counts once a sample, however often the sample repeats it.
+    elements = values.list.unique().explode(empty_as_null=False).drop_nulls().rename("value")
+    known = _without_nan(elements).drop_nulls()
+    counted = _counted(known).sort("value")
+    found = counted["value"].to_list()
+    counts = {value_text(value, known.dtype): n for value, n in zip(found, counted["n"].to_list(), strict=True)}
+    listed = [value if _is_json(value) else value_text(value, known.dtype) for value in found]
+    summary = {"type": "set", "all_values": listed, "value_counts": counts}
+    return truncated(summary, MAX_VALUES, known.dtype), len(elements) - len(known)
+
+
+def _counted(known: pl.Series) -> pl.DataFrame:
+    return known.to_frame("value").group_by("value", maintain_order=True).agg(pl.len().alias("n"))
+
+
+def _lower_bound(value: Any) -> Any:
+    return value[:_MAX_BOUND] if isinstance(value, str) else _finite(value)
+
+
+def _upper_bound(value: Any) -> Any:
+    if not isinstance(value, str) or len(value) <= _MAX_BOUND:
+        return _finite(value)
+    for end in range(_MAX_BOUND - 1, -1, -1):
+        if (point := ord(value[end])) < _LAST_CHARACTER:
+            following = _AFTER_SURROGATES if point == _BEFORE_SURROGATES else point + 1
+            return value[:end] + chr(following)
+    return None
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _is_json(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)

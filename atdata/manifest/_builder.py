@@ -1,0 +1,137 @@
+"""Gathering a manifest while a shard is written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from atdata._errors import SampleValueError
+from atdata._shard import check_key
+
+from ._aggregate import aggregate
+from ._fields import columns_of
+from ._header import FileFacts, now
+from ._manifest import ShardManifest
+from ._table import CRC32, KEY, LOCATION, OFFSET, SIZE, ColumnGatherer
+
+__all__ = ["ManifestBuilder"]
+
+
+class ManifestBuilder:
+    """Collects one shard's samples and sums them up.
+
+    Args:
+        sample_type: The samples' type; its manifest fields become columns.
+        shard_id: The shard.
+        schema_version: Version of the sample type.
+        source_job_id: Provenance: what made the shard.
+        parent_shards: Provenance: what it was made from.
+        pipeline_version: Provenance: which code made it.
+
+    Raises:
+        SchemaError: The type is no packable dataclass, or a field cannot be what its annotation says.
+
+    Examples:
+        >>> import atdata
+        >>> @atdata.packable
+        ... class Caption:
+        ...     text: str
+        >>> builder = ManifestBuilder(Caption, "captions-000000")
+        >>> builder.add_sample(key="000000-000000", offset=0, size=1024, sample=Caption("a dog"))
+        >>> builder.build().aggregates["text"]["value_counts"]
+        {'a dog': 1}
+    """
+
+    def __init__(
+        self,
+        sample_type: type,
+        shard_id: str,
+        schema_version: str = "1.0.0",
+        source_job_id: str | None = None,
+        parent_shards: Sequence[str] | None = None,
+        pipeline_version: str | None = None,
+    ) -> None:
+        self._schema_type = sample_type.__name__
+        self._shard_id = shard_id
+        self._schema_version = schema_version
+        provenance = {
+            "source_job_id": source_job_id,
+            "parent_shards": None if parent_shards is None else list(parent_shards),
+            "pipeline_version": pipeline_version,
+        }
+        self._provenance = {name: value for name, value in provenance.items() if value is not None}
+        self._gatherers = [ColumnGatherer(column) for column in columns_of(sample_type)]
+        self._keys: dict[str, None] = {}
+        self._offsets: list[int] = []
+        self._sizes: list[int] = []
+        self._crcs: list[int | None] = []
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def add_sample(self, *, key: str, offset: int, size: int, sample: Any, crc32: int | None = None) -> None:
+        """Take one sample.
+
+        Args:
+            key: Its key, unique in the shard.
+            offset: Where its first tar header begins, in bytes from the start of the tar.
+            size: Length of its members in bytes, headers and padding included.
+            sample: The sample; only its manifest fields are kept.
+            crc32: CRC-32 of those bytes, when there are bytes.
+
+        Raises:
+            SampleValueError: The key cannot be a key or is there already, or a value does not fit its column.
+        """
+        check_key(key)
+        if key in self._keys:
+            raise SampleValueError(f"the key {key!r} is in the shard already; a key names one sample", "__key__")
+        for gatherer in self._gatherers:
+            gatherer.add(sample)
+        self._keys[key] = None
+        self._offsets.append(offset)
+        self._sizes.append(size)
+        self._crcs.append(crc32)
+
+    def build(self) -> ShardManifest:
+        """Return the manifest of the samples so far.
+
+        Raises:
+            SampleValueError: A value does not fit its column; the error names field and row.
+        """
+        return self.finish(None, None, None)
+
+    def finish(
+        self,
+        shard: FileFacts | None,
+        content_metadata: Mapping[str, Any] | None,
+        created_at: str | None,
+    ) -> ShardManifest:
+        """Return the manifest, with what is known of the tar and the dataset."""
+        written = [gatherer.series() for gatherer in self._gatherers]
+        columns = [gatherer.column for gatherer in self._gatherers]
+        return ShardManifest(
+            shard_id=self._shard_id,
+            schema_type=self._schema_type,
+            schema_version=self._schema_version,
+            num_samples=len(self),
+            size_bytes=sum(self._sizes) if shard is None else shard.size_bytes,
+            created_at=now() if created_at is None else created_at,
+            aggregates={
+                column.name: aggregate(column, values) for column, values in zip(columns, written, strict=True)
+            },
+            samples=pl.DataFrame([*self._locations(), *map(_without_nan, written)]),
+            provenance=self._provenance,
+            content_metadata=content_metadata,
+            shard=shard,
+        )
+
+    def _locations(self) -> list[pl.Series]:
+        values = {KEY: list(self._keys), OFFSET: self._offsets, SIZE: self._sizes, CRC32: self._crcs}
+        return [pl.Series(name, values[name], dtype) for name, dtype in LOCATION.items()]
+
+
+def _without_nan(values: pl.Series) -> pl.Series:
+    return values.fill_nan(None) if values.dtype.is_float() else values

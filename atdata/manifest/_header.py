@@ -1,0 +1,200 @@
+"""The header: strict JSON, and the commit record of a shard (docs/format.md, "Header")."""
+
+import datetime as dt
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+import polars as pl
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from atdata._errors import DamagedManifestError, SampleValueError, UnsupportedFormatError
+
+from ._aggregate import truncated
+
+__all__ = ["MANIFEST_FORMAT_VERSION", "FileFacts", "Header", "TableFacts", "encode_header", "now", "parse_header"]
+
+MANIFEST_FORMAT_VERSION = "1.1.0"
+#: The longest header that is written, in bytes.
+_MAX_WRITTEN = 64 << 10
+#: The longest header that is parsed, in bytes.
+_MAX_READ = 64 << 20
+
+_Count = Annotated[int, Meta(ge=0)]
+_Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+_FileName = Annotated[str, Meta(pattern=r"^[^/\\\0]+$", min_length=1)]
+_Bound = int | float | str | bool | None
+
+
+class FileFacts(Struct, frozen=True):
+    """What a header says of a file beside it."""
+
+    file: _FileName
+    size_bytes: _Count
+    sha256: _Sha256
+
+
+class TableFacts(FileFacts, frozen=True):
+    """What a header says of its sample table."""
+
+    columns: dict[str, str]
+
+
+class _Aggregate(Struct, frozen=True, tag_field="type"):
+    null_count: _Count | UnsetType = UNSET
+    nan_count: _Count | UnsetType = UNSET
+
+
+class _Categorical(_Aggregate, frozen=True, tag="categorical", kw_only=True):
+    cardinality: _Count
+    value_counts: dict[str, _Count]
+    truncated: bool | UnsetType = UNSET
+    min: _Bound | UnsetType = UNSET
+    max: _Bound | UnsetType = UNSET
+
+
+class _Numeric(_Aggregate, frozen=True, tag="numeric", kw_only=True):
+    min: _Bound
+    max: _Bound
+    mean: float | None
+    count: _Count
+    unbounded: bool | UnsetType = UNSET
+
+
+class _Set(_Aggregate, frozen=True, tag="set", kw_only=True):
+    all_values: list[int | float | str | bool]
+    value_counts: dict[str, _Count] | UnsetType = UNSET
+    cardinality: _Count | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET
+    min: _Bound | UnsetType = UNSET
+    max: _Bound | UnsetType = UNSET
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """A header's members, checked; unknown ones are passed over."""
+
+    manifest_version: str
+    shard_id: str
+    schema_type: str
+    schema_version: str
+    num_samples: _Count
+    size_bytes: _Count
+    created_at: str
+    aggregates: dict[str, _Categorical | _Numeric | _Set]
+    content_metadata: dict[str, Any] | None = None
+    provenance: dict[str, Any] = {}
+    shard: FileFacts | None = None
+    samples: TableFacts | None = None
+    digest: _Sha256 | None = None
+
+    def plain_aggregates(self) -> dict[str, dict[str, Any]]:
+        """Return the aggregates as they stand in the JSON."""
+        plain: dict[str, dict[str, Any]] = msgspec.to_builtins(self.aggregates)
+        return plain
+
+
+_DECODER = msgspec.json.Decoder(Header)
+_VERSION_DECODER = msgspec.json.Decoder(msgspec.defstruct("Version", [("manifest_version", str)]))
+_DIGEST_TAIL = re.compile(rb',\s*"digest"\s*:\s*"[0-9a-f]{64}"\s*}\s*\Z')
+
+
+def now() -> str:
+    """Return the time that a header records: SOURCE_DATE_EPOCH where it is set, else the clock; ISO 8601, UTC."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = dt.datetime.now(dt.UTC) if epoch is None else dt.datetime.fromtimestamp(int(epoch), dt.UTC)
+    return moment.isoformat(timespec="seconds")
+
+
+def encode_header(members: Mapping[str, Any], dtypes: Mapping[str, pl.DataType]) -> bytes:
+    """Return a header's bytes, with the digest as its last member.
+
+    The widest aggregates list fewer values where the header would be longer than 64 KiB otherwise.
+
+    Args:
+        members: The header's members, in order, without the digest.
+        dtypes: The dtypes of the columns that have aggregates; of a list, that of its elements.
+
+    Raises:
+        SampleValueError: The metadata or provenance is no strict JSON, or too long.
+    """
+    body = _body(members)
+    aggregates = dict(members["aggregates"])
+    while len(body) > _MAX_WRITTEN:
+        name, width = _widest(aggregates)
+        if width == 0:
+            raise SampleValueError(
+                f"the header of shard {members['shard_id']!r} takes {len(body)} bytes, {_MAX_WRITTEN} at most: "
+                "shorten content_metadata or provenance"
+            )
+        aggregates[name] = truncated(aggregates[name], width // 2, dtypes[name])
+        body = _body({**members, "aggregates": aggregates})
+    digest = hashlib.sha256(body).hexdigest()
+    return body + f',\n  "digest": "{digest}"\n}}\n'.encode()
+
+
+def parse_header(data: bytes, file: str) -> Header:
+    """Return a header's members, once its digest and their types are checked.
+
+    Args:
+        data: The file's bytes.
+        file: What errors call it.
+
+    Raises:
+        DamagedManifestError: It is no header, or its bytes are not what was written.
+        UnsupportedFormatError: Its format is newer than this version reads.
+    """
+    if len(data) > _MAX_READ:
+        raise DamagedManifestError.because(file, f"a header of {len(data)} bytes; {_MAX_READ} at most are read")
+    try:
+        version = _VERSION_DECODER.decode(data).manifest_version
+        if version.partition(".")[0] != "1":
+            raise UnsupportedFormatError(
+                f"{file}: manifest_version {version!r}; this version of atdata-polars reads 1.x "
+                f"(it writes {MANIFEST_FORMAT_VERSION}). Use a newer one"
+            )
+        header = _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
+        raise DamagedManifestError.because(file, f"no manifest header: {error}") from error
+    _check_digest(data, header, file)
+    return header
+
+
+def _check_digest(data: bytes, header: Header, file: str) -> None:
+    if header.digest is None:
+        if header.shard is not None or header.samples is not None:
+            raise DamagedManifestError.because(file, "it names its files and has no digest to vouch for them")
+        return
+    tail = _DIGEST_TAIL.search(data)
+    if tail is None:
+        raise DamagedManifestError.because(file, "its digest is not its last member")
+    actual = hashlib.sha256(data[: tail.start()]).hexdigest()
+    if actual != header.digest:
+        raise DamagedManifestError.because(
+            file, f"its digest says {header.digest[:16]}…, and its bytes give {actual[:16]}…: they were changed"
+        )
+
+
+def _body(members: Mapping[str, Any]) -> bytes:
+    try:
+        text = json.dumps(members, ensure_ascii=False, allow_nan=False, indent=2)
+        return text.removesuffix("\n}").encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SampleValueError(
+            f"the header of shard {members['shard_id']!r} is no strict JSON: {error}; "
+            "content_metadata and provenance hold None, bool, int, finite float, str, and lists and dicts of these"
+        ) from error
+
+
+def _widest(aggregates: Mapping[str, Mapping[str, Any]]) -> tuple[str, int]:
+    """Return the aggregate whose listed values take most bytes, and how many it lists."""
+    lengths = {
+        name: len(json.dumps(each["value_counts"]))
+        for name, each in aggregates.items()
+        if each.get("value_counts")
+    }
+    widest = max(lengths, key=lengths.__getitem__, default="")
+    return widest, len(aggregates[widest]["value_counts"]) if widest else 0

@@ -1,0 +1,57 @@
+"""The names of sidecars, and which of a folder's files belong together (docs/format.md, "Names")."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from atdata._shard import shard_id_of
+from atdata._store import is_leftover
+
+__all__ = ["HEADER_SUFFIX", "TABLE_SUFFIX", "Listing", "Sidecars", "read_listing"]
+
+HEADER_SUFFIX, TABLE_SUFFIX = ".manifest.json", ".manifest.parquet"
+#: A table that replaced another one: ``<stem>.<first 8 of its SHA-256>``.
+_REPLACED = re.compile(r"(.+)\.[0-9a-f]{8}")
+
+
+class Sidecars(NamedTuple):
+    """One committed shard's manifest files, by name below the root."""
+
+    shard_id: str
+    header: str
+    #: The sample tables that carry the shard's stem: one, but while a table is being replaced or after a crash.
+    tables: tuple[str, ...]
+
+    @property
+    def tar(self) -> str:
+        """The shard's own file."""
+        return f"{self.shard_id}.tar"
+
+
+class Listing(NamedTuple):
+    """What a folder's names say."""
+
+    #: The shards that have a header, sorted by id.
+    committed: tuple[Sidecars, ...]
+    #: The ids of tars without a header, sorted.
+    uncommitted: tuple[str, ...]
+
+
+def read_listing(names: Iterable[str]) -> Listing:
+    """Sort a folder's file names into shards."""
+    names = [name for name in names if not is_leftover(name)]
+    headers = {name.removesuffix(HEADER_SUFFIX): name for name in names if name.endswith(HEADER_SUFFIX)}
+    tables: dict[str, list[str]] = {}
+    for name in names:
+        if name.endswith(TABLE_SUFFIX) and (owner := _owner(name.removesuffix(TABLE_SUFFIX), headers)):
+            tables.setdefault(owner, []).append(name)
+    committed = tuple(Sidecars(stem, headers[stem], tuple(tables.get(stem, ()))) for stem in sorted(headers))
+    tars = {shard for name in names if (shard := shard_id_of(name)) is not None}
+    return Listing(committed, tuple(sorted(tars - headers.keys())))
+
+
+def _owner(stem: str, headers: Mapping[str, str]) -> str | None:
+    if stem in headers:
+        return stem
+    match = _REPLACED.fullmatch(stem)
+    return match[1] if match and match[1] in headers else None

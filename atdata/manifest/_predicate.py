@@ -1,0 +1,93 @@
+"""From what a caller gives as ``where`` to one Polars expression that decides each row by that row alone."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import polars as pl
+
+from atdata._errors import PredicateError
+
+from ._unstable import pushed_predicate
+
+__all__ = ["PandasFunction", "Where", "check_row_wise", "parse_where"]
+
+#: A function from one shard's rows as a pandas frame to a boolean Series.
+PandasFunction: TypeAlias = Callable[[Any], Any]
+#: What selects rows.
+Where: TypeAlias = pl.Expr | Iterable[pl.Expr] | PandasFunction
+
+
+def parse_where(where: object) -> pl.Expr | PandasFunction:
+    """Return a predicate as one expression, or as the function of a pandas frame that it is.
+
+    Raises:
+        PredicateError: It is neither.
+    """
+    if isinstance(where, pl.Expr):
+        return where
+    if callable(where):
+        return where
+    if isinstance(where, list | tuple) and where and all(isinstance(each, pl.Expr) for each in where):
+        return pl.all_horizontal(where)
+    raise PredicateError(
+        f"a predicate is a Polars expression, several of them in a list, or a function of a pandas frame; found "
+        f"{type(where).__name__} {where!r:.80}"
+    )
+
+
+def check_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> None:
+    """Check that a predicate fits the columns, gives booleans, and looks at one row at a time.
+
+    A Python function over whole columns (``map_batches``) cannot be looked into; it is taken at its word.
+
+    Raises:
+        PredicateError: It does not; the error says which and what to do.
+    """
+    try:
+        given = pl.LazyFrame(schema=dict(schema)).select(predicate).collect_schema()
+        _check_boolean(predicate, given)
+        row_wise = _is_row_wise(predicate, schema)
+    except pl.exceptions.ColumnNotFoundError as error:
+        raise _unknown_column(predicate, schema, error) from None
+    except pl.exceptions.PolarsError as error:
+        raise PredicateError(f"the predicate {_shown(predicate)} does not fit the columns: {error}") from error
+    if not row_wise:
+        raise PredicateError.not_row_wise(_shown(predicate))
+
+
+def _is_row_wise(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
+    # Any expression can be asked through `is_null`, which looks at one row at a time itself.
+    if pushed_predicate(part.is_null(), schema) != [None]:
+        return True
+    inputs = part.meta.pop(schema=dict(schema)) if "python_udf(" in str(part) else []
+    if not inputs or not any("python_udf(" in str(each) for each in inputs) and not _is_python(part, inputs):
+        return False
+    return _is_row_separable(part, inputs) and all(_is_row_wise(each, schema) for each in inputs)
+
+
+def _is_row_separable(part: pl.Expr, inputs: list[pl.Expr]) -> bool:
+    return _is_python(part, inputs) or part.meta.is_row_separable()
+
+
+def _is_python(part: pl.Expr, inputs: list[pl.Expr]) -> bool:
+    # Operands come in reverse; the first is what the method was called on.
+    return str(part).startswith(f"{inputs[-1]}.python_udf(")
+
+
+def _check_boolean(predicate: pl.Expr, given: Mapping[str, pl.DataType]) -> None:
+    wrong = {name: dtype for name, dtype in given.items() if dtype != pl.Boolean}
+    if wrong or not given:
+        found = ", ".join(f"{name!r}: {dtype}" for name, dtype in wrong.items()) or "no column"
+        raise PredicateError(f"the predicate {_shown(predicate)} gives {found}; expected a Boolean for each row")
+
+
+def _unknown_column(
+    predicate: pl.Expr, schema: Mapping[str, pl.DataType], error: pl.exceptions.ColumnNotFoundError
+) -> PredicateError:
+    unknown = [name for name in predicate.meta.root_names() if name not in schema]
+    return PredicateError.unknown_column(unknown[0] if unknown else str(error), list(schema))
+
+
+def _shown(predicate: pl.Expr, limit: int = 200) -> str:
+    text = str(predicate)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,222 @@
+"""Asking manifests: which samples, and where are their bytes."""
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import polars as pl
+
+from atdata._errors import (
+    ManifestNotFoundError,
+    PredicateError,
+    ShardError,
+    UncommittedShardWarning,
+    listed,
+)
+from atdata._shard import shard_id_of
+from atdata._store import LocalStore, Store
+
+from ._location import SampleLocation
+from ._manifest import ShardManifest
+from ._names import HEADER_SUFFIX, Listing, read_listing
+from ._pandas import row_mask
+from ._predicate import PandasFunction, Where, check_row_wise, parse_where
+from ._source import GivenManifests, ManifestSource, StoredManifests
+from ._table import CRC32, KEY, OFFSET, SHARD, SIZE
+
+__all__ = ["QueryExecutor"]
+
+_PLACE = [SHARD, KEY, OFFSET, SIZE, CRC32]
+
+
+class QueryExecutor:
+    """Answers questions about samples from their manifests alone; no tar is opened.
+
+    A question is a Polars expression over the manifest's columns, a list of expressions that must all hold, or a
+    function from one shard's rows, as a pandas frame, to a boolean Series. It decides each row by that row alone.
+    Answers come in shard order, then in tar order.
+
+    Args:
+        manifests: Manifests in memory. Use :meth:`from_directory` for those on disk.
+
+    Attributes:
+        uncommitted: Ids of tars that have no manifest and are left out, sorted.
+    """
+
+    def __init__(self, manifests: Iterable[ShardManifest]) -> None:
+        self._source: ManifestSource = GivenManifests(list(manifests))
+        self.uncommitted: tuple[str, ...] = ()
+
+    @classmethod
+    def from_directory(
+        cls, directory: str | os.PathLike[str], *, recursive: bool = False, strict: bool = False
+    ) -> Self:
+        """Open the manifests in a folder: one listing, and nothing is read.
+
+        Args:
+            directory: The folder.
+            recursive: Whether to go into its folders too; a shard's id is then its path below ``directory``.
+            strict: Raise where a tar has no manifest, instead of leaving it out with a warning.
+
+        Raises:
+            ManifestNotFoundError: There is no such folder, or a header has no sample table beside it.
+            ShardError: With ``strict``: a tar has no manifest.
+        """
+        store = LocalStore(directory)
+        try:
+            listing = read_listing(store.list(recursive=recursive))
+        except (FileNotFoundError, NotADirectoryError):
+            raise ManifestNotFoundError(
+                f"{store.url()} is no folder; give the folder that holds the shards and their manifests"
+            ) from None
+        return cls.from_listing(store, listing, strict=strict)
+
+    @classmethod
+    def from_shard_urls(cls, urls: Sequence[str | os.PathLike[str]]) -> Self:
+        """Open the manifests of the tars named: one listing of each folder, and nothing is read.
+
+        The root is the deepest folder that they share.
+
+        Raises:
+            ManifestNotFoundError: A tar is not there and has no manifest, or a header has no sample table.
+            ValueError: A name is no tar's.
+        """
+        paths = [Path(os.path.abspath(os.fspath(url))) for url in urls]  # noqa: PTH100 -- keeps links as named
+        if wrong := [str(path) for path in paths if shard_id_of(path.name) is None]:
+            raise ValueError(f"shards are .tar files; found {listed(wrong)}")
+        root = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path.cwd()
+        store = LocalStore(root)
+        wanted = {path.relative_to(root).as_posix() for path in paths}
+        listing = _listing_of(store, wanted)
+        found = {each.tar for each in listing.committed} | {f"{shard}.tar" for shard in listing.uncommitted}
+        if missing := sorted(wanted - found):
+            raise ManifestNotFoundError(
+                f"{listed(store.url(name) for name in missing)}: neither the tar nor its manifest is there"
+            )
+        return cls.from_listing(store, listing)
+
+    @classmethod
+    def from_listing(cls, store: Store, listing: Listing, *, strict: bool = False) -> Self:
+        """Open the manifests that a listing of a store names."""
+        if listing.uncommitted and (listing.committed or strict):
+            problem = (
+                f"{listed(listing.uncommitted)}: no manifest ({HEADER_SUFFIX}) beside the tar in {store.url()}; "
+                "its writer may not have finished. It is left out of every answer"
+            )
+            if strict:
+                raise ShardError(listing.uncommitted[0], problem)
+            warnings.warn(problem, UncommittedShardWarning, stacklevel=3)
+        executor = cls(())
+        executor._source = StoredManifests(store, listing.committed, lambda: _nothing_here(store, listing))
+        executor.uncommitted = listing.uncommitted
+        return executor
+
+    def __repr__(self) -> str:
+        return f"QueryExecutor({len(self._source.shard_ids)} shards)"
+
+    @property
+    def _manifests(self) -> list[ShardManifest]:
+        return self._source.manifests()
+
+    @property
+    def manifests(self) -> list[ShardManifest]:
+        """The manifests, one a shard; headers are read now, sample tables on first use."""
+        return self._source.manifests()
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The columns of :meth:`scan` and their dtypes.
+
+        Raises:
+            ManifestNotFoundError: There is no manifest.
+        """
+        return self._source.schema
+
+    def scan(self) -> pl.LazyFrame:
+        """Return all rows as a Polars LazyFrame: ``__shard__ __key__ __offset__ __size__ __crc32__`` and the fields.
+
+        Only the columns and row groups that the query needs are read.
+
+        Raises:
+            ManifestNotFoundError: There is no manifest.
+        """
+        return self._source.lazy()
+
+    def query(self, where: Where) -> list[SampleLocation]:
+        """Return the locations of the samples that a predicate selects, in shard order, then tar order.
+
+        Raises:
+            PredicateError: The predicate cannot be asked; the error says why.
+            ManifestError: A manifest is damaged or gone.
+        """
+        places = self.rows(where, columns=())
+        return list(map(SampleLocation, *(places[name].to_list() for name in _PLACE)))
+
+    def rows(self, where: Where | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return the rows that a predicate selects, in shard order, then tar order.
+
+        Args:
+            where: The predicate; None selects every row.
+            columns: Which fields to return beside ``__shard__`` and the location columns; None for all.
+
+        Raises:
+            PredicateError: The predicate cannot be asked, or there is no such column.
+            ManifestError: A manifest is damaged or gone.
+        """
+        fields = [name for name in self.schema if name not in _PLACE]
+        if columns is not None:
+            if unknown := [name for name in columns if name not in self.schema]:
+                raise PredicateError.unknown_column(unknown[0], list(self.schema))
+            fields = [name for name in columns if name not in _PLACE]
+        selected = [*_PLACE, *fields]
+        predicate = None if where is None else parse_where(where)
+        if predicate is None or isinstance(predicate, pl.Expr):
+            return self._source.collect(self._filtered(predicate).select(selected))
+        frames = [frame.select(selected) for frame in self._masked(predicate)]
+        return pl.concat(frames)
+
+    def count(self, where: Where | None = None) -> int:
+        """Return how many samples a predicate selects; all of them for None.
+
+        Raises:
+            PredicateError: The predicate cannot be asked.
+            ManifestError: A manifest is damaged or gone.
+        """
+        predicate = None if where is None else parse_where(where)
+        if predicate is None or isinstance(predicate, pl.Expr):
+            counted = self._source.collect(self._filtered(predicate).select(pl.len()))
+            return int(counted.item())
+        return sum(len(frame) for frame in self._masked(predicate))
+
+    def _filtered(self, predicate: pl.Expr | None) -> pl.LazyFrame:
+        rows = self.scan()
+        if predicate is None:
+            return rows
+        check_row_wise(predicate, self.schema)
+        return rows.filter(predicate)
+
+    def _masked(self, function: PandasFunction) -> Iterator[pl.DataFrame]:
+        for shard_id, frame in self._source.frames():
+            selected = frame.filter(row_mask(function, frame, shard_id))
+            yield selected.select(pl.lit(shard_id).alias(SHARD), pl.all())
+
+
+def _listing_of(store: Store, wanted: set[str]) -> Listing:
+    nested = any("/" in name for name in wanted)
+    listing = read_listing(store.list(recursive=nested))
+    return Listing(
+        tuple(each for each in listing.committed if each.tar in wanted),
+        tuple(shard for shard in listing.uncommitted if f"{shard}.tar" in wanted),
+    )
+
+
+def _nothing_here(store: Store, listing: Listing) -> str:
+    tars = f"; it holds {len(listing.uncommitted)} tars without one" if listing.uncommitted else ""
+    return (
+        f"{store.url()} holds no manifest (*{HEADER_SUFFIX}){tars}. "
+        "Write shards with atdata.write_samples(..., manifest=True)"
+    )
+
+

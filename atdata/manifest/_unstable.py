@@ -1,0 +1,37 @@
+"""What Polars marks unstable, in one place: change here when Polars changes."""
+
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+__all__ = ["pushed_predicate"]
+
+
+def pushed_predicate(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> list[pl.Expr | None]:
+    """Return what Polars would push down to a source for a filter by the predicate.
+
+    One element: the predicate as its optimiser normalises it, or None where it may not be pushed because it looks at
+    more than one row. No element: the optimiser found that no row can match, and asked for none.
+
+    Raises:
+        polars.exceptions.PolarsError: The predicate does not fit the schema.
+    """
+    seen: list[pl.Expr | None] = []
+
+    def capture(
+        columns: list[str] | None, pushed: pl.Expr | None, rows: int | None, batch: int | None
+    ) -> Iterator[pl.DataFrame]:
+        del rows, batch
+        seen.append(pushed)
+        frame = pl.DataFrame(schema=dict(schema))
+        yield frame if columns is None else frame.select(columns)
+
+    source = register_io_source(capture, schema=dict(schema))
+    try:
+        source.filter(predicate).collect()
+    except pl.exceptions.PolarsError:
+        # What fails on no rows at all (a gather, a sample) was not pushed, and that is the answer.
+        if seen != [None]:
+            raise
+    return seen
