@@ -19,6 +19,8 @@ class SampleRun(NamedTuple):
     offset: int
     #: Length of all its members in bytes: headers, payloads and padding.
     size: int
+    #: What its members hold, by extension.
+    extensions: tuple[str, ...]
 
 
 def sample_runs(members: Iterable[Member], shard_id: str) -> Iterator[SampleRun]:
@@ -30,9 +32,9 @@ def sample_runs(members: Iterable[Member], shard_id: str) -> Iterator[SampleRun]
     seen: set[str] = set()
     run: SampleRun | None = None
     for member in members:
-        key, _ = split_name(member.name)
+        key, extension = split_name(member.name)
         if run is not None and run.key == key:
-            run = run._replace(size=member.end - run.offset)
+            run = run._replace(size=member.end - run.offset, extensions=(*run.extensions, extension))
             continue
         if run is not None:
             yield run
@@ -43,6 +45,6 @@ def sample_runs(members: Iterable[Member], shard_id: str) -> Iterator[SampleRun]
                 "the members of a sample lie side by side",
             )
         seen.add(key)
-        run = SampleRun(key, member.offset, member.end - member.offset)
+        run = SampleRun(key, member.offset, member.end - member.offset, (extension,))
     if run is not None:
         yield run

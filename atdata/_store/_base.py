@@ -49,8 +49,8 @@ class Store(Protocol):
     def url(self, name: str = "") -> str:
         """Return what a person would call the file, or the root: a path or a URL."""
 
-    def list(self, *, recursive: bool = False) -> list[str]:
-        """Return the names of all files, sorted, in the root or also below it.
+    def names(self, folder: str = "", *, recursive: bool = False) -> list[str]:
+        """Return the names of all files in a folder below the root, sorted, or also those below it.
 
         Raises:
             FileNotFoundError: There is no such folder.

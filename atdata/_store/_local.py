@@ -42,9 +42,10 @@ class LocalStore:
         """Return the path as text."""
         return str(self.path(name))
 
-    def list(self, *, recursive: bool = False) -> list[str]:
+    def names(self, folder: str = "", *, recursive: bool = False) -> list[str]:
         """Return the names of all files, sorted; folders that begin with ``.`` or ``_`` are not entered."""
-        return sorted(_walk(self.url(), "", recursive=recursive))
+        prefix = f"{folder}/" if folder else ""
+        return sorted(_walk(self.url(folder), prefix, recursive=recursive))
 
     def size(self, name: str) -> int:
         """Return a file's length in bytes."""

@@ -26,9 +26,11 @@ class MemoryStore:
         """Return a name for messages."""
         return f"memory://{self._name}/{name}"
 
-    def list(self, *, recursive: bool = False) -> list[str]:
+    def names(self, folder: str = "", *, recursive: bool = False) -> list[str]:
         """Return the names of all files, sorted."""
-        return sorted(name for name in self._files if recursive or "/" not in name)
+        prefix = f"{folder}/" if folder else ""
+        inside = (name for name in self._files if name.startswith(prefix))
+        return sorted(name for name in inside if recursive or "/" not in name.removeprefix(prefix))
 
     def size(self, name: str) -> int:
         """Return a file's length in bytes."""

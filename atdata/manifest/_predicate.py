@@ -11,6 +11,9 @@ from ._unstable import pushed_predicate
 
 __all__ = ["PandasFunction", "Where", "check_row_wise", "parse_where"]
 
+#: How Polars shows a call of a Python function.
+_PYTHON = ".python_udf("
+
 #: A function from one shard's rows as a pandas frame to a boolean Series.
 PandasFunction: TypeAlias = Callable[[Any], Any]
 #: What selects rows.
@@ -56,22 +59,23 @@ def check_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> Non
 
 
 def _is_row_wise(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    # Any expression can be asked through `is_null`, which looks at one row at a time itself.
-    if pushed_predicate(part.is_null(), schema) != [None]:
+    if pushed_predicate(part, schema) != [None]:
         return True
-    inputs = part.meta.pop(schema=dict(schema)) if "python_udf(" in str(part) else []
-    if not inputs or not any("python_udf(" in str(each) for each in inputs) and not _is_python(part, inputs):
+    if _PYTHON not in str(part):
         return False
-    return _is_row_separable(part, inputs) and all(_is_row_wise(each, schema) for each in inputs)
-
-
-def _is_row_separable(part: pl.Expr, inputs: list[pl.Expr]) -> bool:
-    return _is_python(part, inputs) or part.meta.is_row_separable()
+    # A function over whole columns is never pushed; the rest of the expression still answers for itself.
+    inputs = part.meta.pop(schema=dict(schema))
+    return (
+        bool(inputs)
+        and (_is_python(part, inputs) or part.meta.is_row_separable())
+        # `is_null` looks at one row at a time, and makes a predicate of any operand.
+        and all(each.meta.is_literal() or _is_row_wise(each.is_null(), schema) for each in inputs)
+    )
 
 
 def _is_python(part: pl.Expr, inputs: list[pl.Expr]) -> bool:
-    # Operands come in reverse; the first is what the method was called on.
-    return str(part).startswith(f"{inputs[-1]}.python_udf(")
+    # Operands come in reverse; the last is what the method was called on.
+    return str(part).startswith(f"{inputs[-1]}{_PYTHON}")
 
 
 def _check_boolean(predicate: pl.Expr, given: Mapping[str, pl.DataType]) -> None:

@@ -1,26 +1,18 @@
 """Asking manifests: which samples, and where are their bytes."""
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Self
 
 import polars as pl
 
-from atdata._errors import (
-    ManifestNotFoundError,
-    PredicateError,
-    ShardError,
-    UncommittedShardWarning,
-    listed,
-)
-from atdata._shard import shard_id_of
-from atdata._store import LocalStore, Store
+from atdata._errors import PredicateError
+from atdata._store import Store
 
 from ._location import SampleLocation
 from ._manifest import ShardManifest
-from ._names import HEADER_SUFFIX, Listing, read_listing
+from ._names import Listing
+from ._open import open_folder, open_tars, report_uncommitted
 from ._pandas import row_mask
 from ._predicate import PandasFunction, Where, check_row_wise, parse_where
 from ._source import GivenManifests, ManifestSource, StoredManifests
@@ -47,7 +39,7 @@ class QueryExecutor:
 
     def __init__(self, manifests: Iterable[ShardManifest]) -> None:
         self._source: ManifestSource = GivenManifests(list(manifests))
-        self.uncommitted: tuple[str, ...] = ()
+        self.uncommitted: list[str] = []
 
     @classmethod
     def from_directory(
@@ -64,14 +56,7 @@ class QueryExecutor:
             ManifestNotFoundError: There is no such folder, or a header has no sample table beside it.
             ShardError: With ``strict``: a tar has no manifest.
         """
-        store = LocalStore(directory)
-        try:
-            listing = read_listing(store.list(recursive=recursive))
-        except (FileNotFoundError, NotADirectoryError):
-            raise ManifestNotFoundError(
-                f"{store.url()} is no folder; give the folder that holds the shards and their manifests"
-            ) from None
-        return cls.from_listing(store, listing, strict=strict)
+        return cls._over_listing(*open_folder(directory, recursive=recursive), strict=strict)
 
     @classmethod
     def from_shard_urls(cls, urls: Sequence[str | os.PathLike[str]]) -> Self:
@@ -83,35 +68,20 @@ class QueryExecutor:
             ManifestNotFoundError: A tar is not there and has no manifest, or a header has no sample table.
             ValueError: A name is no tar's.
         """
-        paths = [Path(os.path.abspath(os.fspath(url))) for url in urls]  # noqa: PTH100 -- keeps links as named
-        if wrong := [str(path) for path in paths if shard_id_of(path.name) is None]:
-            raise ValueError(f"shards are .tar files; found {listed(wrong)}")
-        root = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path.cwd()
-        store = LocalStore(root)
-        wanted = {path.relative_to(root).as_posix() for path in paths}
-        listing = _listing_of(store, wanted)
-        found = {each.tar for each in listing.committed} | {f"{shard}.tar" for shard in listing.uncommitted}
-        if missing := sorted(wanted - found):
-            raise ManifestNotFoundError(
-                f"{listed(store.url(name) for name in missing)}: neither the tar nor its manifest is there"
-            )
-        return cls.from_listing(store, listing)
+        return cls._over_listing(*open_tars(urls))
 
     @classmethod
-    def from_listing(cls, store: Store, listing: Listing, *, strict: bool = False) -> Self:
-        """Open the manifests that a listing of a store names."""
-        if listing.uncommitted and (listing.committed or strict):
-            problem = (
-                f"{listed(listing.uncommitted)}: no manifest ({HEADER_SUFFIX}) beside the tar in {store.url()}; "
-                "its writer may not have finished. It is left out of every answer"
-            )
-            if strict:
-                raise ShardError(listing.uncommitted[0], problem)
-            warnings.warn(problem, UncommittedShardWarning, stacklevel=3)
+    def over(cls, source: ManifestSource, uncommitted: Iterable[str] = ()) -> Self:
+        """Return an executor that asks a source of manifests which is open already."""
         executor = cls(())
-        executor._source = StoredManifests(store, listing.committed, lambda: _nothing_here(store, listing))
-        executor.uncommitted = listing.uncommitted
+        executor._source = source
+        executor.uncommitted = list(uncommitted)
         return executor
+
+    @classmethod
+    def _over_listing(cls, store: Store, listing: Listing, *, strict: bool = False) -> Self:
+        report_uncommitted(store, listing, strict=strict)
+        return cls.over(StoredManifests(store, listing), listing.uncommitted)
 
     def __repr__(self) -> str:
         return f"QueryExecutor({len(self._source.shard_ids)} shards)"
@@ -201,22 +171,3 @@ class QueryExecutor:
         for shard_id, frame in self._source.frames():
             selected = frame.filter(row_mask(function, frame, shard_id))
             yield selected.select(pl.lit(shard_id).alias(SHARD), pl.all())
-
-
-def _listing_of(store: Store, wanted: set[str]) -> Listing:
-    nested = any("/" in name for name in wanted)
-    listing = read_listing(store.list(recursive=nested))
-    return Listing(
-        tuple(each for each in listing.committed if each.tar in wanted),
-        tuple(shard for shard in listing.uncommitted if f"{shard}.tar" in wanted),
-    )
-
-
-def _nothing_here(store: Store, listing: Listing) -> str:
-    tars = f"; it holds {len(listing.uncommitted)} tars without one" if listing.uncommitted else ""
-    return (
-        f"{store.url()} holds no manifest (*{HEADER_SUFFIX}){tars}. "
-        "Write shards with atdata.write_samples(..., manifest=True)"
-    )
-
-

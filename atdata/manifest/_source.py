@@ -2,7 +2,7 @@
 
 import abc
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import polars as pl
@@ -18,7 +18,7 @@ from atdata._store import Store
 
 from ._header import Header, parse_header
 from ._manifest import ShardManifest, checked_table
-from ._names import TABLE_SUFFIX, Sidecars
+from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
 from ._table import LOCATION, SHARD
 
 __all__ = ["GivenManifests", "ManifestSource", "StoredManifests"]
@@ -39,6 +39,10 @@ class ManifestSource(abc.ABC):
     @abc.abstractmethod
     def manifests(self) -> list[ShardManifest]:
         """Return the manifests, one a shard, each read on first use."""
+
+    @abc.abstractmethod
+    def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Yield each shard's sample table, one at a time."""
 
     @abc.abstractmethod
     def failed(self, error: BaseException) -> NoReturn:
@@ -87,6 +91,11 @@ class GivenManifests(ManifestSource):
         """Return the manifests."""
         return self._manifests
 
+    def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Yield each shard's sample table."""
+        self.lazy()
+        yield from ((each.shard_id, each.frame) for each in self._manifests)
+
     def failed(self, error: BaseException) -> NoReturn:
         """Raise what a failed collect means: the frames were read already, so it is the schemas or the predicate."""
         schemas = [(each.shard_id, dict(each.frame.schema)) for each in self._manifests]
@@ -97,13 +106,13 @@ class GivenManifests(ManifestSource):
 class StoredManifests(ManifestSource):
     """Sidecars in a store. Nothing is read before a query asks for it."""
 
-    def __init__(self, store: Store, sidecars: Sequence[Sidecars], nothing: Callable[[], str]) -> None:
+    def __init__(self, store: Store, listing: Listing) -> None:
         self._store = store
-        self._sidecars = sidecars
-        self._nothing = nothing
+        self._sidecars = listing.committed
+        self._uncommitted = len(listing.uncommitted)
         self._headers: dict[str, Header] = {}
-        self._by_shard = {each.shard_id: each for each in sidecars}
-        for each in sidecars:
+        self._by_shard = {each.shard_id: each for each in self._sidecars}
+        for each in self._sidecars:
             if not each.tables:
                 raise ManifestNotFoundError(
                     f"the header {store.url(each.header)} has no sample table beside it (expected "
@@ -132,7 +141,11 @@ class StoredManifests(ManifestSource):
     def lazy(self) -> pl.LazyFrame:
         """Return all rows, as one lazy scan of all sample tables."""
         if not self._sidecars:
-            raise ManifestNotFoundError(self._nothing())
+            tars = f"; it holds {self._uncommitted} tars without one" if self._uncommitted else ""
+            raise ManifestNotFoundError(
+                f"{self._store.url()} holds no manifest (*{HEADER_SUFFIX}){tars}. "
+                "Write shards with atdata.write_samples(..., manifest=True)"
+            )
         sources = [self._store.scan_source(self._table(each)) for each in self._sidecars]
         paths = [source for source in sources if isinstance(source, str)]
         if len(paths) < len(sources):
@@ -158,9 +171,20 @@ class StoredManifests(ManifestSource):
 
     def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each shard's sample table, one at a time."""
-        for each in self._sidecars:
-            rows = pl.scan_parquet(self._store.scan_source(self._table(each)), glob=False, hive_partitioning=False)
-            yield each.shard_id, self.collect(rows)
+        self.lazy()
+        yield from ((each.shard_id, self.collect(self._scan(each))) for each in self._sidecars)
+
+    def places(self, shard_id: str) -> pl.DataFrame:
+        """Return one shard's location columns, in tar order.
+
+        Raises:
+            ManifestError: Its sample table is damaged or gone.
+        """
+        return self.collect(self._scan(self._by_shard[shard_id]).select(LOCATION.keys()))
+
+    def _scan(self, sidecars: Sidecars) -> pl.LazyFrame:
+        source = self._store.scan_source(self._table(sidecars))
+        return pl.scan_parquet(source, glob=False, hive_partitioning=False)
 
     def _shard_of_path(self, paths: Sequence[str]) -> pl.Expr:
         root = self._store.url()

@@ -1,0 +1,192 @@
+"""The dataset: shards as one sequence of samples."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar, get_args, overload
+
+import polars as pl
+
+from atdata._errors import SchemaError
+from atdata._sample import DictSample, SampleBatch, is_sample_type
+from atdata._store import Store
+from atdata.manifest import QueryExecutor, SampleLocation
+from atdata.manifest._names import Listing
+from atdata.manifest._open import open_folder, open_tars, report_uncommitted
+from atdata.manifest._predicate import Where
+from atdata.manifest._source import StoredManifests
+
+from ._names import expand
+from ._places import Places, Verify
+from ._read import SampleReader
+
+__all__ = ["Dataset"]
+
+S = TypeVar("S")
+
+
+class Dataset(Generic[S]):
+    """A sharded dataset. ``Dataset[Photo](path)`` reads samples as ``Photo``; without a type they are DictSample.
+
+    Opening lists names and reads nothing. With manifests, ``len``, questions and fetching touch no byte of a tar that
+    they need not; without them, tars are walked.
+
+    Args:
+        source: A folder, a tar, a glob, a brace pattern (``images-{000000..000009}.tar``), or a list of tars.
+
+    Raises:
+        ManifestNotFoundError: There is nothing there.
+
+    Examples:
+        >>> import tempfile, atdata
+        >>> import polars as pl
+        >>> @atdata.packable
+        ... class Caption:
+        ...     text: str
+        ...     score: float
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> captions = [Caption("a dog", 0.9), Caption("a cat", 0.2)]
+        >>> _ = atdata.write_samples(captions, f"{folder.name}/captions.tar", manifest=True)
+        >>> ds = Dataset[Caption](folder.name)
+        >>> [sample.text for sample in ds.fetch(ds.query(pl.col("score") > 0.5))]
+        ['a dog']
+        >>> folder.cleanup()
+    """
+
+    def __init__(self, source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> None:
+        store, listing = _open(source)
+        report_uncommitted(store, listing)
+        self._begin(store, listing, None, None)
+
+    @classmethod
+    def over(
+        cls, store: Store, listing: Listing, sample_type: type[S], content_metadata: Mapping[str, Any] | None
+    ) -> "Dataset[S]":
+        """Return a dataset of the shards that a listing of a store names."""
+        dataset: Dataset[S] = cls.__new__(cls)
+        dataset._begin(store, listing, sample_type, content_metadata)
+        return dataset
+
+    def _begin(
+        self, store: Store, listing: Listing, sample_type: type | None, metadata: Mapping[str, Any] | None
+    ) -> None:
+        self._store = store
+        self._given_type = sample_type
+        manifests = StoredManifests(store, listing)
+        self._executor = QueryExecutor.over(manifests, listing.uncommitted)
+        self._places = Places(store, listing, manifests)
+        self.content_metadata = metadata
+
+    def __repr__(self) -> str:
+        return f"Dataset[{self.sample_type.__name__}]({self._store.url()!r}, {len(self._places.shard_ids)} shards)"
+
+    @property
+    def sample_type(self) -> type[S]:
+        """The type that samples are read as.
+
+        Raises:
+            SchemaError: What was named is no sample type.
+        """
+        named = self._given_type or next(iter(get_args(self.__dict__.get("__orig_class__"))), DictSample)
+        if not is_sample_type(named):
+            raise SchemaError(f"{named} is no sample type; decorate the class with @atdata.packable")
+        return named
+
+    def list_shards(self) -> list[str]:
+        """Return the paths of the shards, in order."""
+        return [self._store.url(f"{shard_id}.tar") for shard_id in self._places.shard_ids]
+
+    def __bool__(self) -> bool:
+        return True  # without this, `if ds:` would count the samples
+
+    def __len__(self) -> int:
+        if self._places.have_manifests:
+            return self._executor.count()
+        return sum(1 for shard_id in self._places.shard_ids for _ in self._places.of_shard(shard_id))
+
+    def __iter__(self) -> Iterator[S]:
+        return self._reader().ordered()
+
+    @overload
+    def ordered(self, batch_size: None = None) -> Iterator[S]: ...
+
+    @overload
+    def ordered(self, batch_size: int) -> Iterator[SampleBatch[S]]: ...
+
+    def ordered(self, batch_size: int | None = None) -> Iterator[S] | Iterator[SampleBatch[S]]:
+        """Return an iterator over all samples, in shard order, then tar order.
+
+        Args:
+            batch_size: Samples a batch; the last batch may be shorter. None gives the samples one by one.
+
+        Raises:
+            ValueError: ``batch_size`` is below 1.
+            ShardChangedError: While iterating: a tar is not what its manifest promises.
+            DecodeError: While iterating: a payload is no sample of the type.
+        """
+        if batch_size is None:
+            return iter(self)
+        if batch_size < 1:
+            raise ValueError(f"batch_size is a number from 1, or None; found {batch_size!r}")
+        return self._batches(batch_size)
+
+    def head(self, n: int = 5) -> list[S]:
+        """Return the first samples, at most ``n``."""
+        return list(itertools.islice(self, n))
+
+    def scan(self) -> pl.LazyFrame:
+        """Return the manifests as one Polars LazyFrame: see :meth:`QueryExecutor.scan`.
+
+        Raises:
+            ManifestNotFoundError: No shard has a manifest.
+        """
+        return self._executor.scan()
+
+    def query(self, where: Where) -> list[SampleLocation]:
+        """Return the locations of the samples that a predicate selects: see :meth:`QueryExecutor.query`.
+
+        Raises:
+            PredicateError: The predicate cannot be asked; the error says why.
+            ManifestError: A manifest is damaged, gone, or was never written.
+        """
+        return self._executor.query(where)
+
+    def fetch(self, locations: Iterable[SampleLocation], *, verify: Verify = "fetch") -> Iterator[S]:
+        """Return an iterator over the samples at some locations, in the order asked for.
+
+        Only their bytes are read, in windows of at most 256 MiB, and each sample's length, name and checksum are
+        checked before it is decoded.
+
+        Args:
+            locations: Where; size and CRC are taken from the manifest where a location lacks them.
+            verify: ``"fetch"`` checks each sample; ``"full"`` also each tar's SHA-256, which reads the whole tar;
+                ``"none"`` leaves out the samples' checksums.
+
+        Raises:
+            ShardChangedError: While iterating: the bytes are not the sample that the location names.
+            DecodeError: While iterating: a payload is no sample of the type.
+            SampleKeyError: A location without a size names a key that is not there.
+            ValueError: There is no such ``verify``.
+        """
+        if verify not in get_args(Verify):
+            raise ValueError(f"verify is one of {', '.join(get_args(Verify))}; found {verify!r}")
+        return self._reader().fetch(locations, verify)
+
+    def _reader(self) -> SampleReader:
+        return SampleReader(self._store, self._places, self.sample_type)
+
+    def _batches(self, batch_size: int) -> Iterator[SampleBatch[S]]:
+        samples = iter(self)
+        while batch := list(itertools.islice(samples, batch_size)):
+            yield SampleBatch(batch)
+
+
+def _open(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tuple[Store, Listing]:
+    if isinstance(source, str | os.PathLike):
+        if Path(source).is_dir():
+            return open_folder(source)
+        return open_tars(expand(os.fspath(source)))
+    return open_tars(name for each in source for name in expand(os.fspath(each)))
+
+

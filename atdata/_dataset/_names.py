@@ -1,0 +1,110 @@
+"""The names of the shards that one call writes, and which shards a caller's pattern means."""
+
+import glob
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from atdata._errors import AtdataError, ManifestNotFoundError
+
+__all__ = ["ShardNames", "expand", "is_local"]
+
+#: A number's place in a path, as in ``images-%06d.tar``.
+_NUMBER = re.compile(r"%0?(\d*)d")
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_TAR = ".tar"
+#: The width of a shard's number where the caller names none.
+_WIDTH = 6
+
+
+class ShardNames(NamedTuple):
+    """The ids of a set of shards: text before the number, the number's width, text after it."""
+
+    before: str
+    #: None for a single shard without a number.
+    width: int | None
+    after: str
+
+    @classmethod
+    def parse(cls, path: str | os.PathLike[str], *, many: bool) -> tuple[Path, "ShardNames"]:
+        """Return the folder and the ids that a path to write to means.
+
+        Args:
+            path: ``images.tar``, or ``images-%06d.tar`` to say where the number stands.
+            many: Whether there may be more than one shard.
+
+        Raises:
+            ValueError: The path is no tar's, or has more than one place for a number.
+        """
+        text = os.fspath(path)
+        is_local(text)
+        if not text.endswith(_TAR) or text.endswith(f"/{_TAR}") or text == _TAR:
+            raise ValueError(f"samples are written to .tar files, such as 'images.tar'; found {text!r}")
+        folder, stem = Path(text).parent, Path(text).name[: -len(_TAR)]
+        places = list(_NUMBER.finditer(stem))
+        if len(places) > 1 or "%" in str(folder):
+            raise ValueError(f"a path has one place for the shard's number, in its last part; found {text!r}")
+        if places:
+            return folder, cls(stem[: places[0].start()], int(places[0][1] or 0), stem[places[0].end() :])
+        return folder, cls(f"{stem}-", _WIDTH, "") if many else cls(stem, None, "")
+
+    def shard_id(self, index: int) -> str:
+        """Return the id of one shard."""
+        return self.before if self.width is None else f"{self.before}{index:0{self.width}d}{self.after}"
+
+    def includes(self, file: str) -> bool:
+        """Tell whether a file is one of these shards or one of their sidecars."""
+        number = "" if self.width is None else r"\d+"
+        stem = re.escape(self.before) + number + re.escape(self.after)
+        return re.fullmatch(rf"{stem}(\.[0-9a-f]{{8}})?(\.tar|\.manifest\.(json|parquet))", file) is not None
+
+
+def is_local(path: str) -> None:
+    """Check that a path is on a local disk.
+
+    Raises:
+        AtdataError: It is a URL of another kind.
+    """
+    scheme, separator, _ = path.partition("://")
+    if separator and scheme.isalnum():
+        raise AtdataError(f"{path!r}: shards are read and written on local disks; {scheme}:// is not supported yet")
+
+
+def expand(pattern: str) -> list[str]:
+    """Return the tars that a path, brace pattern or glob names.
+
+    Raises:
+        ManifestNotFoundError: A glob matches no tar.
+    """
+    is_local(pattern)
+    if Path(pattern).exists():
+        return [pattern]
+    expanded = list(_braces(pattern))
+    if not any(glob.has_magic(each) for each in expanded):
+        return expanded
+    found = [path for each in expanded for path in sorted(glob.glob(each)) if path.endswith(_TAR)]
+    if not found:
+        raise ManifestNotFoundError(f"the pattern {pattern!r} matches no .tar file")
+    return found
+
+
+def _braces(pattern: str) -> Iterator[str]:
+    match = _BRACES.search(pattern)
+    if match is None:
+        yield pattern
+        return
+    before, after = pattern[: match.start()], list(_braces(pattern[match.end() :]))
+    for choice, rest in itertools.product(_choices(match[1]), after):
+        yield f"{before}{choice}{rest}"
+
+
+def _choices(text: str) -> list[str]:
+    span = _RANGE.fullmatch(text)
+    if span is None:
+        return text.split(",")
+    first, last = span.groups()
+    return [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]

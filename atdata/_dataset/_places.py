@@ -1,0 +1,156 @@
+"""Where a dataset's samples are: from the manifests, or, without them, by walking the tars' headers."""
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, TypeAlias
+
+from atdata._errors import (
+    DecodeError,
+    SampleKeyError,
+    ShardChangedError,
+    ShardError,
+    UnsupportedFormatError,
+    near_misses,
+)
+from atdata._shard import MSGPACK, sample_runs, walk
+from atdata._store import Store
+from atdata.manifest import SampleLocation
+from atdata.manifest._names import Listing
+from atdata.manifest._source import StoredManifests
+
+__all__ = ["Place", "Places", "Verify"]
+
+Verify: TypeAlias = Literal["none", "fetch", "full"]
+#: How much of a tar is hashed at once.
+_HASHED = 1 << 22
+
+
+class Place(NamedTuple):
+    """One sample's place in a known shard."""
+
+    key: str
+    #: In bytes from the start of the tar.
+    offset: int
+    #: In bytes.
+    size: int
+    crc32: int | None
+
+
+class Places:
+    """The shards of a dataset, and the samples in each."""
+
+    def __init__(self, store: Store, listing: Listing, manifests: StoredManifests) -> None:
+        self._store = store
+        self._manifests = manifests
+        self._committed = {each.shard_id for each in listing.committed}
+        #: The ids of the shards, in order: those with manifests, or all where none has one.
+        self.shard_ids = [each.shard_id for each in listing.committed] or list(listing.uncommitted)
+
+    @property
+    def have_manifests(self) -> bool:
+        """Whether the shards have manifests; otherwise their tars are walked."""
+        return bool(self._committed)
+
+    def of_shard(self, shard_id: str) -> Iterator[Place]:
+        """Yield the places of one shard's samples, in tar order.
+
+        Raises:
+            ManifestError: Its manifest is damaged or gone.
+            ShardError: It has no manifest, and its tar cannot be walked.
+        """
+        if shard_id in self._committed:
+            table = self._manifests.places(shard_id)
+            return map(Place, *(column.to_list() for column in table.get_columns()))
+        return self._walked(shard_id)
+
+    def complete(self, location: SampleLocation) -> SampleLocation:
+        """Return a location with size and CRC, from the manifest where it lacks them.
+
+        Raises:
+            SampleKeyError: The shard has no such sample.
+            ShardError: The dataset has no such shard.
+            ShardChangedError: The manifest has the sample at another offset.
+        """
+        if location.shard not in self._known:
+            raise ShardError(
+                location.shard,
+                f"it is none of this dataset's {len(self.shard_ids)} shards"
+                f"{near_misses(location.shard, self.shard_ids)}",
+            )
+        if location.size is not None and (location.crc32 is not None or location.shard not in self._committed):
+            return location
+        place = self._by_key(location.shard).get(location.key)
+        if place is None:
+            raise SampleKeyError.missing(location.key, location.shard)
+        if place.offset != location.offset:
+            raise ShardChangedError(
+                location.shard,
+                f"the location of {location.key!r} says offset {location.offset}, and the manifest says "
+                f"{place.offset}; ask the manifests again",
+            )
+        return SampleLocation(location.shard, *place)
+
+    def check_tar(self, shard_id: str, verify: Verify) -> None:
+        """Check that a tar is as long as its header says; with ``verify="full"`` also its SHA-256.
+
+        Raises:
+            ShardChangedError: It is not, or it is gone.
+            UnsupportedFormatError: Its manifest has no offsets that can be read by.
+        """
+        name = f"{shard_id}.tar"
+        try:
+            size = self._store.size(name)
+        except FileNotFoundError:
+            raise ShardChangedError(
+                shard_id, f"its tar {self._store.url(name)} is gone; restore it from a copy"
+            ) from None
+        if shard_id not in self._committed:
+            return
+        header = self._manifests.header(shard_id)
+        if header.manifest_version.startswith("1.0"):
+            raise UnsupportedFormatError(
+                f"shard {shard_id!r}: a manifest of version {header.manifest_version} records offsets that do not "
+                "lead to its samples; it can be queried, not fetched from. Read the tar without its manifest and "
+                "write it again with write_samples(..., manifest=True)"
+            )
+        facts = header.shard
+        if facts is not None and facts.size_bytes != size:
+            raise ShardChangedError(
+                shard_id,
+                f"its manifest promises a tar of {facts.size_bytes} bytes, and {self._store.url(name)} has {size}. "
+                "It was cut or replaced; restore it, or write both again",
+            )
+        if facts is not None and verify == "full" and (found := self._sha256(name, size)) != facts.sha256:
+            raise ShardChangedError(
+                shard_id, f"its manifest promises a tar with SHA-256 {facts.sha256[:16]}…, found {found[:16]}…"
+            )
+
+    @functools.cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.shard_ids)
+
+    @functools.lru_cache(maxsize=16)  # noqa: B019 -- lives as long as the dataset that it serves
+    def _by_key(self, shard_id: str) -> dict[str, Place]:
+        return {place.key: place for place in self.of_shard(shard_id)}
+
+    def _walked(self, shard_id: str) -> Iterator[Place]:
+        name = f"{shard_id}.tar"
+        members = walk(
+            lambda offset, length: self._store.read_ranges(name, [(offset, length)])[0],
+            self._store.size(name),
+            shard_id,
+        )
+        for run in sample_runs(members, shard_id):
+            if run.extensions != (MSGPACK,):
+                raise DecodeError(
+                    f"shard {shard_id!r}, sample {run.key!r} at offset {run.offset} holds "
+                    f"{', '.join(run.extensions)}; expected one .{MSGPACK} member, as write_samples writes"
+                )
+            yield Place(run.key, run.offset, run.size, None)
+
+    def _sha256(self, name: str, size: int) -> str:
+        digest = hashlib.sha256()
+        for offset in range(0, size, _HASHED):
+            digest.update(self._store.read_ranges(name, [(offset, _HASHED)])[0])
+        return digest.hexdigest()

@@ -1,0 +1,81 @@
+"""From what a caller names, a folder or some tars, to a store and what its names say. Nothing is read."""
+
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+from atdata._errors import ManifestNotFoundError, ShardError, UncommittedShardWarning, listed
+from atdata._shard import shard_id_of
+from atdata._store import LocalStore, Store
+
+from ._names import HEADER_SUFFIX, Listing, read_listing
+
+__all__ = ["open_folder", "open_tars", "report_uncommitted"]
+
+
+def open_folder(directory: str | os.PathLike[str], *, recursive: bool = False) -> tuple[LocalStore, Listing]:
+    """Return a folder as a store, and its shards, by one listing.
+
+    Raises:
+        ManifestNotFoundError: There is no such folder.
+    """
+    store = LocalStore(directory)
+    try:
+        return store, read_listing(store.names(recursive=recursive))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ManifestNotFoundError(
+            f"{store.url()} is no folder; give the folder that holds the shards and their manifests"
+        ) from None
+
+
+def open_tars(urls: Iterable[str | os.PathLike[str]]) -> tuple[LocalStore, Listing]:
+    """Return the deepest folder that some tars share as a store, and those shards in the order given.
+
+    Raises:
+        ManifestNotFoundError: A tar is not there, and neither is its manifest.
+        ValueError: A name is no tar's, or there is none.
+    """
+    paths = list(dict.fromkeys(Path(os.path.abspath(os.fspath(url))) for url in urls))  # noqa: PTH100 -- keeps links
+    if not paths or (wrong := [str(path) for path in paths if shard_id_of(path.name) is None]):
+        raise ValueError(f"expected the names of .tar files, found {listed(wrong) if paths else 'none'}")
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    store = LocalStore(root)
+    wanted = [path.relative_to(root).as_posix() for path in paths]
+    listing = read_listing(_names_beside(store, wanted))
+    committed = {each.tar: each for each in listing.committed}
+    uncommitted = {f"{shard_id}.tar": shard_id for shard_id in listing.uncommitted}
+    if missing := [store.url(name) for name in wanted if name not in committed and name not in uncommitted]:
+        raise ManifestNotFoundError(f"{listed(missing)}: neither the tar nor its manifest is there")
+    return store, Listing(
+        tuple(committed[name] for name in wanted if name in committed),
+        tuple(uncommitted[name] for name in wanted if name in uncommitted),
+    )
+
+
+def report_uncommitted(store: Store, listing: Listing, *, strict: bool = False) -> None:
+    """Warn once of tars without a manifest, where others have one.
+
+    Raises:
+        ShardError: With ``strict``: there is such a tar.
+    """
+    if not listing.uncommitted or not (listing.committed or strict):
+        return
+    problem = (
+        f"no manifest ({HEADER_SUFFIX}) beside the tar in {store.url()}; its writer may not have finished. "
+        "It is left out of every answer"
+    )
+    if strict:
+        raise ShardError(listing.uncommitted[0], problem)
+    warnings.warn(f"{listed(listing.uncommitted)}: {problem}", UncommittedShardWarning, stacklevel=4)
+
+
+def _names_beside(store: Store, wanted: Iterable[str]) -> list[str]:
+    folders = dict.fromkeys(name.rpartition("/")[0] for name in wanted)
+    names: list[str] = []
+    for folder in folders:
+        try:
+            names += store.names(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # the tars that should be in it are reported by name
+    return names
