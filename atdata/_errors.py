@@ -197,9 +197,7 @@ class DamagedManifestError(ManifestError, ValueError):
     @classmethod
     def because(cls, file: str, problem: str) -> Self:
         """Name the file, what is wrong with it, and the next step."""
-        return cls(
-            f"{file}: {problem}. Restore the file from a copy, or write the shard and its manifest again"
-        )
+        return cls(f"{file}: {problem}. Restore the file from a copy, or write the shard and its manifest again")
 
 
 class UnsupportedFormatError(ManifestError, ValueError):

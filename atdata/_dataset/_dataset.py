@@ -188,5 +188,3 @@ def _open(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> 
             return open_folder(source)
         return open_tars(expand(os.fspath(source)))
     return open_tars(name for each in source for name in expand(os.fspath(each)))
-
-

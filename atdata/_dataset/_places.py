@@ -123,7 +123,8 @@ class Places:
             )
         if facts is not None and verify == "full" and (found := self._sha256(name, size)) != facts.sha256:
             raise ShardChangedError(
-                shard_id, f"its manifest promises a tar with SHA-256 {facts.sha256[:16]}…, found {found[:16]}…"
+                shard_id,
+                f"its manifest promises a tar with SHA-256 {facts.sha256[:16]}…, found {found[:16]}…",
             )
 
     @functools.cached_property

@@ -111,9 +111,7 @@ class SampleReader:
                 runs[index] = run
         for location, run in zip(window, runs, strict=True):
             crc = None if verify == "none" else location.crc32
-            yield self._sample(
-                memoryview(run), location.shard, location.key, location.offset, location.size or 0, crc
-            )
+            yield self._sample(memoryview(run), location.shard, location.key, location.offset, location.size or 0, crc)
 
     def _sample(self, run: memoryview, shard_id: str, key: str, offset: int, size: int, crc: int | None) -> Any:
         payload = fenced_payload(run, shard_id, key, offset, size, crc)

@@ -162,9 +162,7 @@ class _OpenShard:
         if self._builder is None:
             self._keys.add(key)
         else:
-            self._builder.add_sample(
-                key=key, offset=place.offset, size=place.size, sample=sample, crc32=place.crc32
-            )
+            self._builder.add_sample(key=key, offset=place.offset, size=place.size, sample=sample, crc32=place.crc32)
         self.count += 1
 
     def finish(self, options: ShardOptions) -> None:

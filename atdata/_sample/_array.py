@@ -52,7 +52,7 @@ def array_parts(array: npt.NDArray[Any]) -> tuple[bytes, bytes | memoryview]:
     header = _compact_header(dtype.str, array.shape)
     if array.nbytes < _COPY_BELOW or not array.flags.c_contiguous:
         return header, array.tobytes()
-    return header, memoryview(array.reshape(-1).view(np.uint8))
+    return header, array.reshape(-1).view(np.uint8).data
 
 
 def array_to_bytes(array: npt.NDArray[Any]) -> bytes:
@@ -108,8 +108,7 @@ def _take(
 ) -> npt.NDArray[Any]:
     if size != len(data) - start:
         raise DecodeError(
-            f"an array's header claims shape {shape} of {dtype} ({size} bytes), "
-            f"and {len(data) - start} bytes follow it"
+            f"an array's header claims shape {shape} of {dtype} ({size} bytes), and {len(data) - start} bytes follow it"
         )
     try:
         return np.ndarray(shape, dtype, data, start).copy() if size else np.empty(shape, dtype)

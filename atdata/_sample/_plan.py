@@ -1,6 +1,5 @@
 """A sample type's encoder and decoder, compiled once from its fields."""
 
-
 import struct
 import threading
 from collections.abc import Callable
@@ -59,14 +58,10 @@ class Plan:
         self._reads = [(name, codec.read) for name, codec in codecs.items() if codec.read]
         self._defaults = [field for field in fields if not field.required]
         wires: list[Any] = [
-            (field.name, codecs[field.name].wire)
-            if field.required
-            else (field.name, codecs[field.name].wire, _ABSENT)
+            (field.name, codecs[field.name].wire) if field.required else (field.name, codecs[field.name].wire, _ABSENT)
             for field in fields
         ]
-        self._decoder = msgspec.msgpack.Decoder(
-            msgspec.defstruct(sample_type.__name__, wires, gc=False, kw_only=True)
-        )
+        self._decoder = msgspec.msgpack.Decoder(msgspec.defstruct(sample_type.__name__, wires, gc=False, kw_only=True))
         self._plain = "__dict__" in dir(sample_type) and not _slots(sample_type)
         self._finish = getattr(sample_type, "__post_init__", None)
 
@@ -115,7 +110,7 @@ class Plan:
             raise DecodeError(f"the payload is no {self._type.__qualname__}: field {name!r}: {error}") from error
 
     def _construct(self, values: dict[str, Any]) -> Any:
-        sample = object.__new__(self._type)
+        sample: Any = object.__new__(self._type)
         if self._plain:
             sample.__dict__ = values
         else:
@@ -165,5 +160,3 @@ def _array_bin(array: np.ndarray[Any, Any]) -> tuple[bytes, bytes | memoryview]:
 
 def _slots(sample_type: type) -> bool:
     return any("__slots__" in vars(base) and vars(base)["__slots__"] for base in sample_type.__mro__)
-
-

@@ -9,9 +9,7 @@ from ._keys import MSGPACK
 __all__ = ["fenced_payload"]
 
 
-def fenced_payload(
-    run: memoryview, shard_id: str, key: str, offset: int, size: int, crc: int | None
-) -> memoryview:
+def fenced_payload(run: memoryview, shard_id: str, key: str, offset: int, size: int, crc: int | None) -> memoryview:
     """Return a typed sample's payload, once its length, its header and its checksum are what was promised.
 
     Args:

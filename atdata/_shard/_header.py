@@ -8,7 +8,18 @@ import functools
 import zlib
 from typing import NamedTuple
 
-__all__ = ["BLOCK", "END_OF_ARCHIVE", "MAX_NAME", "MAX_SIZE", "SIZE_FIELD", "Header", "encode_header", "padded", "parse_header", "parse_number"]
+__all__ = [
+    "BLOCK",
+    "END_OF_ARCHIVE",
+    "MAX_NAME",
+    "MAX_SIZE",
+    "SIZE_FIELD",
+    "Header",
+    "encode_header",
+    "padded",
+    "parse_header",
+    "parse_number",
+]
 
 #: Everything in a tar is a multiple of this many bytes.
 BLOCK = 512
@@ -20,9 +31,9 @@ MAX_NAME = 100
 MAX_SIZE = 8**11 - 1
 
 #: mode, uid, gid before the size; time before the checksum; type, magic, names and devices after it.
-_BEFORE_SIZE = b"0000444\0" b"0000000\0" b"0000000\0"
+_BEFORE_SIZE = b"0000444\00000000\00000000\0"
 _TIME = b"00000000000\0"
-_AFTER_CHECKSUM = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" b"0000000\0" + bytes(167)
+_AFTER_CHECKSUM = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\00000000\0" + bytes(167)
 _BLANK_CHECKSUM = b" " * 8
 _FIXED_SUM = sum(_BEFORE_SIZE) + sum(_TIME) + sum(_BLANK_CHECKSUM) + sum(_AFTER_CHECKSUM)
 _MAGICS = (b"ustar\x0000", b"ustar  \0")
@@ -51,7 +62,14 @@ def encode_header(name: bytes, size: int) -> bytes:
     digits, digits_sum = _size_field(size)
     # Every byte of the sum is in the fixed part, the name or the size; adler32's low half is that sum plus one.
     checksum = _FIXED_SUM + digits_sum + (zlib.adler32(name) & 0xFFFF) - 1
-    return b"%b%b%b%b%06o\0 %b" % (name.ljust(MAX_NAME, b"\0"), _BEFORE_SIZE, digits, _TIME, checksum, _AFTER_CHECKSUM)
+    return b"%b%b%b%b%06o\0 %b" % (
+        name.ljust(MAX_NAME, b"\0"),
+        _BEFORE_SIZE,
+        digits,
+        _TIME,
+        checksum,
+        _AFTER_CHECKSUM,
+    )
 
 
 @functools.lru_cache(maxsize=1024)
@@ -97,5 +115,3 @@ def parse_number(field: bytes) -> int | None:
 
 def _text(field: bytes) -> str:
     return field.partition(b"\0")[0].decode("utf-8")
-
-

@@ -37,7 +37,7 @@ def _problem(key: str, extension: str) -> str | None:
         return "holds '..', which could lead out of the folder that a tar is unpacked in"
     folders, _, last = key.rpartition("/")
     if "." in last:
-        return f"holds a dot in its last part, where readers split key and extension; they would see the key {key[: -len(last)] + last.partition('.')[0]!r}"
+        return f"holds a dot in its last part, where readers end the key: they would see {split_name(key)[0]!r}"
     if not last or any(part in ("", ".") for part in folders.split("/") if folders):
         return "has an empty part or '.' between slashes, which tools that unpack tars drop"
     try:
@@ -58,7 +58,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 def stem_of(file: str) -> str:
     """Return a tar's name without ``.tar``; a dot inside the stem is part of it."""
-    return file[: -len(_TAR)] if file.endswith(_TAR) else file
+    return file.removesuffix(_TAR)
 
 
 def shard_id_of(file: str) -> str | None:

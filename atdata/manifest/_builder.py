@@ -129,7 +129,12 @@ class ManifestBuilder:
         )
 
     def _locations(self) -> list[pl.Series]:
-        values = {KEY: list(self._keys), OFFSET: self._offsets, SIZE: self._sizes, CRC32: self._crcs}
+        values: dict[str, list[Any]] = {
+            KEY: list(self._keys),
+            OFFSET: self._offsets,
+            SIZE: self._sizes,
+            CRC32: self._crcs,
+        }
         return [pl.Series(name, values[name], dtype) for name, dtype in LOCATION.items()]
 
 

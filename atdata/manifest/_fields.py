@@ -134,5 +134,3 @@ def _fits(aggregate: AggregateKind, dtype: pl.DataType) -> bool:
     if aggregate == "set":
         return isinstance(dtype, pl.List)
     return not isinstance(dtype, pl.List) and (aggregate == "categorical" or is_number(dtype))
-
-

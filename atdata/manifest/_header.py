@@ -16,7 +16,15 @@ from atdata._errors import DamagedManifestError, SampleValueError, UnsupportedFo
 
 from ._aggregate import truncated
 
-__all__ = ["MANIFEST_FORMAT_VERSION", "FileFacts", "Header", "TableFacts", "encode_header", "now", "parse_header"]
+__all__ = [
+    "MANIFEST_FORMAT_VERSION",
+    "FileFacts",
+    "Header",
+    "TableFacts",
+    "encode_header",
+    "now",
+    "parse_header",
+]
 
 MANIFEST_FORMAT_VERSION = "1.1.0"
 #: The longest header that is written, in bytes.
@@ -97,8 +105,12 @@ class Header(Struct, frozen=True, kw_only=True):
         return plain
 
 
+class _Version(Struct):
+    manifest_version: str
+
+
 _DECODER = msgspec.json.Decoder(Header)
-_VERSION_DECODER = msgspec.json.Decoder(msgspec.defstruct("Version", [("manifest_version", str)]))
+_VERSION_DECODER = msgspec.json.Decoder(_Version)
 _DIGEST_TAIL = re.compile(rb',\s*"digest"\s*:\s*"[0-9a-f]{64}"\s*}\s*\Z')
 
 
@@ -174,7 +186,8 @@ def _check_digest(data: bytes, header: Header, file: str) -> None:
     actual = hashlib.sha256(data[: tail.start()]).hexdigest()
     if actual != header.digest:
         raise DamagedManifestError.because(
-            file, f"its digest says {header.digest[:16]}…, and its bytes give {actual[:16]}…: they were changed"
+            file,
+            f"its digest says {header.digest[:16]}…, and its bytes give {actual[:16]}…: they were changed",
         )
 
 
@@ -192,9 +205,7 @@ def _body(members: Mapping[str, Any]) -> bytes:
 def _widest(aggregates: Mapping[str, Mapping[str, Any]]) -> tuple[str, int]:
     """Return the aggregate whose listed values take most bytes, and how many it lists."""
     lengths = {
-        name: len(json.dumps(each["value_counts"]))
-        for name, each in aggregates.items()
-        if each.get("value_counts")
+        name: len(json.dumps(each["value_counts"])) for name, each in aggregates.items() if each.get("value_counts")
     }
     widest = max(lengths, key=lengths.__getitem__, default="")
     return widest, len(aggregates[widest]["value_counts"]) if widest else 0

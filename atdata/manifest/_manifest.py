@@ -68,8 +68,8 @@ class ShardManifest:
         self.provenance = dict(provenance or {})
         self.content_metadata = content_metadata
         self.shard = shard
-        self._given = samples
-        self._frame: pl.DataFrame | None = samples if isinstance(samples, pl.DataFrame) else None
+        self._load = _loader(samples)
+        self._frame: pl.DataFrame | None = None
         self._samples: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
@@ -84,7 +84,7 @@ class ShardManifest:
             DamagedManifestError: Its bytes are not what was written.
         """
         if self._frame is None:
-            self._frame = self._given() if callable(self._given) else from_pandas(self._given)
+            self._frame = self._load()
         return self._frame
 
     @property
@@ -147,6 +147,12 @@ class ShardManifest:
             content_metadata=header.content_metadata,
             shard=header.shard,
         )
+
+
+def _loader(samples: "pl.DataFrame | pd.DataFrame | Callable[[], pl.DataFrame]") -> Callable[[], pl.DataFrame]:
+    if isinstance(samples, pl.DataFrame):
+        return lambda: samples
+    return samples if callable(samples) else lambda: from_pandas(samples)
 
 
 def checked_table(data: bytes, header: Header, file: str) -> pl.DataFrame:

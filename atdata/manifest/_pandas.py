@@ -25,7 +25,8 @@ def to_pandas(frame: pl.DataFrame) -> "pd.DataFrame":
     table = frame.drop(lists).to_arrow(compat_level=pl.CompatLevel.oldest()).to_pandas()
     for name in lists:
         table[name] = pd.Series(frame[name].to_list(), dtype=object, index=table.index)
-    return table[frame.columns] if lists else table
+    ordered: pd.DataFrame = table[frame.columns]
+    return ordered
 
 
 def from_pandas(frame: "pd.DataFrame") -> pl.DataFrame:
@@ -75,5 +76,3 @@ def _booleans(mask: Any, table: "pd.DataFrame", shard_id: str) -> Any:
         f"the function returned {found} for shard {shard_id!r}; expected a boolean Series with one value for each of "
         f"its {len(table)} rows, such as df['label'] == 'dog'. The columns are {listed(table.columns)}"
     )
-
-

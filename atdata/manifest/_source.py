@@ -237,7 +237,8 @@ def _check_schemas(schemas: Sequence[tuple[str, dict[str, Any]]], error: BaseExc
                 f"{name!r} is {first.get(name, 'absent')} and {schema.get(name, 'absent')}" for name in names
             )
             raise SchemaError(
-                f"the manifests of {first_id!r} and {shard_id!r} differ in their columns: {differences or 'their order'}"
+                f"the manifests of {first_id!r} and {shard_id!r} differ in their columns: "
+                f"{differences or 'their order'}"
             ) from error
     missing = LOCATION.keys() - first.keys()
     if missing:

@@ -1,7 +1,6 @@
 """The sample table: one row a sample, gathered while a shard is written (docs/format.md, "Samples")."""
 
 import io
-
 from typing import Any
 
 import polars as pl
@@ -100,5 +99,3 @@ def parquet_bytes(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="lz4", statistics=True, row_group_size=_ROW_GROUP)
     return buffer.getvalue()
-
-

@@ -66,7 +66,9 @@ def publish_manifest(store: Store, shard_id: str, manifest: ShardManifest) -> No
     table = parquet_bytes(manifest.frame)
     header = encode_header(_members(manifest, table, table_name), _value_dtypes(manifest.frame))
     try:
-        with store.create(header_name) as header_file:  # also finds a header that is there, before anything is published
+        with store.create(
+            header_name
+        ) as header_file:  # also finds a header that is there, before anything is published
             header_file.write(header)
             with store.create(table_name) as table_file:
                 table_file.write(table)
