@@ -31,9 +31,10 @@ MAX_NAME = 100
 MAX_SIZE = 8**11 - 1
 
 #: mode, uid, gid before the size; time before the checksum; type, magic, names and devices after it.
-_BEFORE_SIZE = b"0000444\00000000\00000000\0"
-_TIME = b"00000000000\0"
-_AFTER_CHECKSUM = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\00000000\0" + bytes(167)
+_MODE, _ZERO = b"0000444\x00", b"0000000\x00"
+_BEFORE_SIZE = _MODE + _ZERO + _ZERO
+_TIME = b"00000000000\x00"
+_AFTER_CHECKSUM = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + _ZERO + _ZERO + bytes(167)
 _BLANK_CHECKSUM = b" " * 8
 _FIXED_SUM = sum(_BEFORE_SIZE) + sum(_TIME) + sum(_BLANK_CHECKSUM) + sum(_AFTER_CHECKSUM)
 _MAGICS = (b"ustar\x0000", b"ustar  \0")
@@ -62,7 +63,7 @@ def encode_header(name: bytes, size: int) -> bytes:
     digits, digits_sum = _size_field(size)
     # Every byte of the sum is in the fixed part, the name or the size; adler32's low half is that sum plus one.
     checksum = _FIXED_SUM + digits_sum + (zlib.adler32(name) & 0xFFFF) - 1
-    return b"%b%b%b%b%06o\0 %b" % (
+    return b"%b%b%b%b%06o\x00 %b" % (
         name.ljust(MAX_NAME, b"\0"),
         _BEFORE_SIZE,
         digits,
@@ -74,7 +75,7 @@ def encode_header(name: bytes, size: int) -> bytes:
 
 @functools.lru_cache(maxsize=1024)
 def _size_field(size: int) -> tuple[bytes, int]:
-    digits = b"%011o\0" % size
+    digits = b"%011o\x00" % size
     return digits, sum(digits)
 
 

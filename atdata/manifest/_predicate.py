@@ -59,7 +59,7 @@ def check_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> Non
 
 
 def _is_row_wise(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    if pushed_predicate(part, schema) != [None]:
+    if all(each is not None for each in pushed_predicate(part, schema)):
         return True
     if _PYTHON not in str(part):
         return False

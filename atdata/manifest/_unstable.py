@@ -32,6 +32,6 @@ def pushed_predicate(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> l
         source.filter(predicate).collect()
     except pl.exceptions.PolarsError:
         # What fails on no rows at all (a gather, a sample) was not pushed, and that is the answer.
-        if seen != [None]:
+        if not any(each is None for each in seen):
             raise
     return seen
