@@ -158,7 +158,8 @@ def _heading(console: Console, number: str, text: str) -> None:
 
 
 def _code(console: Console, source: str) -> None:
-    console.print(Syntax(source.rstrip(), "python", theme="ansi_dark", background_color="default"))
+    # A long line is left to the terminal: what is shown can be copied and run.
+    console.print(Syntax(source.rstrip(), "python", theme="ansi_dark", background_color="default"), soft_wrap=True)
     console.print()
 
 

@@ -8,7 +8,7 @@ __all__ = ["SampleLocation"]
 class SampleLocation(msgspec.Struct, frozen=True, order=True, gc=False, repr_omit_defaults=True):
     """One sample's place: which shard, which key, which bytes.
 
-    Locations are immutable, hashable, ordered by shard, key and offset, and pickle.
+    Locations are immutable, hashable, ordered by shard, key and offset, and cross processes.
 
     Attributes:
         shard: The shard's path below the opened root, without ``.tar``.

@@ -64,8 +64,9 @@ class ManifestSource(abc.ABC):
     @functools.cached_property
     def schema(self) -> pl.Schema:
         """The columns of :meth:`lazy`."""
+        rows = self.lazy()
         try:
-            return self.lazy().collect_schema()
+            return rows.collect_schema()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             self.failed(error)
 

@@ -1,0 +1,295 @@
+"""Opening, reading and fetching."""
+
+import pickle
+import random
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import atdata
+from atdata import (
+    Dataset,
+    DecodeError,
+    DictSample,
+    ManifestNotFoundError,
+    SampleKeyError,
+    SampleLocation,
+    SchemaError,
+    ShardChangedError,
+    ShardError,
+    UncommittedShardWarning,
+)
+
+Photos = Callable[..., list[Any]]
+
+
+def packed(samples: Any) -> list[bytes]:
+    return [sample.packed for sample in samples]
+
+
+def test_a_folder_gives_all_samples_in_order(
+    written: Dataset[Any], tmp_path: Path, photo_type: Any, photos: Photos
+) -> None:
+    dataset = Dataset[photo_type](tmp_path)
+    assert packed(dataset) == packed(dataset.ordered()) == packed(photos(250))
+    assert dataset.list_shards() == written.list_shards()
+    assert len(dataset) == 250
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shards"),
+    [
+        ("photos-000001.tar", [1]),
+        ("photos-{000000..000001}.tar", [0, 1]),
+        ("photos-{000002,000000}.tar", [2, 0]),
+        ("photos-00000[12].tar", [1, 2]),
+        ("*.tar", [0, 1, 2]),
+    ],
+)
+def test_a_pattern_names_shards(
+    written: Dataset[Any], tmp_path: Path, photo_type: Any, photos: Photos, pattern: str, shards: list[int]
+) -> None:
+    dataset = Dataset[photo_type](f"{tmp_path}/{pattern}")
+    assert dataset.list_shards() == [written.list_shards()[index] for index in shards]
+    expected = [photo for index in shards for photo in photos(250)[100 * index : 100 * (index + 1)]]
+    assert packed(dataset) == packed(expected)
+    assert len(dataset) == len(expected)
+
+
+def test_a_list_of_tars_keeps_its_order(written: Dataset[Any], photo_type: Any, photos: Photos) -> None:
+    dataset = Dataset[photo_type](written.list_shards()[::-1])
+    assert packed(dataset) == packed(photos(250)[200:] + photos(250)[100:200] + photos(250)[:100])
+    assert [each.shard for each in dataset.query(pl.lit(True))[:1]] == ["photos-000002"]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path: Path, photos: Photos, photo_type: Any) -> None:
+    atdata.write_samples(photos(2), tmp_path / "p[1].tar", manifest=True)
+    assert packed(Dataset[photo_type](tmp_path / "p[1].tar")) == packed(photos(2))
+
+
+@pytest.mark.parametrize("path", ["nowhere", "nowhere/p.tar", "nowhere*.tar", "photos-{000003..000004}.tar"])
+def test_what_is_not_there_is_named(written: Dataset[Any], tmp_path: Path, path: str) -> None:
+    assert written
+    with pytest.raises((ManifestNotFoundError, ValueError), match="nowhere|photos-000003"):
+        Dataset(f"{tmp_path}/{path}")
+
+
+@pytest.mark.parametrize("path", ["nowhere/p.tar", "nowhere*.tar"])
+def test_a_missing_file_is_a_file_not_found_error(tmp_path: Path, path: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        Dataset(f"{tmp_path}/{path}")
+
+
+def test_without_a_type_samples_are_dicts(written: Dataset[Any], tmp_path: Path, photos: Photos) -> None:
+    (first,) = Dataset(tmp_path).head(1)
+    assert isinstance(first, DictSample)
+    assert first.label == photos(1)[0].label
+    assert written
+
+
+def test_a_type_that_is_no_sample_type_is_refused(written: Dataset[Any], tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"int.* is no sample type"):
+        Dataset[int](tmp_path).head()
+    assert written
+
+
+@pytest.mark.parametrize("size", [1, 32, 100, 250, 1000])
+def test_batches_hold_all_samples(written: Dataset[Any], photos: Photos, size: int) -> None:
+    batches = list(written.ordered(batch_size=size))
+    assert [len(batch) for batch in batches] == [size] * (250 // size) + [250 % size] * (250 % size > 0)
+    assert [label for batch in batches for label in batch.label] == [photo.label for photo in photos(250)]
+
+
+def test_a_batch_size_below_one_is_refused(written: Dataset[Any]) -> None:
+    with pytest.raises(ValueError, match="batch_size"):
+        written.ordered(batch_size=0)
+
+
+def test_head_reads_no_more_than_it_gives(written: Dataset[Any], photos: Photos) -> None:
+    Path(written.list_shards()[1]).unlink()
+    assert packed(written.head(3)) == packed(photos(3))
+    assert written.head(0) == []
+
+
+def test_a_dataset_is_true_without_being_read(written: Dataset[Any]) -> None:
+    for path in written.list_shards():
+        Path(path).unlink()
+        Path(path.replace(".tar", ".manifest.parquet")).unlink()
+    assert bool(written) is True
+
+
+def test_without_manifests_tars_are_walked(tmp_path: Path, photos: Photos, photo_type: Any) -> None:
+    atdata.write_samples(photos(25), tmp_path / "p.tar", maxcount=10)
+    dataset = Dataset[photo_type](tmp_path)
+    assert len(dataset) == 25
+    assert packed(dataset) == packed(photos(25))
+    with pytest.raises(ManifestNotFoundError, match="holds no manifest .*3 tars without one.*manifest=True"):
+        dataset.query(pl.lit(True))
+
+
+def test_tars_of_other_members_say_what_they_hold(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"jpeg")
+    (tmp_path / "a.cls").write_bytes(b"7")
+    with tarfile.open(tmp_path / "foreign.tar", "w") as tar:
+        tar.add(tmp_path / "a.jpg", "a.jpg")
+        tar.add(tmp_path / "a.cls", "a.cls")
+    with pytest.raises(DecodeError, match="sample 'a' at offset 0 holds jpg, cls; expected one .msgpack"):
+        Dataset(tmp_path).head()
+
+
+def test_a_tar_without_a_manifest_is_left_out_with_a_warning(written: Dataset[Any], tmp_path: Path) -> None:
+    Path(written.list_shards()[1].replace(".tar", ".manifest.json")).unlink()
+    with pytest.warns(UncommittedShardWarning, match="photos-000001"):
+        dataset = Dataset(tmp_path)
+    assert len(dataset) == 150
+
+
+def test_fetch_keeps_the_order_and_repetitions_asked_for(written: Dataset[Any], photos: Photos) -> None:
+    locations = written.query(pl.lit(True))
+    order = random.Random(0).choices(range(250), k=400)
+    fetched = written.fetch(locations[index] for index in order)
+    assert packed(fetched) == packed(photos(250)[index] for index in order)
+
+
+def test_fetched_arrays_can_be_written_to(written: Dataset[Any]) -> None:
+    (sample,) = written.fetch(written.query(pl.lit(True))[:1])
+    sample.pixels[:] = 0
+    assert not sample.pixels.any()
+
+
+def test_a_location_without_size_is_completed_from_the_manifest(written: Dataset[Any], photos: Photos) -> None:
+    full = written.query(pl.lit(True))[120]
+    bare = SampleLocation(full.shard, full.key, full.offset)
+    assert packed(written.fetch([bare])) == packed(photos(250)[120:121])
+
+
+def test_a_location_at_another_offset_than_the_manifests_is_refused(written: Dataset[Any]) -> None:
+    full = written.query(pl.lit(True))[120]
+    with pytest.raises(ShardChangedError, match=f"says offset 512, and the manifest says {full.offset}"):
+        list(written.fetch([SampleLocation(full.shard, full.key, 512)]))
+
+
+def test_an_unknown_key_and_an_unknown_shard_are_named(written: Dataset[Any]) -> None:
+    with pytest.raises(SampleKeyError, match="'photos-000001' has no sample with the key 'nobody'"):
+        list(written.fetch([SampleLocation("photos-000001", "nobody", 0)]))
+    with pytest.raises(
+        ShardError, match=r"photos-00001'.* none of this dataset's 3 shards .*did you mean 'photos-00000"
+    ):
+        list(written.fetch([SampleLocation("photos-00001", "x", 0, 512)]))
+
+
+def test_locations_cross_processes(written: Dataset[Any]) -> None:
+    locations = written.query(pl.lit(True))
+    assert pickle.loads(pickle.dumps(locations)) == locations
+
+
+def tar_of(dataset: Dataset[Any], index: int) -> Path:
+    return Path(dataset.list_shards()[index])
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x10
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 511, 512, 40_000])
+def test_a_truncated_tar_is_found(written: Dataset[Any], cut: int) -> None:
+    locations = written.query(pl.lit(True))
+    path = tar_of(written, 1)
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(ShardChangedError, match=f"'photos-000001'.*promises a tar of {size} bytes.* has {cut}"):
+        list(written.fetch(locations[100:101]))
+    with pytest.raises(ShardChangedError, match=f"promises a tar of {size} bytes"):
+        list(written)
+
+
+@pytest.mark.parametrize("where", [0, 130, 149, 512, 600, 1000])
+def test_a_flipped_bit_under_a_location_is_found(written: Dataset[Any], where: int) -> None:
+    location = written.query(pl.lit(True))[120]
+    flip(tar_of(written, 1), location.offset + where)
+    with pytest.raises(
+        ShardChangedError, match=f"'photos-000001': the sample '000001-000020' at offset {location.offset}"
+    ):
+        list(written.fetch([location]))
+    with pytest.raises(ShardChangedError, match="000001-000020"):
+        list(written)
+
+
+def test_other_samples_of_a_damaged_tar_are_still_fetched(written: Dataset[Any], photos: Photos) -> None:
+    locations = written.query(pl.lit(True))
+    flip(tar_of(written, 1), locations[120].offset + 600)
+    assert packed(written.fetch([locations[119], locations[121]])) == packed([photos(250)[119], photos(250)[121]])
+
+
+def test_swapped_tars_are_found(tmp_path: Path, photos: Photos) -> None:
+    same = [*photos(1), *photos(1)]
+    dataset = atdata.write_samples(same, tmp_path / "p.tar", maxcount=1, manifest=True)
+    first, second = map(Path, dataset.list_shards())
+    content = first.read_bytes(), second.read_bytes()
+    first.write_bytes(content[1])
+    second.write_bytes(content[0])
+    with pytest.raises(ShardChangedError, match=r"expected the file '000000-000000\.msgpack', found '000001-000000"):
+        list(dataset.fetch(dataset.query(pl.lit(True))))
+
+
+def test_a_missing_tar_is_named(written: Dataset[Any]) -> None:
+    locations = written.query(pl.lit(True))
+    tar_of(written, 2).unlink()
+    with pytest.raises(ShardChangedError, match="'photos-000002': its tar .* is gone"):
+        list(written.fetch(locations[-1:]))
+    assert len(list(written.fetch(locations[:200]))) == 200
+
+
+def test_full_verification_reads_the_whole_tar(written: Dataset[Any]) -> None:
+    locations = written.query(pl.lit(True))
+    flip(tar_of(written, 0), locations[50].offset + 600)
+    assert len(list(written.fetch(locations[:1]))) == 1
+    with pytest.raises(ShardChangedError, match="promises a tar with SHA-256"):
+        list(written.fetch(locations[:1], verify="full"))
+
+
+def test_without_verification_a_payload_is_taken_as_it_is(written: Dataset[Any]) -> None:
+    location = written.query(pl.lit(True))[3]
+    data = bytearray(tar_of(written, 0).read_bytes())
+    at = data.index(b"\xa5label", location.offset) + 7
+    data[at] ^= 1
+    tar_of(written, 0).write_bytes(data)
+    (sample,) = written.fetch([location], verify="none")
+    assert sample.label[0] == chr(data[at])
+    with pytest.raises(ShardChangedError, match="CRC-32"):
+        list(written.fetch([location]))
+
+
+def test_an_unknown_verification_is_refused(written: Dataset[Any]) -> None:
+    with pytest.raises(ValueError, match="none, fetch, full"):
+        written.fetch([], verify="some")
+
+
+def test_a_payload_of_another_type_names_shard_key_and_field(written: Dataset[Any], tmp_path: Path) -> None:
+    @atdata.packable
+    class Numbered:
+        label: int
+
+    with pytest.raises(DecodeError, match=r"'photos-000000', sample '000000-000000' at offset 0: .*Numbered.*label"):
+        Dataset[Numbered](tmp_path).head()
+    assert written
+
+
+def test_a_window_larger_than_the_budget_is_read_in_parts(tmp_path: Path) -> None:
+    @atdata.packable
+    class Block:
+        data: np.ndarray
+
+    blocks = [Block(np.full(400_000, index, np.uint8)) for index in range(12)]
+    dataset = atdata.write_samples(blocks, tmp_path / "b.tar", maxcount=5, manifest=True, durable=False)
+    order = [11, 0, 7, 3, 3, 9, 1, 10, 2, 8, 4, 6, 5]
+    locations = dataset.query(pl.lit(True))
+    assert [int(block.data[0]) for block in dataset.fetch(locations[i] for i in order)] == order
+    assert [int(block.data[-1]) for block in dataset] == list(range(12))

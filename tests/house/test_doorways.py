@@ -1,0 +1,61 @@
+"""What is public, and what importing it costs."""
+
+import importlib
+import json
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import atdata
+import atdata.manifest
+
+HEAVY = ["pandas", "pyarrow", "torch", "ray", "obstore", "rich", "cyclopts", "PIL", "atdata.cli"]
+
+
+def doorways() -> list[str]:
+    packages = [module.name for module in pkgutil.walk_packages(atdata.__path__, "atdata.") if module.ispkg]
+    return ["atdata", *packages]
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """Return what a doorway binds besides its own modules."""
+    names = [name for name in vars(module) if not name.startswith("_")]
+    return sorted(name for name in names if not isinstance(getattr(module, name), ModuleType))
+
+
+@pytest.mark.parametrize("name", doorways())
+def test_all_lists_exactly_the_public_names_sorted(name: str) -> None:
+    module = importlib.import_module(name)
+    assert sorted(module.__all__) == public_names(module)
+    assert module.__all__ == sorted(module.__all__, key=lambda each: (not each.isupper(), each.islower(), each))
+
+
+@pytest.mark.parametrize("name", doorways())
+def test_every_module_says_what_it_offers(name: str) -> None:
+    package = importlib.import_module(name)
+    for info in pkgutil.iter_modules(package.__path__, f"{name}."):
+        if info.name != "atdata.__main__":
+            module = importlib.import_module(info.name)
+            assert all(hasattr(module, each) for each in module.__all__), info.name
+
+
+def test_the_names_that_programs_import_from_both_doorways_are_the_same_objects() -> None:
+    shared = set(atdata.__all__) & set(atdata.manifest.__all__)
+    assert shared == {
+        "ManifestBuilder",
+        "ManifestField",
+        "ManifestWriter",
+        "QueryExecutor",
+        "SampleLocation",
+        "ShardManifest",
+    }
+    assert all(getattr(atdata, name) is getattr(atdata.manifest, name) for name in shared)
+
+
+def test_importing_the_library_loads_nothing_heavy() -> None:
+    program = f"import sys, json, atdata; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []

@@ -1,0 +1,94 @@
+"""The layers are law: docs/architecture.md says which room may import which, and the code keeps to it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "atdata"
+#: Private modules of `manifest` that `_dataset` may use, as the architecture page says.
+SIDE_DOORS = {"_header", "_names", "_open", "_predicate", "_source", "_writer"}
+#: The doorway of the whole, and `python -m atdata`, which may import anything.
+DOORWAYS = {"__init__", "__main__"}
+
+
+def layer_table() -> dict[str, set[str]]:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*)\|", text, flags=re.MULTILINE)
+    return {room: set(re.findall(r"`(\w+)`", allowed)) for room, allowed in rows}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_names(source: str, package: tuple[str, ...]) -> Iterator[str]:
+    """Yield the dotted names inside the package that a module's source imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "atdata")
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            name = ".".join((*base, *filter(None, [node.module])))
+            if name.split(".")[0] == "atdata":
+                yield from [name] if node.module else [f"{name}.{alias.name}" for alias in node.names]
+
+
+def is_forbidden(room: str, name: str, table: dict[str, set[str]]) -> bool:
+    """Tell whether a room may not import a dotted name: another room's, or not by its doorway."""
+    target, inside = [*name.split(".")[1:], "", ""][:2]
+    if target == room or room in DOORWAYS:
+        return False
+    if target in ("", "manifest") and "atdata" in table[room]:  # the public doorways
+        return bool(inside)
+    if target not in table[room]:
+        return True
+    return bool(inside) and not (room == "_dataset" and target == "manifest" and inside in SIDE_DOORS)
+
+
+def test_every_room_has_a_row_in_the_table() -> None:
+    assert {room_of(path) for path in modules()} - DOORWAYS == layer_table().keys()
+
+
+def test_the_table_goes_in_one_direction() -> None:
+    table = layer_table()
+    rooms = list(table)
+    upward = [(room, other) for index, room in enumerate(rooms) for other in table[room] & set(rooms[index:])]
+    assert upward == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
+    package = path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1]
+    table, room = layer_table(), room_of(path)
+    assert [name for name in imported_names(path.read_text(), package) if is_forbidden(room, name, table)] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "forbidden"),
+    [
+        ("from atdata.manifest import QueryExecutor", True),  # upward
+        ("from ..manifest._header import parse_header", True),  # upward, relative
+        ("import atdata", True),  # the whole, from inside
+        ("from atdata._errors import ShardError", False),
+        ("from ._header import BLOCK", False),
+        ("import polars", False),
+    ],
+)
+def test_the_law_finds_what_breaks_it(source: str, *, forbidden: bool) -> None:
+    names = list(imported_names(source, ("atdata", "_shard")))
+    assert any(is_forbidden("_shard", name, layer_table()) for name in names) is forbidden
+
+
+def test_a_room_is_entered_by_its_doorway_alone() -> None:
+    table = layer_table()
+    assert is_forbidden("manifest", "atdata._sample._codec", table)
+    assert not is_forbidden("manifest", "atdata._sample", table)
+    assert is_forbidden("cli", "atdata._dataset", table)
