@@ -37,10 +37,6 @@ class ShardManifest:
         provenance: Where the shard comes from.
         content_metadata: What the writer said of the dataset.
         shard: The tar's file name, length and SHA-256, when there is a tar.
-
-    Attributes:
-        frame: The sample table as a Polars frame: ``__key__ __offset__ __size__ __crc32__`` and the fields.
-        samples: The same as a pandas frame, made on first use.
     """
 
     def __init__(
@@ -77,7 +73,7 @@ class ShardManifest:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """The sample table as a Polars frame, one row a sample, in tar order.
+        """The sample table as a Polars frame, one row a sample: ``__key__ __offset__ __size__ __crc32__`` and the fields.
 
         Raises:
             ManifestNotFoundError: The table's file is gone.
