@@ -1,0 +1,41 @@
+"""What a type checker sees. `make types` checks this file; an ignore that ignores nothing is an error there."""
+
+from collections.abc import Iterator
+from typing import Annotated, assert_type
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+import atdata
+from atdata import ManifestField, SampleBatch, SampleLocation
+
+
+@atdata.packable
+class Photo:
+    pixels: NDArray[np.uint8]
+    label: Annotated[str, ManifestField("categorical")]
+    confidence: float = 0.0
+
+
+photo = Photo(np.zeros((2, 2), np.uint8), label="dog")
+assert_type(photo.label, str)
+assert_type(photo.confidence, float)
+Photo(np.zeros((2, 2), np.uint8))  # type: ignore[call-arg]  # label is missing
+Photo(np.zeros((2, 2), np.uint8), label=7)  # type: ignore[arg-type]  # label is text
+ManifestField("number")  # type: ignore[arg-type]  # no such aggregate
+
+
+def read(folder: str) -> None:
+    dataset = atdata.Dataset[Photo](folder)
+    assert_type(dataset.head(), list[Photo])
+    assert_type(dataset.ordered(), Iterator[Photo])
+    assert_type(dataset.ordered(batch_size=8), Iterator[SampleBatch[Photo]])
+    locations = dataset.query(pl.col("label") == "dog")
+    assert_type(locations, list[SampleLocation])
+    assert_type(dataset.fetch(locations), Iterator[Photo])
+    assert_type(dataset.scan(), pl.LazyFrame)
+
+
+def write() -> None:
+    assert_type(atdata.write_samples([photo], "photos.tar"), atdata.Dataset[Photo])
