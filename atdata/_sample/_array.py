@@ -5,11 +5,13 @@ shape, the C-order bytes. Structured dtypes take an ``.npy`` file. Readers accep
 pickled, and every length is checked against the bytes at hand before anything is allocated.
 """
 
+import ast
 import functools
-import io
 import math
+import operator
 import re
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,14 @@ from atdata._errors import DecodeError, SampleValueError
 
 __all__ = ["array_parts", "array_to_bytes", "bytes_to_array"]
 
-#: The first byte of an ``.npy`` file; no dtype string is that long.
-_NPY_MAGIC = 0x93
+#: How an ``.npy`` file begins; no dtype string is as long as its first byte says.
+_NPY_MAGIC = b"\x93NUMPY"
+#: Magic, version, and a length of two or four bytes.
+_NPY_START, _NPY_ALIGNMENT, _SHORT = 12, 64, 60_000
+#: By version: where the header begins, and its encoding.
+_NPY_LENGTHS = {1: (10, "latin-1"), 2: (12, "latin-1"), 3: (12, "utf-8")}
+#: The longest header of an ``.npy`` file that is read, in bytes.
+_MAX_NPY_HEADER = 1 << 20
 #: Kinds of dtype whose elements are plain bytes: bool, integers, floats, complex, bytes, text, void, times.
 _PLAIN_KINDS = frozenset("biufcSUVmM")
 #: What `dtype.str` gives for them. An element of no bytes would make any number of them fit.
@@ -37,18 +45,23 @@ def array_parts(array: npt.NDArray[Any]) -> tuple[bytes, bytes | memoryview]:
     Raises:
         SampleValueError: The array holds Python objects, or values that a mask hides.
     """
+    if type(array) is not np.ndarray:
+        if isinstance(array, np.ma.MaskedArray):
+            raise SampleValueError("a masked array would lose its mask; fill it first: array.filled(...)")
+        array = np.asarray(array)
     dtype = array.dtype
     if dtype.hasobject or dtype.kind not in _PLAIN_KINDS:
         raise SampleValueError(
             f"an array of dtype {dtype} holds Python objects, which are never written; convert it first, "
             "for example with array.astype('U') or array.astype(float)"
         )
-    if type(array) is not np.ndarray and isinstance(array, np.ma.MaskedArray):
-        raise SampleValueError("a masked array would lose its mask; fill it first: array.filled(...)")
-    if dtype.names is not None or dtype.subdtype is not None:
-        return b"", _npy_bytes(array)
     if dtype.itemsize == 0:
         raise SampleValueError(f"an array of dtype {dtype} has elements of no bytes; give it a width")
+    if dtype.names is not None:
+        try:
+            return b"", _npy_bytes(array)
+        except ValueError as error:
+            raise SampleValueError(f"an array of dtype {dtype} cannot be written: {error}") from error
     header = _compact_header(dtype.str, array.shape)
     if array.nbytes < _COPY_BELOW or not array.flags.c_contiguous:
         return header, array.tobytes()
@@ -69,7 +82,7 @@ def bytes_to_array(data: bytes | memoryview) -> npt.NDArray[Any]:
     if not len(data):
         raise DecodeError("an array of no bytes")
     length = data[0]
-    if length == _NPY_MAGIC:
+    if length == _NPY_MAGIC[0]:
         return _read_npy(data)
     if len(data) < 2 + length or len(data) < (start := 2 + length + 8 * data[1 + length]):
         raise DecodeError(f"{len(data)} bytes are too few for an array's header")
@@ -117,21 +130,53 @@ def _take(
 
 
 def _npy_bytes(array: npt.NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
-    return buffer.getvalue()
+    descr: Any = np.lib.format.dtype_to_descr(array.dtype)
+    if _descr_dtype(descr) != array.dtype:
+        raise SampleValueError(f"the fields of an array of dtype {array.dtype} do not lie one after the other")
+    text = repr({"descr": descr, "fortran_order": False, "shape": array.shape})
+    version, length, encoding = (1, "<H", "latin-1") if text.isascii() and len(text) < _SHORT else (3, "<I", "utf-8")
+    start = _NPY_MAGIC + bytes([version, 0])
+    header = text.encode(encoding) + b"\n"
+    missing = -(len(start) + struct.calcsize(length) + len(header)) % _NPY_ALIGNMENT
+    header = header[:-1] + b" " * missing + b"\n"
+    return start + struct.pack(length, len(header)) + header + array.tobytes()
 
 
 def _read_npy(data: bytes | memoryview) -> npt.NDArray[Any]:
-    # The header is a few hundred bytes; only as much is copied out.
-    file = io.BytesIO(bytes(data[:20_000]))
+    start = bytes(data[:_NPY_START])
+    version = start[len(_NPY_MAGIC)] if start.startswith(_NPY_MAGIC) and len(start) == _NPY_START else 0
+    if version not in _NPY_LENGTHS:
+        raise DecodeError("the bytes begin like an .npy file and are none")
+    begin, encoding = _NPY_LENGTHS[version]
+    end = begin + int.from_bytes(start[len(_NPY_MAGIC) + 2 : begin], "little")
+    if end > min(len(data), _MAX_NPY_HEADER):
+        raise DecodeError(f"an .npy header claims to end at byte {end}, and there are {len(data)}")
     try:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-        raise DecodeError(f"the bytes begin like an .npy file and are none: {error}") from error
+        described = ast.literal_eval(bytes(data[begin:end]).decode(encoding).strip())
+        dtype = _descr_dtype(described["descr"])
+        fortran, shape = bool(described["fortran_order"]), tuple(map(operator.index, described["shape"]))
+    except (ValueError, TypeError, KeyError, IndexError, SyntaxError, RecursionError, MemoryError) as error:
+        raise DecodeError(f"an .npy header cannot be read: {error}") from error
+    array = _take(data, end, dtype, shape[::-1] if fortran else shape, _size(dtype, shape))
+    return np.ascontiguousarray(array.T).reshape(shape) if fortran else array
+
+
+def _descr_dtype(descr: Any) -> np.dtype[Any]:
+    """Return the dtype that an ``.npy`` header describes; ValueError where it holds anything but plain elements."""
+    for text in _element_texts(descr):
+        if not _PLAIN_DTYPE.fullmatch(text.encode()):
+            raise ValueError(f"{text!r} is no plain dtype")
+    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(descr)
     if dtype.hasobject or dtype.itemsize == 0:
-        raise DecodeError(f"an .npy file of dtype {dtype} holds pickled objects or nothing, which is never read")
-    array = _take(data, file.tell(), dtype, shape[::-1] if fortran else shape, _size(dtype, shape))
-    return array.T if fortran else array
+        raise ValueError(f"the dtype {dtype} has objects for elements, or nothing")
+    return dtype
+
+
+def _element_texts(descr: Any) -> Iterator[str]:
+    if isinstance(descr, str):
+        yield descr
+    elif isinstance(descr, list):
+        for field in descr:
+            yield from _element_texts(field[1])
+    else:  # an element type with a shape of its own
+        yield from _element_texts(descr[0])

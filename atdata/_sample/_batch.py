@@ -68,8 +68,11 @@ class SampleBatch(Generic[T]):
         try:
             return getattr(sample, name)
         except AttributeError:
-            fields = dataclasses.fields(sample) if dataclasses.is_dataclass(sample) else ()
-            names = [field.name for field in fields]
+            names = (
+                [field.name for field in dataclasses.fields(sample)]
+                if dataclasses.is_dataclass(sample)
+                else list(sample)  # type: ignore[call-overload]  # a DictSample
+            )
             raise AttributeError(
                 f"a batch of {type(sample).__name__} has no field {name!r}"
                 f"{near_misses(name, names)}; the fields are {listed(names)}"

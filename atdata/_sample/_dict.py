@@ -69,7 +69,7 @@ class DictSample:
         Raises:
             SampleValueError: A value is not msgpack's; the error names the field.
         """
-        return pack(to_natives(self._data, arrays=True))
+        return pack({name: _native(name, value) for name, value in self._data.items()})
 
     @property
     def as_wds(self) -> dict[str, Any]:
@@ -77,12 +77,15 @@ class DictSample:
         return {"__key__": str(uuid.uuid4()), "msgpack": self.packed}
 
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("__") and name in self._data:
+        if name != "_data" and name in self._data:
             return self._data[name]
         raise AttributeError(f"the sample has no field {name!r}; it has {list(self._data)}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a DictSample does not change: make a new one with {name}=")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a DictSample does not change: make a new one without {name}")
 
     def __getitem__(self, name: str) -> Any:
         return self._data[name]
@@ -126,3 +129,12 @@ class DictSample:
     def to_dict(self) -> dict[str, Any]:
         """Return a copy of the fields as a dict."""
         return dict(self._data)
+
+
+def _native(name: str, value: Any) -> Any:
+    try:
+        native = to_natives(value, arrays=True)
+        pack(native)
+    except SampleValueError as error:
+        raise error.within(name) from error.__cause__
+    return native

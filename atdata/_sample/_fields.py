@@ -1,6 +1,7 @@
 """A sample type's fields, with their annotations resolved."""
 
 import dataclasses
+import inspect
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -51,18 +52,40 @@ def remember_fields(sample_type: type, local_names: Mapping[str, Any] | None) ->
         shown = sample_type.__name__ if isinstance(sample_type, type) else repr(sample_type)
         raise SchemaError(f"{shown} is no dataclass; decorate the class with @atdata.packable")
     try:
-        hints = typing.get_type_hints(sample_type, localns=local_names, include_extras=True)
+        hints = _own_hints(sample_type, local_names)
     except NameError as error:
         raise SchemaError(
             f"the annotations of {sample_type.__qualname__} cannot be resolved: {error}; "
             "import the name in the module that defines the class, not only under TYPE_CHECKING"
         ) from error
+    except (AttributeError, SyntaxError, TypeError) as error:
+        raise SchemaError(f"an annotation of {sample_type.__qualname__} is no type: {error}") from error
     fields = tuple(
         Field(field.name, hints[field.name], field.default, field.default_factory)
         for field in dataclasses.fields(sample_type)
     )
+    if inits := [name for name, hint in hints.items() if isinstance(hint, dataclasses.InitVar)]:
+        raise SchemaError(
+            f"{sample_type.__qualname__}.{inits[0]}: an InitVar is not stored, so its sample could not be read back; "
+            "make it a field"
+        )
     setattr(sample_type, _FIELDS, fields)
     return fields
+
+
+def _own_hints(sample_type: type, local_names: Mapping[str, Any] | None) -> dict[str, Any]:
+    # Each class's annotations mean what they mean where it was defined; the local names are those of the last one.
+    hints: dict[str, Any] = {}
+    for base in reversed(sample_type.__mro__):
+        own = inspect.get_annotations(base)
+        known: tuple[Field, ...] | None = vars(base).get(_FIELDS)
+        if known is not None:
+            hints |= {field.name: field.annotation for field in known if field.name in own}
+        elif own:
+            here = (base.__module__, base.__qualname__) == (sample_type.__module__, sample_type.__qualname__)
+            resolved = typing.get_type_hints(base, localns=local_names if here else None, include_extras=True)
+            hints |= {name: resolved[name] for name in own}
+    return hints
 
 
 def bare_type(annotation: Any) -> tuple[Any, tuple[Any, ...]]:

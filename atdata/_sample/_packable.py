@@ -88,9 +88,8 @@ def packable(cls: type[T]) -> type[T]:
     if not issubclass(made, PackableSample):
         made = _with_base(made)
     frame = inspect.currentframe()
-    caller = frame.f_back if frame else None
     try:
-        remember_fields(made, {} if caller is None else {**caller.f_globals, **caller.f_locals})
+        remember_fields(made, _local_names(frame.f_back if frame else None))
     except SchemaError as error:
         # A name that is defined further down; the fields are resolved when they are first needed.
         if not isinstance(error.__cause__, NameError):
@@ -127,6 +126,11 @@ def decode_sample(sample_type: type, payload: bytes | memoryview) -> Any:
     if issubclass(sample_type, DictSample):
         return sample_type.from_bytes(payload)
     return plan_of(sample_type).decode(payload)
+
+
+def _local_names(caller: types.FrameType | None) -> Mapping[str, Any] | None:
+    # A module's own names are found by themselves, for each base class in its own module.
+    return None if caller is None or caller.f_locals is caller.f_globals else caller.f_locals
 
 
 def _with_base(cls: type[T]) -> type[T]:

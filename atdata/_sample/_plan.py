@@ -112,7 +112,7 @@ class Plan:
     def _construct(self, values: dict[str, Any]) -> Any:
         sample: Any = object.__new__(self._type)
         if self._plain:
-            sample.__dict__ = values
+            object.__setattr__(sample, "__dict__", values)  # also where the class is frozen
         else:
             for name, value in values.items():
                 object.__setattr__(sample, name, value)

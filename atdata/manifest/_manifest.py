@@ -73,7 +73,7 @@ class ShardManifest:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """The sample table as a Polars frame, one row a sample: ``__key__ __offset__ __size__ __crc32__`` and the fields.
+        """The sample table as a Polars frame, one row a sample: the location columns, then the fields.
 
         Raises:
             ManifestNotFoundError: The table's file is gone.
