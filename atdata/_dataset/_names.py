@@ -46,8 +46,8 @@ class ShardNames(NamedTuple):
             raise ValueError(f"samples are written to .tar files, such as 'images.tar'; found {text!r}")
         folder, stem = Path(text).parent, Path(text).name[: -len(_TAR)]
         places = list(_NUMBER.finditer(stem))
-        if len(places) > 1 or "%" in str(folder):
-            raise ValueError(f"a path has one place for the shard's number, in its last part; found {text!r}")
+        if len(places) > 1:
+            raise ValueError(f"a path has one place for the shard's number; found {len(places)} in {text!r}")
         if places:
             return folder, cls(stem[: places[0].start()], int(places[0][1] or 0), stem[places[0].end() :])
         return folder, cls(f"{stem}-", _WIDTH, "") if many else cls(stem, None, "")

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 import numpy as np
 
-from atdata._errors import SampleValueError, SchemaError
+from atdata._errors import DecodeError, SampleValueError, SchemaError
 
 from ._array import array_to_bytes, bytes_to_array
 from ._fields import bare_type
@@ -27,6 +27,9 @@ Check: TypeAlias = Callable[[Any], Any]
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
 #: Deeper values are refused; msgpack's own limit is 511.
 _MAX_DEPTH = 100
+
+#: What Python or NumPy count among the integers, and is none.
+_NO_INTEGER = (bool, np.timedelta64)
 
 _LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence)
 _DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
@@ -92,7 +95,7 @@ def _check_bytes(value: Any) -> bytes:
 
 
 def _check_int(value: Any) -> int:
-    if type(value) is not int and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
+    if type(value) is not int and (isinstance(value, _NO_INTEGER) or not isinstance(value, int | np.integer)):
         raise SampleValueError.wrong_type(value, "int")
     number = int(value)
     if not _INT_MIN <= number <= _INT_MAX:
@@ -103,7 +106,7 @@ def _check_int(value: Any) -> int:
 def _check_float(value: Any) -> float:
     if type(value) is float:
         return value
-    if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
+    if isinstance(value, _NO_INTEGER) or not isinstance(value, float | int | np.floating | np.integer):
         raise SampleValueError.wrong_type(value, "float")
     try:
         return float(value)
@@ -194,10 +197,13 @@ def _at(place: str, check: Callable[..., Any], value: Any, **options: Any) -> An
 
 
 def _each(values: Any, check: Check) -> list[Any]:
+    checked: list[Any] = []
     try:
-        return [check(value) for value in values]
-    except SampleValueError:  # go through them again to say which
-        return [_at(f"[{index}]", check, value) for index, value in enumerate(values)]
+        for value in values:
+            checked.append(check(value))  # noqa: PERF401 -- its length says which element is wrong
+    except SampleValueError as error:
+        raise error.within(f"[{len(checked)}]") from None
+    return checked
 
 
 def _each_read(read: Callable[[Any], Any] | None) -> Callable[[Any], list[Any]] | None:
@@ -269,7 +275,11 @@ def _union(members: tuple[Any, ...]) -> Codec:
     if not separable:
         raise SchemaError(f"values of the union {names} cannot be told apart when they are read; use one type")
 
+    exact = {codec.wire: codec for codec in codecs}
+
     def check(value: Any) -> Any:
+        if (codec := exact.get(type(value))) is not None:
+            return codec.check(value)
         for codec in codecs:
             try:
                 return codec.check(value)
@@ -305,7 +315,13 @@ def _numpy_scalar(scalar: type[np.generic]) -> Codec:
                 raise SampleValueError(f"expected a {scalar.__name__}, found {number}")
             return number
 
-        return Codec(int, check_integer, scalar)
+        def read_integer(value: int) -> Any:
+            try:
+                return scalar(value)
+            except OverflowError as error:
+                raise DecodeError(f"expected a {scalar.__name__}, found {value}") from error
+
+        return Codec(int, check_integer, read_integer)
     if scalar in (np.float16, np.float32, np.float64):
         return Codec(float, lambda value: float(scalar(_check_float(value))), scalar)
     raise SchemaError(f"values of type {_name(scalar)} cannot be stored; use one of NumPy's sized numbers")

@@ -52,6 +52,8 @@ class Store(Protocol):
     def names(self, folder: str = "", *, recursive: bool = False) -> list[str]:
         """Return the names of all files in a folder below the root, sorted, or also those below it.
 
+        Folders that begin with ``.`` or ``_`` are not entered.
+
         Raises:
             FileNotFoundError: There is no such folder.
         """

@@ -1,5 +1,6 @@
 """A folder on a local disk."""
 
+import contextlib
 import errno
 import os
 import uuid
@@ -28,6 +29,7 @@ class LocalStore:
 
     def __init__(self, root: str | os.PathLike[str], *, durable: bool = True, disk: Disk | None = None) -> None:
         self.root = Path(os.path.abspath(os.fspath(root)))  # noqa: PTH100 -- keeps links as the user named them
+        self._prefix = str(self.root / "x").removesuffix("x")
         self.durable = durable
         self.disk = disk or Disk()
 
@@ -40,7 +42,7 @@ class LocalStore:
 
     def url(self, name: str = "") -> str:
         """Return the path as text."""
-        return str(self.path(name))
+        return f"{self._prefix}{name}" if name else str(self.root)
 
     def names(self, folder: str = "", *, recursive: bool = False) -> list[str]:
         """Return the names of all files, sorted; folders that begin with ``.`` or ``_`` are not entered."""
@@ -78,6 +80,7 @@ class LocalStore:
     def replace(self, name: str, data: Data) -> None:
         """Write a file in one step, over the one of that name if there is one."""
         target = self.path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with _LocalUpload(self, target) as upload:
             upload.write(data)
             upload.commit(over=True)
@@ -132,12 +135,14 @@ class _LocalUpload:
         else:
             # From here on the file is published: that its second name stays is no failure to publish.
             self._temporary = None
-            self._disk.remove(temporary)
+            with contextlib.suppress(OSError):
+                self._disk.remove(temporary)
 
     def _publish_locked(self, temporary: Path) -> None:
         lock = self._target.with_name(f"{TEMPORARY}lock-{self._target.name}")
-        self._disk.close(self._disk.create(lock))
+        descriptor = self._disk.create(lock)
         try:
+            self._disk.close(descriptor)
             if self._target.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._target))
             self._disk.rename(temporary, self._target)

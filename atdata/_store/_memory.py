@@ -29,8 +29,10 @@ class MemoryStore:
     def names(self, folder: str = "", *, recursive: bool = False) -> list[str]:
         """Return the names of all files, sorted."""
         prefix = f"{folder}/" if folder else ""
-        inside = (name for name in self._files if name.startswith(prefix))
-        return sorted(name for name in inside if recursive or "/" not in name.removeprefix(prefix))
+        inside = [name for name in self._files if name.startswith(prefix)]
+        if folder and not inside:
+            raise FileNotFoundError(self.url(folder))
+        return sorted(name for name in inside if _is_listed(name.removeprefix(prefix), recursive=recursive))
 
     def size(self, name: str) -> int:
         """Return a file's length in bytes."""
@@ -74,6 +76,11 @@ class MemoryStore:
             if name in self._files:
                 raise FileExistsError(self.url(name))
             self._files[name] = data
+
+
+def _is_listed(name: str, *, recursive: bool) -> bool:
+    *folders, _ = name.split("/")
+    return not folders or (recursive and not any(folder.startswith((".", "_")) for folder in folders))
 
 
 class _MemoryUpload:

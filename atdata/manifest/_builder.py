@@ -88,8 +88,9 @@ class ManifestBuilder:
         check_key(key)
         if key in self._keys:
             raise SampleValueError(f"the key {key!r} is in the shard already; a key names one sample", "__key__")
-        for gatherer in self._gatherers:
-            gatherer.add(sample)
+        values = [gatherer.take(sample) for gatherer in self._gatherers]
+        for gatherer, value in zip(self._gatherers, values, strict=True):
+            gatherer.append(value)
         self._keys[key] = None
         self._offsets.append(offset)
         self._sizes.append(size)
@@ -135,7 +136,16 @@ class ManifestBuilder:
             SIZE: self._sizes,
             CRC32: self._crcs,
         }
-        return [pl.Series(name, values[name], dtype) for name, dtype in LOCATION.items()]
+        return [_location_column(name, values[name], dtype) for name, dtype in LOCATION.items()]
+
+
+def _location_column(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
+    try:
+        return pl.Series(name, values, dtype)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise SampleValueError(
+            f"the samples' {name.strip('_')} are numbers that a {dtype} holds: {error}", name
+        ) from error
 
 
 def _without_nan(values: pl.Series) -> pl.Series:

@@ -27,8 +27,8 @@ __all__ = [
 ]
 
 MANIFEST_FORMAT_VERSION = "1.1.0"
-#: The longest header that is written, in bytes.
-_MAX_WRITTEN = 64 << 10
+#: The longest header that is written, in bytes, and how many of them are the digest's.
+_MAX_WRITTEN, _DIGEST_ROOM = 64 << 10, 100
 #: The longest header that is parsed, in bytes.
 _MAX_READ = 64 << 20
 
@@ -124,26 +124,20 @@ def now() -> str:
 def encode_header(members: Mapping[str, Any], dtypes: Mapping[str, pl.DataType]) -> bytes:
     """Return a header's bytes, with the digest as its last member.
 
-    The widest aggregates list fewer values where the header would be longer than 64 KiB otherwise.
+    Where the header would be longer than 64 KiB, it is written without white space, and its widest aggregates list
+    fewer values.
 
     Args:
         members: The header's members, in order, without the digest.
         dtypes: The dtypes of the columns that have aggregates; of a list, that of its elements.
 
     Raises:
-        SampleValueError: The metadata or provenance is no strict JSON, or too long.
+        SampleValueError: The metadata or provenance is no strict JSON, or there is more than a header holds.
     """
-    body = _body(members)
-    aggregates = dict(members["aggregates"])
-    while len(body) > _MAX_WRITTEN:
-        name, width = _widest(aggregates)
-        if width == 0:
-            raise SampleValueError(
-                f"the header of shard {members['shard_id']!r} takes {len(body)} bytes, {_MAX_WRITTEN} at most: "
-                "shorten content_metadata or provenance"
-            )
-        aggregates[name] = truncated(aggregates[name], width // 2, dtypes[name])
-        body = _body({**members, "aggregates": aggregates})
+    body = _json(members, indent=2)
+    if len(body) > _MAX_WRITTEN - _DIGEST_ROOM:  # first the white space goes, then the rarest values
+        aggregates = _fitted(members, dtypes)
+        body = _json({**members, "aggregates": aggregates}, indent=None)
     digest = hashlib.sha256(body).hexdigest()
     return body + f',\n  "digest": "{digest}"\n}}\n'.encode()
 
@@ -191,21 +185,34 @@ def _check_digest(data: bytes, header: Header, file: str) -> None:
         )
 
 
-def _body(members: Mapping[str, Any]) -> bytes:
+def _fitted(members: Mapping[str, Any], dtypes: Mapping[str, pl.DataType]) -> dict[str, Any]:
+    """Return the aggregates, the widest truncated until the whole header fits."""
+    aggregates = dict(members["aggregates"])
+    widths = {name: len(_json({name: each}, indent=None)) for name, each in aggregates.items()}
+    available = _MAX_WRITTEN - _DIGEST_ROOM - len(_json({**members, "aggregates": {}}, indent=None))
+    while sum(widths.values()) > available:
+        listing = [name for name, each in aggregates.items() if each.get("value_counts")]
+        if not listing:
+            raise SampleValueError(
+                f"the header of shard {members['shard_id']!r} takes {_MAX_WRITTEN - available + sum(widths.values())} "
+                f"bytes, {_MAX_WRITTEN} at most: shorten content_metadata or provenance, or keep some of the "
+                f"{len(aggregates)} fields out of the manifest with ManifestField(..., exclude=True)"
+            )
+        widest = max(listing, key=widths.__getitem__)
+        fewer = len(aggregates[widest]["value_counts"]) // 2
+        aggregates[widest] = truncated(aggregates[widest], fewer, dtypes[widest])
+        widths[widest] = len(_json({widest: aggregates[widest]}, indent=None))
+    return aggregates
+
+
+def _json(members: Mapping[str, Any], *, indent: int | None) -> bytes:
+    """Return an object without its closing brace, so that one more member can follow."""
+    separators = (",", ":") if indent is None else None
     try:
-        text = json.dumps(members, ensure_ascii=False, allow_nan=False, indent=2)
-        return text.removesuffix("\n}").encode()
+        text = json.dumps(members, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+        return text.removesuffix("}").rstrip().encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise SampleValueError(
-            f"the header of shard {members['shard_id']!r} is no strict JSON: {error}; "
+            f"the header is no strict JSON: {error}; "
             "content_metadata and provenance hold None, bool, int, finite float, str, and lists and dicts of these"
         ) from error
-
-
-def _widest(aggregates: Mapping[str, Mapping[str, Any]]) -> tuple[str, int]:
-    """Return the aggregate whose listed values take most bytes, and how many it lists."""
-    lengths = {
-        name: len(json.dumps(each["value_counts"])) for name, each in aggregates.items() if each.get("value_counts")
-    }
-    widest = max(lengths, key=lengths.__getitem__, default="")
-    return widest, len(aggregates[widest]["value_counts"]) if widest else 0

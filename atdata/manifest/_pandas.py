@@ -3,6 +3,7 @@
 pandas and pyarrow are imported here, when a caller asks for pandas, and nowhere else in this room.
 """
 
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ def row_mask(function: Callable[[Any], Any], frame: pl.DataFrame, shard_id: str)
         mask = function(table)
     except KeyError as error:
         name = error.args[0] if error.args else None
-        if not isinstance(name, str) or name in table.columns:
+        if not isinstance(name, str) or not _was_looked_up_in_a_frame(error):
             raise
         raise PredicateError.unknown_column(name, frame.columns) from error
     except AttributeError as error:
@@ -53,6 +54,16 @@ def row_mask(function: Callable[[Any], Any], frame: pl.DataFrame, shard_id: str)
             raise
         raise PredicateError.unknown_column(error.name, frame.columns) from error
     return pl.Series(_booleans(mask, table, shard_id))
+
+
+def _was_looked_up_in_a_frame(error: KeyError) -> bool:
+    import pandas as pd  # noqa: PLC0415 -- as above
+
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(
+        frame.f_code.co_name == "__getitem__" and isinstance(frame.f_locals.get("self"), pd.DataFrame)
+        for frame in frames
+    )
 
 
 def _booleans(mask: Any, table: "pd.DataFrame", shard_id: str) -> Any:
@@ -65,8 +76,11 @@ def _booleans(mask: Any, table: "pd.DataFrame", shard_id: str) -> Any:
     else:
         values = mask
     values = np.asarray(values) if isinstance(values, np.ndarray) or hasattr(values, "__array__") else values
-    if isinstance(values, np.ndarray) and values.dtype == np.bool_ and values.shape == (len(table),):
-        return values
+    if isinstance(values, np.ndarray) and values.shape == (len(table),):
+        if not len(table):  # of no rows, a function often makes no booleans
+            return np.empty(0, np.bool_)
+        if values.dtype == np.bool_:
+            return values
     found = (
         f"a {type(mask).__name__} of {values.dtype}, shape {values.shape}"
         if isinstance(values, np.ndarray)

@@ -1,6 +1,6 @@
 """From what a caller gives as ``where`` to one Polars expression that decides each row by that row alone."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -17,7 +17,7 @@ _PYTHON = ".python_udf("
 #: A function from one shard's rows as a pandas frame to a boolean Series.
 PandasFunction: TypeAlias = Callable[[Any], Any]
 #: What selects rows.
-Where: TypeAlias = pl.Expr | Iterable[pl.Expr] | PandasFunction
+Where: TypeAlias = pl.Expr | Sequence[pl.Expr] | PandasFunction
 
 
 def parse_where(where: object) -> pl.Expr | PandasFunction:
@@ -59,23 +59,27 @@ def check_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> Non
 
 
 def _is_row_wise(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    if all(each is not None for each in pushed_predicate(part, schema)):
-        return True
+    return _is_pushed(part, schema) or _is_excused(part, schema)
+
+
+def _is_pushed(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
+    return all(each is not None for each in pushed_predicate(predicate, schema))
+
+
+def _is_excused(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
+    """Tell whether an expression is not pushed for no other reason than a Python function over whole columns.
+
+    Such a function cannot be looked into: it is taken at its word, and so is what is made of its result.
+    """
     if _PYTHON not in str(part):
         return False
-    # A function over whole columns is never pushed; the rest of the expression still answers for itself.
-    inputs = part.meta.pop(schema=dict(schema))
-    return (
-        bool(inputs)
-        and (_is_python(part, inputs) or part.meta.is_row_separable())
-        # `is_null` looks at one row at a time, and makes a predicate of any operand.
-        and all(each.meta.is_literal() or _is_row_wise(each.is_null(), schema) for each in inputs)
-    )
-
-
-def _is_python(part: pl.Expr, inputs: list[pl.Expr]) -> bool:
+    operands = part.meta.pop(schema=dict(schema))
+    # `is_null` looks at one row at a time, and makes a predicate of any operand.
+    held_back = [each for each in operands if not each.meta.is_literal() and not _is_pushed(each.is_null(), schema)]
+    if held_back:
+        return all(_is_excused(each, schema) for each in held_back)
     # Operands come in reverse; the last is what the method was called on.
-    return str(part).startswith(f"{inputs[-1]}{_PYTHON}")
+    return bool(operands) and str(part).startswith(f"{operands[-1]}{_PYTHON}")
 
 
 def _check_boolean(predicate: pl.Expr, given: Mapping[str, pl.DataType]) -> None:

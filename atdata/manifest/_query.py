@@ -112,7 +112,7 @@ class QueryExecutor:
         Raises:
             ManifestNotFoundError: There is no manifest.
         """
-        return self._source.lazy()
+        return self._source.rows
 
     def query(self, where: Where) -> list[SampleLocation]:
         """Return the locations of the samples that a predicate selects, in shard order, then tar order.
@@ -121,6 +121,7 @@ class QueryExecutor:
             PredicateError: The predicate cannot be asked; the error says why.
             ManifestError: A manifest is damaged or gone.
         """
+        parse_where(where)  # None would select everything, and is more likely a slip
         places = self.rows(where, columns=())
         return list(map(SampleLocation, *(places[name].to_list() for name in _PLACE)))
 
@@ -136,6 +137,8 @@ class QueryExecutor:
             ManifestError: A manifest is damaged or gone.
         """
         fields = [name for name in self.schema if name not in _PLACE]
+        if isinstance(columns, str):
+            columns = [columns]
         if columns is not None:
             if unknown := [name for name in columns if name not in self.schema]:
                 raise PredicateError.unknown_column(unknown[0], list(self.schema))
@@ -144,8 +147,7 @@ class QueryExecutor:
         predicate = None if where is None else parse_where(where)
         if predicate is None or isinstance(predicate, pl.Expr):
             return self._source.collect(self._filtered(predicate).select(selected))
-        frames = [frame.select(selected) for frame in self._masked(predicate)]
-        return pl.concat(frames)
+        return pl.concat(list(self._masked(predicate, selected)))
 
     def count(self, where: Where | None = None) -> int:
         """Return how many samples a predicate selects; all of them for None.
@@ -158,7 +160,7 @@ class QueryExecutor:
         if predicate is None or isinstance(predicate, pl.Expr):
             counted = self._source.collect(self._filtered(predicate).select(pl.len()))
             return int(counted.item())
-        return sum(len(frame) for frame in self._masked(predicate))
+        return sum(len(frame) for frame in self._masked(predicate, [KEY]))
 
     def _filtered(self, predicate: pl.Expr | None) -> pl.LazyFrame:
         rows = self.scan()
@@ -167,7 +169,8 @@ class QueryExecutor:
         check_row_wise(predicate, self.schema)
         return rows.filter(predicate)
 
-    def _masked(self, function: PandasFunction) -> Iterator[pl.DataFrame]:
+    def _masked(self, function: PandasFunction, selected: Sequence[str]) -> Iterator[pl.DataFrame]:
+        wanted = [name for name in selected if name != SHARD]
         for shard_id, frame in self._source.frames():
-            selected = frame.filter(row_mask(function, frame, shard_id))
-            yield selected.select(pl.lit(shard_id).alias(SHARD), pl.all())
+            found = frame.select(wanted).filter(row_mask(function, frame, shard_id))
+            yield found.select(pl.lit(shard_id).alias(SHARD), pl.all()) if SHARD in selected else found

@@ -3,7 +3,7 @@
 import abc
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import polars as pl
 
@@ -32,9 +32,14 @@ class ManifestSource(abc.ABC):
     def shard_ids(self) -> Sequence[str]:
         """The shards."""
 
+    @property
     @abc.abstractmethod
-    def lazy(self) -> pl.LazyFrame:
-        """Return all rows: ``__shard__``, the location columns, the fields."""
+    def rows(self) -> pl.LazyFrame:
+        """All rows, lazily: ``__shard__``, the location columns, the fields.
+
+        Raises:
+            ManifestNotFoundError: There is no manifest.
+        """
 
     @abc.abstractmethod
     def manifests(self) -> list[ShardManifest]:
@@ -49,7 +54,7 @@ class ManifestSource(abc.ABC):
         """Raise what a failed collect really means."""
 
     def collect(self, rows: pl.LazyFrame) -> pl.DataFrame:
-        """Collect what was made from :meth:`lazy`.
+        """Collect what was made from :attr:`rows`.
 
         Raises:
             ManifestError: A sidecar is damaged or gone; the error names it.
@@ -61,10 +66,20 @@ class ManifestSource(abc.ABC):
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             self.failed(error)
 
+    def checked(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return one shard's table, once its columns are those of all.
+
+        Raises:
+            SchemaError: They are not.
+        """
+        if [(SHARD, pl.String()), *frame.schema.items()] != list(self.schema.items()) or LOCATION.keys() - frame.schema:
+            self.failed(pl.exceptions.SchemaError("the columns differ between shards"))
+        return frame
+
     @functools.cached_property
     def schema(self) -> pl.Schema:
-        """The columns of :meth:`lazy`."""
-        rows = self.lazy()
+        """The columns of :attr:`rows`."""
+        rows = self.rows
         try:
             return rows.collect_schema()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
@@ -82,8 +97,9 @@ class GivenManifests(ManifestSource):
         """The shards, in the order given."""
         return [manifest.shard_id for manifest in self._manifests]
 
-    def lazy(self) -> pl.LazyFrame:
-        """Return all rows."""
+    @functools.cached_property
+    def rows(self) -> pl.LazyFrame:
+        """All rows, lazily."""
         if not self._manifests:
             raise ManifestNotFoundError("there is no manifest to query; give at least one")
         return _one_after_the_other([(each.shard_id, each.frame.lazy()) for each in self._manifests])
@@ -94,12 +110,12 @@ class GivenManifests(ManifestSource):
 
     def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each shard's sample table."""
-        self.lazy()
-        yield from ((each.shard_id, each.frame) for each in self._manifests)
+        for each in self._manifests:
+            yield each.shard_id, self.checked(each.frame)
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise what a failed collect means: the frames were read already, so it is the schemas or the predicate."""
-        schemas = [(each.shard_id, dict(each.frame.schema)) for each in self._manifests]
+        schemas = [(each.shard_id, each.frame.schema) for each in self._manifests]
         _check_schemas(schemas, error)
         raise _predicate_failed(error) from error
 
@@ -139,8 +155,9 @@ class StoredManifests(ManifestSource):
             self._headers[shard_id] = parse_header(self._read(name), self._store.url(name))
         return self._headers[shard_id]
 
-    def lazy(self) -> pl.LazyFrame:
-        """Return all rows, as one lazy scan of all sample tables."""
+    @functools.cached_property
+    def rows(self) -> pl.LazyFrame:
+        """All rows, as one lazy scan of all sample tables."""
         if not self._sidecars:
             tars = f"; it holds {self._uncommitted} tars without one" if self._uncommitted else ""
             raise ManifestNotFoundError(
@@ -166,14 +183,14 @@ class StoredManifests(ManifestSource):
         schemas = []
         for each in self._sidecars:
             frame = self._checked(each)
-            schemas.append((each.shard_id, dict(frame.schema)))
+            schemas.append((each.shard_id, frame.schema))
         _check_schemas(schemas, error)
         raise _predicate_failed(error) from error
 
     def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each shard's sample table, one at a time."""
-        self.lazy()
-        yield from ((each.shard_id, self.collect(self._scan(each))) for each in self._sidecars)
+        for each in self._sidecars:
+            yield each.shard_id, self.checked(self.collect(self._scan(each)))
 
     def places(self, shard_id: str) -> pl.DataFrame:
         """Return one shard's location columns, in tar order.
@@ -229,10 +246,10 @@ def _one_after_the_other(tables: Sequence[tuple[str, pl.LazyFrame]]) -> pl.LazyF
     return pl.concat([rows.select(pl.lit(shard_id).alias(SHARD), pl.all()) for shard_id, rows in tables])
 
 
-def _check_schemas(schemas: Sequence[tuple[str, dict[str, Any]]], error: BaseException) -> None:
+def _check_schemas(schemas: Sequence[tuple[str, pl.Schema]], error: BaseException) -> None:
     first_id, first = schemas[0]
     for shard_id, schema in schemas[1:]:
-        if schema != first:
+        if list(schema.items()) != list(first.items()):
             names = sorted(name for name in first.keys() | schema.keys() if first.get(name) != schema.get(name))
             differences = ", ".join(
                 f"{name!r} is {first.get(name, 'absent')} and {schema.get(name, 'absent')}" for name in names

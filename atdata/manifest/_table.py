@@ -1,12 +1,13 @@
 """The sample table: one row a sample, gathered while a shard is written (docs/format.md, "Samples")."""
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 
 from atdata._errors import SampleValueError
-from atdata._sample import to_natives
+from atdata._sample import codec_of
 
 from ._fields import Column
 
@@ -35,18 +36,34 @@ class ColumnGatherer:
         self._ends: list[int] = [0]
         self._nulls: list[bool] = []
 
-    def add(self, sample: Any) -> None:
-        """Take a sample's value.
+    def take(self, sample: Any) -> Any:
+        """Return a sample's value.
 
         Raises:
-            SampleValueError: The value is no list, where the column holds lists.
+            SampleValueError: The sample has no such field, or its value is no list where the column holds lists.
         """
-        value = getattr(sample, self.column.name)
+        name = self.column.name
+        try:
+            value = getattr(sample, name)
+        except AttributeError:
+            raise SampleValueError(f"a {type(sample).__name__} has no such field", name) from None
+        if self._is_list and value is not None and not isinstance(value, list | tuple):
+            raise SampleValueError.wrong_type(value, "a list").within(name)
+        return value
+
+    def add(self, sample: Any) -> None:
+        """Take a sample's value and append it.
+
+        Raises:
+            SampleValueError: As for :meth:`take`.
+        """
+        self.append(self.take(sample))
+
+    def append(self, value: Any) -> None:
+        """Append a value that :meth:`take` returned."""
         if not self._is_list:
             self._values.append(value)
             return
-        if value is not None and not isinstance(value, list | tuple):
-            raise SampleValueError.wrong_type(value, "a list").within(self.column.name)
         self._values.extend(value or ())
         self._ends.append(len(self._values))
         self._nulls.append(value is None)
@@ -62,25 +79,33 @@ class ColumnGatherer:
         return self._lists(flat) if self._is_list else flat
 
     def _flat(self, dtype: pl.DataType) -> pl.Series:
+        exact = _exact_type(dtype)
+        if set(map(type, self._values)) <= {exact, type(None)}:
+            values = self._values
+        else:  # NumPy scalars, ints among floats, or what does not belong there
+            check = codec_of(exact).check
+            values = [self._checked(check, index) for index in range(len(self._values))]
         try:
-            return pl.Series(self.column.name, self._values, dtype, strict=True)
-        except (TypeError, OverflowError, pl.exceptions.PolarsError):
-            # NumPy scalars, ints among floats, or a value that does not fit: one by one.
-            values = [self._coerced(index, dtype) for index in range(len(self._values))]
             return pl.Series(self.column.name, values, dtype, strict=True)
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+            raise self._misfit(values, dtype) from None
 
-    def _coerced(self, index: int, dtype: pl.DataType) -> Any:
-        value = to_natives(self._values[index])
-        if dtype.is_float() and type(value) is int:
-            return float(value)
+    def _checked(self, check: Callable[[Any], Any], index: int) -> Any:
+        value = self._values[index]
         try:
-            pl.Series([value], dtype=dtype, strict=True)
-        except (TypeError, OverflowError, pl.exceptions.PolarsError):
-            row = self._row(index)
-            raise SampleValueError.wrong_type(
-                value, f"a value that fits the column's dtype {dtype}", f"row {row} of the shard"
-            ).within(self.column.name) from None
-        return value
+            return None if value is None else check(value)
+        except SampleValueError as error:
+            raise SampleValueError(f"{error.problem} (row {self._row(index)} of the shard)", self.column.name) from None
+
+    def _misfit(self, values: list[Any], dtype: pl.DataType) -> SampleValueError:
+        for index, value in enumerate(values):
+            try:
+                pl.Series([value], dtype=dtype, strict=True)
+            except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+                return SampleValueError.wrong_type(
+                    value, f"a value that fits a column of {dtype}", f"row {self._row(index)} of the shard"
+                ).within(self.column.name)
+        raise AssertionError("a column whose every value fits does not fit")
 
     def _row(self, index: int) -> int:
         return next(row for row, end in enumerate(self._ends[1:]) if index < end) if self._is_list else index
@@ -92,6 +117,14 @@ class ColumnGatherer:
         mask = pa.array(self._nulls, pa.bool_()) if any(self._nulls) else None
         array = pa.LargeListArray.from_arrays(offsets, flat.to_arrow(), mask=mask)
         return pl.Series(self.column.name, array, self.column.dtype)
+
+
+def _exact_type(dtype: pl.DataType) -> type:
+    if dtype.is_integer():
+        return int
+    if dtype.is_float():
+        return float
+    return bool if dtype == pl.Boolean else str
 
 
 def parquet_bytes(frame: pl.DataFrame) -> bytes:
