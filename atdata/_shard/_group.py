@@ -27,13 +27,15 @@ def sample_runs(members: Iterable[Member], shard_id: str) -> Iterator[SampleRun]
     """Group a tar's members into samples.
 
     Raises:
-        ShardError: A key comes back after another one.
+        ShardError: A key comes back after another one, or a member twice.
     """
     seen: set[str] = set()
     run: SampleRun | None = None
     for member in members:
         key, extension = split_name(member.name)
         if run is not None and run.key == key:
+            if extension in run.extensions:
+                raise ShardError(shard_id, f"the member {member.name!r} stands twice, again at byte {member.offset}")
             run = run._replace(size=member.end - run.offset, extensions=(*run.extensions, extension))
             continue
         if run is not None:

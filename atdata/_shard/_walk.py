@@ -17,6 +17,8 @@ __all__ = ["Member", "walk"]
 _WINDOW = 1 << 18
 #: The longest extended header (a long name, PAX records) that is read.
 _MAX_EXTENSION = 1 << 20
+#: More digits than any length or size in an extended header has.
+_MAX_DIGITS = 20
 
 _FILE, _FOLDER = frozenset("07"), "5"
 _LONG_NAME, _PAX, _PAX_GLOBAL = "L", "x", "g"
@@ -106,20 +108,25 @@ class _Walk:
         if not block.strip(b"\0") and len(block) == BLOCK:
             return None
         if len(block) < BLOCK:
+            if at == 0 and block:
+                self._refuse_compressed(block)
             raise self._error(at, f"the tar ends here, after {self._size} bytes, without an end-of-archive mark")
         try:
             header = parse_header(block)
         except UnicodeDecodeError as error:
             raise self._error(at, f"a member's name is no UTF-8: {error}") from error
         if header is None:
-            raise self._error(at, self._no_header(at, block))
+            if at == 0:
+                self._refuse_compressed(block)
+            raise self._error(at, "expected a tar header or the end of the archive, found neither (damaged or cut)")
         return header
 
-    def _no_header(self, at: int, block: bytes) -> str:
+    def _refuse_compressed(self, block: bytes) -> None:
         for magic, name in _COMPRESSED.items():
-            if at == 0 and block.startswith(magic):
-                return f"the file is compressed with {name}; samples can be found by offset in plain tars only"
-        return "expected a tar header or the end of the archive, found neither (damaged or cut)"
+            if block.startswith(magic):
+                raise self._error(
+                    0, f"the file is compressed with {name}; samples can be found by offset in plain tars only"
+                )
 
     def _extension(self, at: int, header: Header) -> tuple[str | None, int | None]:
         if header.size > _MAX_EXTENSION:
@@ -136,7 +143,7 @@ class _Walk:
         ):
             raise self._error(at, "an extended header describes a sparse file, or all files; neither is read")
         size = records.get("size")
-        if size is not None and not (size.isascii() and size.isdigit()):
+        if size is not None and not (size.isascii() and size.isdigit() and len(size) < _MAX_DIGITS):
             raise self._error(at, f"an extended header claims a size of {size!r}")
         return records.get("path"), None if size is None else int(size)
 
@@ -161,12 +168,14 @@ class _Walk:
 
 
 def _pax_records(data: bytes) -> Iterator[tuple[str, str]]:
-    while data:
-        digits, space, _ = data.partition(b" ")
-        length = int(digits)
-        record = data[len(digits) + 1 : length]
-        if not space or length < len(digits) + 2 or not record.endswith(b"\n") or b"=" not in record:
-            raise ValueError(f"{data[:40]!r} is no PAX record")
+    at = 0
+    while at < len(data):
+        # A record is its own length in decimal, a space, key=value and a line feed.
+        digits, space, _ = data[at : at + _MAX_DIGITS].partition(b" ")
+        length = int(digits) if space and digits.isdigit() else 0
+        record = data[at + len(digits) + 1 : at + length]
+        if at + length > len(data) or not record.endswith(b"\n") or b"=" not in record:
+            raise ValueError(f"{data[at : at + 40]!r} is no PAX record")
         key, _, value = record[:-1].partition(b"=")
         yield key.decode("utf-8"), value.decode("utf-8")
-        data = data[length:]
+        at += length
