@@ -30,7 +30,7 @@ demo: $(STAMP)
 	@$(BIN)/atdata demo
 
 test: $(STAMP)
-	$(MARKED) pytest -n auto
+	$(MARKED) pytest -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(MARKED) ruff format --check .

@@ -6,6 +6,7 @@ an error, but for four coercions: int to float, NumPy scalar to Python, ``np.str
 
 import collections.abc
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Callable
@@ -306,25 +307,41 @@ def _numpy_scalar(scalar: type[np.generic]) -> Codec:
         return Codec(bool, _check_bool, scalar)
     if issubclass(scalar, np.str_):
         return Codec(str, _check_str, scalar)
-    if issubclass(scalar, np.integer) and not issubclass(scalar, np.timedelta64):
-        limits = np.iinfo(scalar)
-
-        def check_integer(value: Any) -> int:
-            number = _check_int(value)
-            if not limits.min <= number <= limits.max:
-                raise SampleValueError(f"expected a {scalar.__name__}, found {number}")
-            return number
-
-        def read_integer(value: int) -> Any:
-            try:
-                return scalar(value)
-            except OverflowError as error:
-                raise DecodeError(f"expected a {scalar.__name__}, found {value}") from error
-
-        return Codec(int, check_integer, read_integer)
+    if issubclass(scalar, np.integer) and not issubclass(scalar, _NO_INTEGER):
+        return _numpy_integer(scalar)
     if scalar in (np.float16, np.float32, np.float64):
-        return Codec(float, lambda value: float(scalar(_check_float(value))), scalar)
+        return _numpy_float(scalar)
     raise SchemaError(f"values of type {_name(scalar)} cannot be stored; use one of NumPy's sized numbers")
+
+
+def _numpy_integer(scalar: type[np.integer[Any]]) -> Codec:
+    limits = np.iinfo(scalar)
+
+    def check(value: Any) -> int:
+        number = _check_int(value)
+        if not limits.min <= number <= limits.max:
+            raise SampleValueError(f"expected a {scalar.__name__}, found {number}")
+        return number
+
+    def read(value: int) -> Any:
+        try:
+            return scalar(value)
+        except OverflowError as error:
+            raise DecodeError(f"expected a {scalar.__name__}, found {value}") from error
+
+    return Codec(int, check, read)
+
+
+def _numpy_float(scalar: Any) -> Codec:
+    def check(value: Any) -> float:
+        number = _check_float(value)
+        with np.errstate(over="ignore"):
+            rounded = float(scalar(number))
+        if math.isinf(rounded) and not math.isinf(number):
+            raise SampleValueError(f"expected a {scalar.__name__}, found {number}, which is beyond its range")
+        return rounded
+
+    return Codec(float, check, scalar)
 
 
 def _name(annotation: Any) -> str:

@@ -35,7 +35,9 @@ def sample_runs(members: Iterable[Member], shard_id: str) -> Iterator[SampleRun]
         key, extension = split_name(member.name)
         if run is not None and run.key == key:
             if extension in run.extensions:
-                raise ShardError(shard_id, f"the member {member.name!r} stands twice, again at byte {member.offset}")
+                raise ShardError(
+                    shard_id, f"the sample {key!r} has the member {member.name!r} twice, again at byte {member.offset}"
+                )
             run = run._replace(size=member.end - run.offset, extensions=(*run.extensions, extension))
             continue
         if run is not None:

@@ -108,7 +108,7 @@ def parse_number(field: bytes) -> int | None:
     """Return the number in a field, octal or GNU's base-256, or None when it is neither or negative."""
     if field[0] & 0x80:  # GNU's base-256, for members of 8 GiB and more; negative ones are hostile
         return None if field[0] & 0x40 else int.from_bytes(bytes([field[0] & 0x3F]) + field[1:])
-    digits = field.strip(b" \0")
+    digits = field.rstrip(b" \0").lstrip(b" ")
     if digits.strip(b"01234567"):
         return None
     return int(digits, 8) if digits else 0

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -47,7 +48,7 @@ class LocalStore:
     def names(self, folder: str = "", *, recursive: bool = False) -> list[str]:
         """Return the names of all files, sorted; folders that begin with ``.`` or ``_`` are not entered."""
         prefix = f"{folder}/" if folder else ""
-        return sorted(_walk(self.url(folder), prefix, recursive=recursive))
+        return sorted(_walk(self.url(folder), prefix, (), recursive=recursive))
 
     def size(self, name: str) -> int:
         """Return a file's length in bytes."""
@@ -74,13 +75,13 @@ class LocalStore:
         target = self.path(name)
         if target.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(target.parent)
         return _LocalUpload(self, target)
 
     def replace(self, name: str, data: Data) -> None:
         """Write a file in one step, over the one of that name if there is one."""
         target = self.path(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(target.parent)
         with _LocalUpload(self, target) as upload:
             upload.write(data)
             upload.commit(over=True)
@@ -88,6 +89,13 @@ class LocalStore:
     def remove(self, name: str) -> None:
         """Remove a file."""
         self.disk.remove(self.path(name))
+
+    def _make_folder(self, folder: Path) -> None:
+        missing = list(itertools.takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.durable:
+            for each in missing:
+                self.disk.sync_folder(each.parent)
 
 
 class _LocalUpload:
@@ -140,7 +148,11 @@ class _LocalUpload:
 
     def _publish_locked(self, temporary: Path) -> None:
         lock = self._target.with_name(f"{TEMPORARY}lock-{self._target.name}")
-        descriptor = self._disk.create(lock)
+        try:
+            descriptor = self._disk.create(lock)
+        except FileExistsError as error:
+            problem = f"another writer holds {lock.name}; if none is running, remove that file"
+            raise FileExistsError(errno.EEXIST, problem, str(self._target)) from error
         try:
             self._disk.close(descriptor)
             if self._target.exists():
@@ -164,13 +176,19 @@ class _LocalUpload:
         self.abort()
 
 
-def _walk(folder: str, prefix: str, *, recursive: bool) -> Iterator[str]:
+def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], *, recursive: bool) -> Iterator[str]:
+    if recursive:
+        status = os.stat(folder)  # noqa: PTH116 -- text in, text out
+        here = (status.st_dev, status.st_ino)
+        if here in above:  # a link back to a folder that this one lies in
+            return
+        above = (*above, here)
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.is_dir():
                 yield prefix + entry.name
             elif recursive and not entry.name.startswith((".", "_")):
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", recursive=True)
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", above, recursive=True)
 
 
 def _pread(descriptor: int, length: int, offset: int) -> bytes:

@@ -1,0 +1,80 @@
+"""A sample type's fields."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Annotated, NewType
+
+import pytest
+
+from atdata._errors import SchemaError
+from atdata._sample import bare_type, fields_of
+
+Metres = NewType("Metres", float)
+
+
+@dataclass
+class Walk:
+    name: "str"
+    length: Annotated[Metres, "long"] = 0.0
+    stops: list[str] = field(default_factory=list)
+
+
+def test_fields_come_in_order_with_their_annotations_resolved():
+    assert [(f.name, f.annotation) for f in fields_of(Walk)] == [
+        ("name", str),
+        ("length", Annotated[Metres, "long"]),
+        ("stops", list[str]),
+    ]
+
+
+def test_a_field_is_required_when_it_has_no_default():
+    assert [f.required for f in fields_of(Walk)] == [True, False, False]
+
+
+def test_defaults_are_made_anew():
+    _, length, stops = fields_of(Walk)
+    assert length.make_default() == 0.0
+    assert stops.make_default() == []
+    assert stops.make_default() is not stops.make_default()
+
+
+def test_fields_are_resolved_once():
+    assert fields_of(Walk) is fields_of(Walk)
+
+
+def test_a_subclass_has_fields_of_its_own():
+    fields_of(Walk)
+
+    @dataclass
+    class Longer(Walk):
+        days: int = 1
+
+    assert [f.name for f in fields_of(Longer)] == ["name", "length", "stops", "days"]
+
+
+@pytest.mark.parametrize(("other", "named"), [(int, "int"), (5, "5"), (Walk("a"), "Walk")])
+def test_what_is_no_dataclass_is_refused_by_name(other, named):
+    with pytest.raises(SchemaError, match=rf"{named}.* is no dataclass; decorate the class with @atdata\.packable"):
+        fields_of(other)
+
+
+def test_a_field_does_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        fields_of(Walk)[0].name = "other"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "bare", "metadata"),
+    [
+        (int, int, ()),
+        (Annotated[int, 1, 2], int, (1, 2)),
+        (Metres, float, ()),
+        (Annotated[Metres, 1], float, (1,)),
+        (NewType("Deep", Metres), float, ()),
+        (list[Annotated[int, 1]], list[Annotated[int, 1]], ()),
+        (None, None, ()),
+    ],
+    ids=str,
+)
+def test_the_bare_type_is_what_is_under_names_and_metadata(annotation, bare, metadata):
+    assert bare_type(annotation) == (bare, metadata)
