@@ -7,12 +7,9 @@ import polars as pl
 
 from atdata._errors import PredicateError
 
-from ._unstable import pushed_predicate
+from ._unstable import PYTHON, calls_python, pushed_predicate
 
 __all__ = ["PandasFunction", "Where", "check_row_wise", "parse_where"]
-
-#: How Polars shows a call of a Python function.
-_PYTHON = ".python_udf("
 
 #: A function from one shard's rows as a pandas frame to a boolean Series.
 PandasFunction: TypeAlias = Callable[[Any], Any]
@@ -71,7 +68,7 @@ def _is_excused(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
 
     Such a function cannot be looked into: it is taken at its word, and so is what is made of its result.
     """
-    if _PYTHON not in str(part):
+    if not calls_python(part):
         return False
     operands = part.meta.pop(schema=dict(schema))
     # `is_null` looks at one row at a time, and makes a predicate of any operand.
@@ -79,7 +76,7 @@ def _is_excused(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
     if held_back:
         return all(_is_excused(each, schema) for each in held_back)
     # Operands come in reverse; the last is what the method was called on.
-    return bool(operands) and str(part).startswith(f"{operands[-1]}{_PYTHON}")
+    return bool(operands) and str(part).startswith(f"{operands[-1]}{PYTHON}")
 
 
 def _check_boolean(predicate: pl.Expr, given: Mapping[str, pl.DataType]) -> None:

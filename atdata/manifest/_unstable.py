@@ -5,7 +5,15 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 from polars.io.plugins import register_io_source
 
-__all__ = ["pushed_predicate"]
+__all__ = ["PYTHON", "calls_python", "pushed_predicate"]
+
+#: How Polars shows a call of a Python function.
+PYTHON = ".python_udf("
+
+
+def calls_python(expression: pl.Expr) -> bool:
+    """Tell whether an expression calls a Python function (or holds text that looks so)."""
+    return PYTHON in str(expression)
 
 
 def pushed_predicate(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> list[pl.Expr | None]:
@@ -25,6 +33,8 @@ def pushed_predicate(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> l
         del rows, batch
         seen.append(pushed)
         frame = pl.DataFrame(schema=dict(schema))
+        if pushed is not None and not calls_python(pushed):
+            frame = frame.filter(pushed)  # of no rows: finds operands that do not go together
         yield frame if columns is None else frame.select(columns)
 
     source = register_io_source(capture, schema=dict(schema))

@@ -348,3 +348,13 @@ def test_what_is_no_predicate_is_refused_with_its_type(wrong):
 def test_a_predicate_error_is_a_value_error():
     with pytest.raises(ValueError, match="found str"):
         parse_where("a > 1")
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [pl.col("a") == "x", pl.col("s") > 1, pl.col("tags").list.contains(3), pl.col("a").str.len_chars() > 1],
+    ids=str,
+)
+def test_operands_that_do_not_go_together_are_refused_before_any_row_is_read(predicate):
+    with pytest.raises(atdata.PredicateError, match="does not fit the columns"):
+        check_row_wise(predicate, SCHEMA)
