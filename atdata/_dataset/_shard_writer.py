@@ -11,7 +11,7 @@ from atdata._shard import MSGPACK, TarWriter, check_key
 from atdata._store import Store, Upload
 from atdata.manifest import ManifestBuilder
 from atdata.manifest._header import FileFacts
-from atdata.manifest._names import HEADER_SUFFIX, TABLE_SUFFIX
+from atdata.manifest._names import HEADER_SUFFIX
 from atdata.manifest._writer import publish_manifest
 
 from ._names import ShardNames
@@ -39,8 +39,8 @@ class ShardOptions:
 class ShardSetWriter:
     """Writes samples to shard after shard.
 
-    As a context manager it publishes the last shard at the end; when the block raises, the open shard leaves nothing,
-    and the error carries a note that says how far the write came.
+    As a context manager it drops a shard that :meth:`finish` did not publish, and an error that leaves the block
+    carries a note that says how far the write came.
     """
 
     def __init__(self, store: Store, options: ShardOptions) -> None:
@@ -73,12 +73,8 @@ class ShardSetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if error is None:
-                self._finish_shard()
-        finally:
-            if self._open is not None:
-                self._open.abort()
+        if self._open is not None:
+            self._open.abort()
         if error is not None:
             error.add_note(self._progress())
 
@@ -95,7 +91,7 @@ class ShardSetWriter:
 
     def _append(self, parts: list[bytes | memoryview], sample: Any, key: str | None) -> None:
         if self._open is not None and self._is_full(self._open, sum(map(len, parts))):
-            self._finish_shard()
+            self.finish()
         shard = self._open or self._begin_shard()
         shard.add(self._default_key(shard) if key is None else key, parts, sample)
 
@@ -124,7 +120,13 @@ class ShardSetWriter:
         self._open = _OpenShard(self._store, shard_id, builder)
         return self._open
 
-    def _finish_shard(self) -> None:
+    def finish(self) -> None:
+        """Publish the open shard, if there is one.
+
+        Raises:
+            SampleValueError: A value does not fit its column of the manifest.
+            ShardExistsError: The shard would overwrite a file.
+        """
         if self._open is not None:
             self._open.finish(self._options)
             self.shard_ids.append(self._open.shard_id)
@@ -167,38 +169,30 @@ class _OpenShard:
 
     def finish(self, options: ShardOptions) -> None:
         size, sha256 = self.tar.finish()
-        if self._builder is None:
-            self._publish_tar()
-            return
         # Everything that can be wrong with the samples is found here, before anything is published.
         facts = FileFacts(self._name, size, sha256)
-        manifest = self._builder.finish(facts, options.content_metadata, options.created_at)
-        self._publish_tar()
-        published = False
+        manifest = (
+            None if self._builder is None else self._builder.finish(facts, options.content_metadata, options.created_at)
+        )
+        done = False
         try:
-            publish_manifest(self._store, self.shard_id, manifest)
-            published = True
+            self._upload.commit()
+            if manifest is not None:
+                publish_manifest(self._store, self.shard_id, manifest)
+            done = True
+        except FileExistsError as error:
+            raise _exists(self.shard_id, error) from error
         finally:
-            if not published:
+            if not done:
                 self._withdraw()
 
     def abort(self) -> None:
         self._upload.abort()
 
-    def _publish_tar(self) -> None:
-        try:
-            self._upload.commit()
-        except FileExistsError as error:
-            raise _exists(self.shard_id, error) from error
-
     def _withdraw(self) -> None:
-        """Remove what this writer published of a shard that no header commits."""
-        names = set(self._store.names())
-        if self.shard_id + HEADER_SUFFIX in names:
-            return
-        for name in (self.shard_id + TABLE_SUFFIX, self._name):
-            if name in names:
-                self._store.remove(name)
+        """Remove the tar that this writer has just published, unless a header commits it."""
+        if self._upload.published and self.shard_id + HEADER_SUFFIX not in self._store.names():
+            self._store.remove(self._name)
 
 
 def _exists(shard_id: str, error: OSError) -> ShardExistsError:

@@ -90,6 +90,7 @@ def write_samples(
     with ShardSetWriter(store, options) as shards:
         for sample, key in _with_keys(itertools.chain([first], rest), keys):
             shards.write(sample, key)
+        shards.finish()
     return Dataset.over(store, _listing(shards.shard_ids, manifest=manifest), type(first), metadata)
 
 

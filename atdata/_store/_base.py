@@ -21,7 +21,12 @@ class Upload(Protocol):
     """A file that is being written and that nobody sees yet.
 
     As a context manager it drops what was written unless ``commit`` was called.
+
+    Attributes:
+        published: Whether the file has its name; it may have it although ``commit`` failed afterwards.
     """
+
+    published: bool
 
     def write(self, data: Data) -> None:
         """Append bytes."""

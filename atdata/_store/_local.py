@@ -105,6 +105,7 @@ class _LocalUpload:
         self._target = target
         self._temporary: Path | None = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
         self._descriptor: int | None = self._disk.create(self._temporary)
+        self.published = False
 
     def write(self, data: Data) -> None:
         if self._descriptor is None:
@@ -121,7 +122,7 @@ class _LocalUpload:
         self._close()
         if over:
             self._disk.rename(self._temporary, self._target)
-            self._temporary = None
+            self._temporary, self.published = None, True
         else:
             self._publish(self._temporary)
         if self._durable:
@@ -142,7 +143,7 @@ class _LocalUpload:
             self._publish_locked(temporary)
         else:
             # From here on the file is published: that its second name stays is no failure to publish.
-            self._temporary = None
+            self._temporary, self.published = None, True
             with contextlib.suppress(OSError):
                 self._disk.remove(temporary)
 
@@ -158,7 +159,7 @@ class _LocalUpload:
             if self._target.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._target))
             self._disk.rename(temporary, self._target)
-            self._temporary = None
+            self._temporary, self.published = None, True
         finally:
             self._disk.remove(lock)
 

@@ -88,13 +88,14 @@ class _MemoryUpload:
         self._store = store
         self._name = name
         self._buffer: bytearray | None = bytearray()
+        self.published = False
 
     def write(self, data: Data) -> None:
         self._open().extend(data)
 
     def commit(self) -> None:
         self._store._publish(self._name, bytes(self._open()))  # noqa: SLF001 -- two halves of one store
-        self._buffer = None
+        self._buffer, self.published = None, True
 
     def abort(self) -> None:
         self._buffer = None

@@ -66,14 +66,16 @@ def publish_manifest(store: Store, shard_id: str, manifest: ShardManifest) -> No
     table = parquet_bytes(manifest.frame)
     header = encode_header(_members(manifest, table, table_name), _value_dtypes(manifest.frame))
     try:
-        with store.create(
-            header_name
-        ) as header_file:  # also finds a header that is there, before anything is published
+        # Begun first, so that a header that is there is found before anything is published.
+        with store.create(header_name) as header_file, store.create(table_name) as table_file:
             header_file.write(header)
-            with store.create(table_name) as table_file:
-                table_file.write(table)
+            table_file.write(table)
+            try:
                 table_file.commit()
-            header_file.commit()
+                header_file.commit()
+            finally:
+                if table_file.published and not header_file.published:
+                    store.remove(table_name)
     except FileExistsError as error:
         raise ShardExistsError(
             shard_id, f"its manifest is there already ({error.filename or error}); nothing was overwritten"

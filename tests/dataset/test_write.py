@@ -170,6 +170,18 @@ def test_an_integer_too_large_for_its_column_is_refused_before_anything_is_publi
     assert names(tmp_path) == []
 
 
+def test_an_error_at_the_very_end_also_says_how_far_the_write_came(tmp_path: Path) -> None:
+    @atdata.packable
+    class Counted:
+        count: int
+
+    counts = [Counted(1), Counted(2), Counted(2**63)]
+    with pytest.raises(SampleValueError, match="row 0 of the shard") as caught:
+        atdata.write_samples(counts, tmp_path / "p.tar", maxcount=2, manifest=True)
+    assert "2 samples in 1 finished shards (p-000000 to p-000000) stay" in caught.value.__notes__[0]
+    assert names(tmp_path) == ["p-000000.manifest.json", "p-000000.manifest.parquet", "p-000000.tar"]
+
+
 @pytest.mark.parametrize("there", ["p-000000.tar", "p-000007.tar", "p-000001.manifest.json"])
 def test_existing_files_are_not_overwritten(tmp_path: Path, photos: Photos, there: str) -> None:
     (tmp_path / there).write_bytes(b"precious")
