@@ -41,6 +41,7 @@ __all__ = [
     "ShardExistsError",
     "UncommittedShardWarning",
     "UnsupportedFormatError",
+    "first_line",
     "listed",
     "near_misses",
 ]
@@ -215,6 +216,11 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     return ", ".join(repr(name) for name in names[:limit]) + more if names else "none"
 
 
+def first_line(error: BaseException) -> str:
+    """Return what another library's error says, without the context that it adds below."""
+    return str(error).strip().partition("\n")[0]
+
+
 def near_misses(name: str, names: Iterable[str]) -> str:
     """Return a question with the names closest to ``name``, or nothing."""
     close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
@@ -224,3 +230,9 @@ def near_misses(name: str, names: Iterable[str]) -> str:
 def _shown(value: object, limit: int = 60) -> str:
     text = reprlib.repr(value)  # never spells out a million elements
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+for _public in (AtdataError, UncommittedShardWarning, *AtdataError.__subclasses__(), *ShardError.__subclasses__()):
+    _public.__module__ = "atdata"  # where people import it from
+for _public in ManifestError.__subclasses__():
+    _public.__module__ = "atdata"

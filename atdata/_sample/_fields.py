@@ -99,5 +99,7 @@ def bare_type(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
             annotation = annotation.__supertype__
         elif type(annotation).__name__ == "TypeAliasType":  # `type X = ...`, Python 3.12
             annotation = annotation.__value__
+        elif type(origin := typing.get_origin(annotation)).__name__ == "TypeAliasType":  # the same with parameters
+            annotation = origin.__value__[typing.get_args(annotation)]
         else:
             return annotation, metadata

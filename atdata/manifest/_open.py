@@ -62,12 +62,16 @@ def report_uncommitted(store: Store, listing: Listing, *, strict: bool = False) 
     if not listing.uncommitted or not (listing.committed or strict):
         return
     problem = (
-        f"no manifest ({HEADER_SUFFIX}) beside the tar in {store.url()}; its writer may not have finished. "
-        "It is left out of every answer"
+        f"no manifest ({HEADER_SUFFIX}) beside the tar in {store.url()}: its writer did not finish, or the header was "
+        "removed. Restore it from a copy, or remove the shard and write it again"
     )
     if strict:
         raise ShardError(listing.uncommitted[0], problem)
-    warnings.warn(f"{listed(listing.uncommitted)}: {problem}", UncommittedShardWarning, stacklevel=4)
+    warnings.warn(
+        f"{listed(listing.uncommitted)}: {problem}; until then queries, len() and iteration pass over it",
+        UncommittedShardWarning,
+        stacklevel=4,
+    )
 
 
 def _names_beside(store: Store, wanted: Iterable[str]) -> list[str]:

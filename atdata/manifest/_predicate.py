@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from atdata._errors import PredicateError
+from atdata._errors import PredicateError, first_line
 
-from ._unstable import PYTHON, calls_python, pushed_predicate
+from ._unstable import calls_python, pushed_predicate
 
 __all__ = ["PandasFunction", "Where", "check_row_wise", "parse_where"]
 
@@ -30,15 +30,15 @@ def parse_where(where: object) -> pl.Expr | PandasFunction:
     if isinstance(where, list | tuple) and where and all(isinstance(each, pl.Expr) for each in where):
         return pl.all_horizontal(where)
     raise PredicateError(
-        f"a predicate is a Polars expression, several of them in a list, or a function of a pandas frame; found "
-        f"{type(where).__name__} {where!r:.80}"
+        "a predicate is a Polars expression such as pl.col('label') == 'dog', several of them in a list, or a function "
+        f"of a pandas frame; found {type(where).__name__} {where!r:.80}"
     )
 
 
 def check_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> None:
     """Check that a predicate fits the columns, gives booleans, and looks at one row at a time.
 
-    A Python function over whole columns (``map_batches``) cannot be looked into; it is taken at its word.
+    A Python function (``map_elements``, ``map_batches``) cannot be looked into; it is taken at its word.
 
     Raises:
         PredicateError: It does not; the error says which and what to do.
@@ -50,33 +50,37 @@ def check_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> Non
     except pl.exceptions.ColumnNotFoundError as error:
         raise _unknown_column(predicate, schema, error) from None
     except pl.exceptions.PolarsError as error:
-        raise PredicateError(f"the predicate {_shown(predicate)} does not fit the columns: {error}") from error
+        raise PredicateError(
+            f"the predicate {_shown(predicate)} does not fit the columns: {first_line(error)}"
+        ) from error
+    if not row_wise and _compares_with_none(predicate, schema):
+        raise PredicateError(
+            f"the predicate {_shown(predicate)} compares with None, which is null for every row and selects none; "
+            "ask with .is_null() or .is_not_null()"
+        )
     if not row_wise:
         raise PredicateError.not_row_wise(_shown(predicate))
 
 
 def _is_row_wise(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    return _is_pushed(part, schema) or _is_excused(part, schema)
-
-
-def _is_pushed(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    return all(each is not None for each in pushed_predicate(predicate, schema))
-
-
-def _is_excused(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    """Tell whether an expression is not pushed for no other reason than a Python function over whole columns.
-
-    Such a function cannot be looked into: it is taken at its word, and so is what is made of its result.
-    """
     if not calls_python(part):
-        return False
+        return all(each is not None for each in pushed_predicate(part, schema))
+    # A Python function cannot be looked into: it is taken at its word, and so is what is made of its result. The rest
+    # of the expression still answers for itself; `is_null` looks at one row at a time, and makes a predicate of any part.
+    return all(
+        each.meta.is_literal() or _is_row_wise(each if calls_python(each) else each.is_null(), schema)
+        for each in part.meta.pop(schema=dict(schema))
+    )
+
+
+def _compares_with_none(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
     operands = part.meta.pop(schema=dict(schema))
-    # `is_null` looks at one row at a time, and makes a predicate of any operand.
-    held_back = [each for each in operands if not each.meta.is_literal() and not _is_pushed(each.is_null(), schema)]
-    if held_back:
-        return all(_is_excused(each, schema) for each in held_back)
-    # Operands come in reverse; the last is what the method was called on.
-    return bool(operands) and str(part).startswith(f"{operands[-1]}{PYTHON}")
+    if len(operands) == 2:  # noqa: PLR2004 -- a comparison's, the right one first
+        right, left = operands
+        compared = part.meta.eq(left == right) or part.meta.eq(left != right)
+        if compared and (right.meta.eq(pl.lit(None)) or left.meta.eq(pl.lit(None))):
+            return True
+    return any(_compares_with_none(each, schema) for each in operands)
 
 
 def _check_boolean(predicate: pl.Expr, given: Mapping[str, pl.DataType]) -> None:

@@ -13,6 +13,7 @@ from atdata._errors import (
     ManifestNotFoundError,
     PredicateError,
     SchemaError,
+    first_line,
 )
 from atdata._store import Store
 
@@ -264,4 +265,4 @@ def _check_schemas(schemas: Sequence[tuple[str, pl.Schema]], error: BaseExceptio
 
 
 def _predicate_failed(error: BaseException) -> PredicateError | ManifestError:
-    return PredicateError(f"the manifests are sound, and the query fails on their rows: {error}")
+    return PredicateError(f"the manifests are sound, and the query fails on their rows: {first_line(error)}")

@@ -5,15 +5,12 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 from polars.io.plugins import register_io_source
 
-__all__ = ["PYTHON", "calls_python", "pushed_predicate"]
-
-#: How Polars shows a call of a Python function.
-PYTHON = ".python_udf("
+__all__ = ["calls_python", "pushed_predicate"]
 
 
 def calls_python(expression: pl.Expr) -> bool:
     """Tell whether an expression calls a Python function (or holds text that looks so)."""
-    return PYTHON in str(expression)
+    return ".python_udf(" in str(expression)
 
 
 def pushed_predicate(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> list[pl.Expr | None]:
@@ -21,6 +18,8 @@ def pushed_predicate(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> l
 
     One element: the predicate as its optimiser normalises it, or None where it may not be pushed because it looks at
     more than one row. No element: the optimiser found that no row can match, and asked for none.
+
+    Polars would have to serialise a Python function to push it: an expression that calls one is not asked.
 
     Raises:
         polars.exceptions.PolarsError: The predicate does not fit the schema.
@@ -33,7 +32,7 @@ def pushed_predicate(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> l
         del rows, batch
         seen.append(pushed)
         frame = pl.DataFrame(schema=dict(schema))
-        if pushed is not None and not calls_python(pushed):
+        if pushed is not None:
             frame = frame.filter(pushed)  # of no rows: finds operands that do not go together
         yield frame if columns is None else frame.select(columns)
 

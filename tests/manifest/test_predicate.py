@@ -129,7 +129,6 @@ LOOKS_AT_OTHER_ROWS = {
     "or": (a > 1) | (a.rank() > 1),
     "not": ~(a > a.mean()),
     "inside a function of elements": a.max().map_elements(has_two_digits, return_dtype=pl.Boolean),
-    "of a function of elements": a.map_elements(has_two_digits, return_dtype=pl.Boolean).shift(),
     "beside a function of elements": a.map_elements(has_two_digits, return_dtype=pl.Boolean) & (a > a.mean()),
     "inside map_batches": udf(a.shift()),
     "inside map_batches of two": udf(a, a.shift()),
@@ -358,3 +357,17 @@ def test_a_predicate_error_is_a_value_error():
 def test_operands_that_do_not_go_together_are_refused_before_any_row_is_read(predicate):
     with pytest.raises(atdata.PredicateError, match="does not fit the columns"):
         check_row_wise(predicate, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "compare",
+    [
+        lambda: pl.col("s") == None,  # noqa: E711 -- the slip
+        lambda: (pl.col("a") > 1) & (pl.col("s") != pl.lit(None)),
+        lambda: ~(pl.lit(None) == pl.col("s")),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Comparisons with None")
+def test_a_comparison_with_none_says_how_to_ask_for_null(compare):
+    with pytest.raises(atdata.PredicateError, match=r"compares with None.*\.is_null\(\)"):
+        check_row_wise(compare(), SCHEMA)
