@@ -4,11 +4,11 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args, overload
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, overload
 
 import polars as pl
 
-from atdata._errors import SchemaError
+from atdata._errors import ManifestNotFoundError, SchemaError, listed
 from atdata._sample import DictSample, SampleBatch, is_sample_type
 from atdata._store import Store
 from atdata.manifest import QueryExecutor, SampleLocation
@@ -17,13 +17,22 @@ from atdata.manifest._open import open_folder, open_tars, report_uncommitted
 from atdata.manifest._predicate import Where
 from atdata.manifest._source import StoredManifests
 
-from ._names import expand
-from ._places import Places, Verify
+from ._names import check_limit, expand
+from ._places import Places, Verify, as_locations
 from ._read import SampleReader
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "OpenShards"]
 
 S = TypeVar("S")
+
+
+class OpenShards(NamedTuple, Generic[S]):
+    """Shards whose names are known: what a write leaves behind, or an opening finds."""
+
+    store: Store
+    listing: Listing
+    sample_type: type[S] | None = None
+    content_metadata: Mapping[str, Any] | None = None
 
 
 class Dataset(Generic[S]):
@@ -54,29 +63,16 @@ class Dataset(Generic[S]):
         >>> folder.cleanup()
     """
 
-    def __init__(self, source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> None:
-        store, listing = _open(source)
-        report_uncommitted(store, listing)
-        self._begin(store, listing, None, None)
-
-    @classmethod
-    def over(
-        cls, store: Store, listing: Listing, sample_type: type[S], content_metadata: Mapping[str, Any] | None
-    ) -> "Dataset[S]":
-        """Return a dataset of the shards that a listing of a store names."""
-        dataset: Dataset[S] = cls.__new__(cls)
-        dataset._begin(store, listing, sample_type, content_metadata)
-        return dataset
-
-    def _begin(
-        self, store: Store, listing: Listing, sample_type: type | None, metadata: Mapping[str, Any] | None
-    ) -> None:
-        self._store = store
-        self._given_type = sample_type
-        manifests = StoredManifests(store, listing)
-        self._executor = QueryExecutor.over(manifests, listing.uncommitted)
-        self._places = Places(store, listing, manifests)
-        self.content_metadata = metadata
+    def __init__(self, source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | OpenShards[S]) -> None:
+        if not isinstance(source, OpenShards):
+            source = _open(source)
+            report_uncommitted(source.store, source.listing)
+        manifests = StoredManifests(source.store, source.listing)
+        self._store = source.store
+        self._given_type = source.sample_type
+        self._executor = QueryExecutor(manifests)
+        self._places = Places(source.store, source.listing, manifests)
+        self.content_metadata = source.content_metadata
 
     def __repr__(self) -> str:
         return f"Dataset[{self.sample_type.__name__}]({self._store.url()!r}, {len(self._places.shard_ids)} shards)"
@@ -88,10 +84,11 @@ class Dataset(Generic[S]):
         Raises:
             SchemaError: What was named is no sample type.
         """
-        named = self._given_type or next(iter(get_args(self.__dict__.get("__orig_class__"))), DictSample)
+        named: Any = self._given_type or next(iter(get_args(self.__dict__.get("__orig_class__"))), DictSample)
         if not is_sample_type(named):
             raise SchemaError(f"{named} is no sample type; decorate the class with @atdata.packable")
-        return named
+        sample_type: type[S] = named
+        return sample_type
 
     def list_shards(self) -> list[str]:
         """Return the paths of the shards, in order."""
@@ -127,8 +124,7 @@ class Dataset(Generic[S]):
         """
         if batch_size is None:
             return iter(self)
-        if batch_size < 1:
-            raise ValueError(f"batch_size is a number from 1, or None; found {batch_size!r}")
+        check_limit("batch_size", batch_size)
         return self._batches(batch_size)
 
     def head(self, n: int = 5) -> list[S]:
@@ -152,14 +148,15 @@ class Dataset(Generic[S]):
         """
         return self._executor.query(where)
 
-    def fetch(self, locations: Iterable[SampleLocation], *, verify: Verify = "fetch") -> Iterator[S]:
+    def fetch(self, locations: Iterable[SampleLocation] | pl.DataFrame, *, verify: Verify = "fetch") -> Iterator[S]:
         """Return an iterator over the samples at some locations, in the order asked for.
 
         Only their bytes are read, in windows of at most 256 MiB, and each sample's length, name and checksum are
         checked before it is decoded.
 
         Args:
-            locations: Where; size and CRC are taken from the manifest where a location lacks them.
+            locations: Where: what :meth:`query` returned, or any frame with the columns ``__shard__``, ``__key__`` and
+                ``__offset__``, as :meth:`scan` has them. Size and CRC come from the manifest where they are lacking.
             verify: ``"fetch"`` checks each sample; ``"full"`` also each tar's SHA-256, which reads the whole tar;
                 ``"none"`` leaves out the samples' checksums.
 
@@ -167,11 +164,12 @@ class Dataset(Generic[S]):
             ShardChangedError: While iterating: the bytes are not the sample that the location names.
             DecodeError: While iterating: a payload is no sample of the type.
             SampleKeyError: A location without a size names a key that is not there.
+            SampleValueError: What was given is no location.
             ValueError: There is no such ``verify``.
         """
         if verify not in get_args(Verify):
             raise ValueError(f"verify is one of {', '.join(get_args(Verify))}; found {verify!r}")
-        return self._reader().fetch(locations, verify)
+        return self._reader().fetch(as_locations(locations), verify)
 
     def _reader(self) -> SampleReader:
         return SampleReader(self._store, self._places, self.sample_type)
@@ -182,9 +180,16 @@ class Dataset(Generic[S]):
             yield SampleBatch(batch)
 
 
-def _open(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tuple[Store, Listing]:
-    if isinstance(source, str | os.PathLike):
-        if Path(source).is_dir():
-            return open_folder(source)
-        return open_tars(expand(os.fspath(source)))
-    return open_tars(name for each in source for name in expand(os.fspath(each)))
+def _open(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> OpenShards[Any]:
+    if not isinstance(source, str | os.PathLike):
+        return OpenShards(*open_tars(name for each in source for name in expand(os.fspath(each))))
+    path = Path(source)
+    if not path.is_dir():
+        return OpenShards(*open_tars(expand(os.fspath(source))))
+    store, listing = open_folder(path)
+    if not (listing.committed or listing.uncommitted):
+        inside = sorted(each.name for each in path.iterdir() if each.is_dir() and next(each.glob("*.tar"), None))
+        raise ManifestNotFoundError(
+            f"{store.url()} holds no shard (*.tar)" + (f"; its folders {listed(inside)} do: open one" if inside else "")
+        )
+    return OpenShards(store, listing)

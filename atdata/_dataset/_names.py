@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from atdata._errors import AtdataError, ManifestNotFoundError
+from atdata._errors import AtdataError, ManifestNotFoundError, near_misses
 
-__all__ = ["ShardNames", "expand", "is_local"]
+__all__ = ["ShardNames", "check_limit", "expand", "is_local"]
 
 #: A number's place in a path, as in ``images-%06d.tar``.
 _NUMBER = re.compile(r"%0?(\d*)d")
@@ -63,6 +63,16 @@ class ShardNames(NamedTuple):
         return re.fullmatch(rf"{stem}(\.[0-9a-f]{{8}})?(\.tar|\.manifest\.(json|parquet))", file) is not None
 
 
+def check_limit(name: str, value: int | None) -> None:
+    """Check that an option is a whole number from 1, or None.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise ValueError(f"{name} is a whole number from 1, or None; found {value!r}")
+
+
 def is_local(path: str) -> None:
     """Check that a path is on a local disk.
 
@@ -78,12 +88,16 @@ def expand(pattern: str) -> list[str]:
     """Return the tars that a path, brace pattern or glob names.
 
     Raises:
-        ManifestNotFoundError: A glob matches no tar.
+        ManifestNotFoundError: There is no such folder, or a glob matches no tar.
     """
     is_local(pattern)
     if Path(pattern).exists():
         return [pattern]
     expanded = list(_braces(pattern))
+    if expanded == [pattern] and not pattern.endswith(_TAR) and not glob.has_magic(pattern):
+        path = Path(pattern)
+        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise ManifestNotFoundError(f"there is no folder or tar {pattern!r}{near_misses(path.name, beside)}")
     if not any(glob.has_magic(each) for each in expanded):
         return expanded
     matches = itertools.chain.from_iterable(sorted(glob.glob(each)) for each in expanded)  # noqa: PTH207 -- text in, text out

@@ -2,15 +2,20 @@
 
 import functools
 import hashlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
+
+import polars as pl
 
 from atdata._errors import (
     DecodeError,
     SampleKeyError,
+    SampleValueError,
     ShardChangedError,
     ShardError,
     UnsupportedFormatError,
+    listed,
     near_misses,
 )
 from atdata._shard import MSGPACK, sample_runs, walk
@@ -19,11 +24,42 @@ from atdata.manifest import SampleLocation
 from atdata.manifest._names import Listing
 from atdata.manifest._source import StoredManifests
 
-__all__ = ["Place", "Places", "Verify"]
+__all__ = ["Place", "Places", "Verify", "as_locations"]
 
 Verify: TypeAlias = Literal["none", "fetch", "full"]
 #: How much of a tar is hashed at once.
 _HASHED = 1 << 22
+
+
+#: The columns of a location, the first three of which a frame must have.
+_COLUMNS, _NEEDED = ("__shard__", "__key__", "__offset__", "__size__", "__crc32__"), 3
+
+
+def as_locations(given: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[SampleLocation]:
+    """Yield what a caller gives as locations.
+
+    Raises:
+        SampleValueError: It is something else.
+    """
+    if isinstance(given, pl.DataFrame):
+        if missing := [name for name in _COLUMNS[:_NEEDED] if name not in given.columns]:
+            raise SampleValueError(
+                f"a frame of locations has the columns {listed(_COLUMNS[:_NEEDED])}; this one lacks {listed(missing)}"
+            )
+        present = [given[name].to_list() if name in given.columns else itertools.repeat(None) for name in _COLUMNS]
+        return map(SampleLocation, *present)
+    if isinstance(given, SampleLocation | pl.LazyFrame) or not isinstance(given, Iterable):
+        hint = "collect() it first" if isinstance(given, pl.LazyFrame) else "put it into a list"
+        raise SampleValueError.wrong_type(given, "several locations, as query() returns them", hint)
+    return map(_location, given)
+
+
+def _location(given: object) -> SampleLocation:
+    if not isinstance(given, SampleLocation):
+        raise SampleValueError.wrong_type(
+            given, "a SampleLocation, as query() returns", "a frame with __shard__, __key__ and __offset__ will do too"
+        )
+    return given
 
 
 class Place(NamedTuple):

@@ -134,11 +134,16 @@ class ShardSetWriter:
             self._open = None
 
     def _progress(self) -> str:
-        done = f"{self._finished_samples} samples in {len(self.shard_ids)} finished shards"
-        names = f" ({self.shard_ids[0]} to {self.shard_ids[-1]})" if self.shard_ids else ""
+        dropped = self._position - self._finished_samples
+        if not self.shard_ids:
+            return (
+                f"write_samples stopped at sample {self._position}: no shard was finished, and nothing is left of any"
+            )
         return (
-            f"write_samples stopped at sample {self._position}: {done}{names} stay in {self._store.url()}; "
-            f"the {self._position - self._finished_samples} samples after them were dropped with the open shard"
+            f"write_samples stopped at sample {self._position}: {self._finished_samples} samples in "
+            f"{len(self.shard_ids)} finished shards stay in {self._store.url()} "
+            f"({self.shard_ids[0]} to {self.shard_ids[-1]}); {dropped} samples after them were dropped with the open "
+            "shard. Write the rest under another name, or remove what stays and write all again"
         )
 
 

@@ -12,8 +12,8 @@ from atdata._sample import fields_of, is_sample_type
 from atdata._store import LocalStore
 from atdata.manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
 
-from ._dataset import Dataset
-from ._names import ShardNames
+from ._dataset import Dataset, OpenShards
+from ._names import ShardNames, check_limit
 from ._shard_writer import ShardOptions, ShardSetWriter
 
 __all__ = ["write_samples"]
@@ -71,9 +71,8 @@ def write_samples(
         (3, 2)
         >>> folder.cleanup()
     """
-    for name, value in {"maxcount": maxcount, "maxsize": maxsize}.items():
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise ValueError(f"{name} is a number from 1, or None; found {value!r}")
+    check_limit("maxcount", maxcount)
+    check_limit("maxsize", maxsize)
     metadata = _metadata_dict(content_metadata)
     folder, names = ShardNames.parse(path, many=maxcount is not None or maxsize is not None)
     store = LocalStore(folder, durable=durable)
@@ -91,7 +90,7 @@ def write_samples(
         for sample, key in _with_keys(itertools.chain([first], rest), keys):
             shards.write(sample, key)
         shards.finish()
-    return Dataset.over(store, _listing(shards.shard_ids, manifest=manifest), type(first), metadata)
+    return Dataset(OpenShards(store, _listing(shards.shard_ids, manifest=manifest), type(first), metadata))
 
 
 def _refuse_existing(store: LocalStore, names: ShardNames) -> None:

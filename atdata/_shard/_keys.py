@@ -18,7 +18,7 @@ def check_key(key: object, extension: str = MSGPACK) -> str:
         SampleValueError: It cannot; the error says why (docs/format.md, "Keys").
     """
     if not isinstance(key, str):
-        raise SampleValueError.wrong_type(key, "a key as str").within("__key__")
+        raise SampleValueError.wrong_type(key, "a key as str", "str(...) makes one").within("__key__")
     if problem := _problem(key, extension):
         raise SampleValueError(f"the key {key!r} {problem}", "__key__")
     return key
@@ -37,7 +37,8 @@ def _problem(key: str, extension: str) -> str | None:
         return "holds '..', which could lead out of the folder that a tar is unpacked in"
     folders, _, last = key.rpartition("/")
     if "." in last:
-        return f"holds a dot in its last part, where readers end the key: they would see {split_name(key)[0]!r}"
+        seen = split_name(key)[0]
+        return f"holds a dot in its last part, where readers end the key ({seen!r}); put another character there"
     if not last or any(part in ("", ".") for part in folders.split("/") if folders):
         return "has an empty part or '.' between slashes, which tools that unpack tars drop"
     try:

@@ -1,5 +1,6 @@
 """The commands, and how their errors are shown."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -32,8 +33,10 @@ def demo(*, directory: Annotated[Path | None, Parameter(name="--dir")] = None) -
 
 
 def main() -> None:
-    """Run the command; an error of the library is one message and exit status 1."""
+    """Run the command; an error of the library or of the file system is one message and exit status 1."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode shows "?" rather than a traceback
     try:
         app()
-    except AtdataError as error:
+    except (AtdataError, OSError) as error:
         sys.exit(f"atdata: {error}")

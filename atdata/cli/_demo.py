@@ -16,7 +16,7 @@ from rich.table import Table
 
 import atdata
 
-from ._digits import Digit, draw, read_digits
+from ._digits import ASCII_SHADES, SHADES, Digit, draw, read_digits
 
 __all__ = ["run_demo"]
 
@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 _SAMPLES_PER_SHARD = 450
 _DRAWN = 8
-#: How many digits stand side by side, and the columns between them.
-_ABREAST, _GAP = 4, 3
+#: How many digits stand side by side at most, how wide each is, and the columns between them.
+_ABREAST, _WIDTH, _GAP = 4, 16, 3
 
 _WRITE = """\
 ds = atdata.write_samples(
@@ -38,9 +38,8 @@ ds.query(lambda df: (df["digit"] == 9) & (df["confidence"] < 0.1))"""
 _FETCH = """\
 nines = ds.scan().filter(pl.col("digit") == 9)   # a Polars LazyFrame
 found = nines.sort("confidence").head(8).collect()
-places = found.select("__shard__", "__key__", "__offset__").iter_rows()
-for sample in ds.fetch(atdata.SampleLocation(*place) for place in places):
-    ...   # only these samples' bytes are read, each checked and decoded"""
+for sample in ds.fetch(found):   # only these samples' bytes are read
+    show(sample.pixels)          # each was checked before it was decoded"""
 
 
 def run_demo(directory: Path | None) -> None:
@@ -54,7 +53,8 @@ def run_demo(directory: Path | None) -> None:
     """
     console = Console(highlight=False)
     with _folder(directory) as folder:
-        dataset = _write(console, folder)
+        dataset, seconds = _timed(lambda: _write(folder))
+        _show_shards(console, folder, dataset, seconds)
         _show_manifests(console, folder)
         _ask(console, dataset)
         _show_least_confident(console, dataset)
@@ -70,14 +70,20 @@ def _folder(directory: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _write(console: Console, folder: Path) -> atdata.Dataset[Digit]:
+def _write(folder: Path) -> atdata.Dataset[Digit]:
+    return atdata.write_samples(read_digits(), folder / "digits.tar", maxcount=_SAMPLES_PER_SHARD, manifest=True)
+
+
+def _show_shards(console: Console, folder: Path, dataset: atdata.Dataset[Digit], seconds: float) -> None:
     _heading(console, "1", "A sample is a dataclass; some of its fields are columns of the manifest")
     _code(console, inspect.getsource(Digit))
+    console.print(
+        "confidence: how much nearer a digit is to the mean of its own class than to that of the next class, "
+        "from 1 to -1; below 0 it looks like another digit.",
+        style="dim",
+    )
     _heading(console, "2", "Write 1,797 handwritten digits to shards, with a manifest beside each")
     _code(console, _WRITE)
-    dataset, seconds = _timed(
-        lambda: atdata.write_samples(read_digits(), folder / "digits.tar", maxcount=_SAMPLES_PER_SHARD, manifest=True)
-    )
     console.print(f"{len(dataset):,} samples in {len(dataset.list_shards())} shards, written in {_shown(seconds)}:")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("shard", "samples", "tar", "header", "sample table"):
@@ -86,7 +92,6 @@ def _write(console: Console, folder: Path) -> atdata.Dataset[Digit]:
         sizes = (folder / f"{manifest.shard_id}{end}" for end in (".tar", ".manifest.json", ".manifest.parquet"))
         table.add_row(manifest.shard_id, str(manifest.num_samples), *(f"{path.stat().st_size:,} B" for path in sizes))
     console.print(table)
-    return dataset
 
 
 def _show_manifests(console: Console, folder: Path) -> None:
@@ -122,13 +127,14 @@ def _show_least_confident(console: Console, dataset: atdata.Dataset[Digit]) -> N
     _heading(console, "5", f"Fetch the {_DRAWN} least confident nines, and look at them")
     _code(console, _FETCH)
     rows = dataset.scan().filter(pl.col("digit") == 9).sort("confidence").head(_DRAWN).collect()  # noqa: PLR2004 -- as above
-    places = rows.select("__shard__", "__key__", "__offset__").iter_rows()
-    nines, seconds = _timed(lambda: list(dataset.fetch(atdata.SampleLocation(*place) for place in places)))
-    for first in range(0, _DRAWN, _ABREAST):
-        abreast = nines[first : first + _ABREAST]
-        for lines in zip(*(draw(nine.pixels) for nine in abreast), strict=True):
+    nines, seconds = _timed(lambda: list(dataset.fetch(rows)))
+    shades = SHADES if _can_show(console, SHADES) else ASCII_SHADES
+    abreast = max(1, min(_ABREAST, (console.width + _GAP) // (_WIDTH + _GAP)))
+    for first in range(0, _DRAWN, abreast):
+        row = nines[first : first + abreast]
+        for lines in zip(*(draw(nine.pixels, shades) for nine in row), strict=True):
             console.print((" " * _GAP).join(lines), markup=False)
-        captions = (f"confidence {nine.confidence:+.2f}".ljust(16) for nine in abreast)
+        captions = (f"confidence {nine.confidence:+.2f}".ljust(_WIDTH) for nine in row)
         console.print((" " * _GAP).join(captions) + "\n", style="dim", markup=False)
     console.print(f"{len(nines)} samples fetched and checked in {_shown(seconds)}")
 
@@ -145,6 +151,14 @@ def _say_goodbye(console: Console, folder: Path, *, kept: bool) -> None:
         )
     else:
         console.print("\nThe files are removed. To keep them and go on asking: atdata demo --dir digits", style="dim")
+
+
+def _can_show(console: Console, text: str) -> bool:
+    try:
+        text.encode(console.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
@@ -166,7 +180,7 @@ def _code(console: Console, source: str) -> None:
 def _aggregate_text(aggregate: dict[str, Any]) -> str:
     if aggregate["type"] == "numeric":
         return f"{aggregate['min']} to {aggregate['max']}, mean {aggregate['mean']:.4f}"
-    return ", ".join(f"{value}: {count}" for value, count in aggregate["value_counts"].items())
+    return "  ".join(f"{value}:{count}" for value, count in aggregate["value_counts"].items())
 
 
 def _shown(seconds: float) -> str:

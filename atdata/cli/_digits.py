@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 import atdata
 
-__all__ = ["Digit", "draw", "read_digits"]
+__all__ = ["ASCII_SHADES", "SHADES", "Digit", "draw", "read_digits"]
 
 #: Quantiles of the ink of all digits, below which a digit is called light and above which bold.
 _LIGHT, _BOLD = 0.25, 0.75
 #: How many columns of pixels with ink make a digit narrow, at most.
 _NARROW = 4
-_SHADES = " ░▒▓█"
+#: From paper to ink; the second for terminals that have only ASCII.
+SHADES, ASCII_SHADES = " ░▒▓█", " .:*#"
 
 
 @atdata.packable
@@ -42,10 +43,10 @@ def read_digits() -> Iterator[Digit]:
         yield Digit(pixels[index], digit, round(float(confidence[index]), 4), tags)
 
 
-def draw(pixels: NDArray[Any]) -> list[str]:
+def draw(pixels: NDArray[Any], shades: str = SHADES) -> list[str]:
     """Return a digit as eight lines of sixteen characters."""
-    shades = (pixels.astype(int) * (len(_SHADES) - 1) + 8) // 16
-    return ["".join(_SHADES[shade] * 2 for shade in row) for row in shades]
+    levels = (pixels.astype(int) * (len(shades) - 1) + 8) // 16
+    return ["".join(shades[level] * 2 for level in row) for row in levels]
 
 
 def _confidence(pixels: NDArray[Any], digits: NDArray[Any]) -> NDArray[Any]:

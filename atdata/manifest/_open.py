@@ -70,7 +70,7 @@ def report_uncommitted(store: Store, listing: Listing, *, strict: bool = False) 
     warnings.warn(
         f"{listed(listing.uncommitted)}: {problem}; until then queries, len() and iteration pass over it",
         UncommittedShardWarning,
-        stacklevel=4,
+        stacklevel=3,
     )
 
 

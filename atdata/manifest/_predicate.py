@@ -66,7 +66,7 @@ def _is_row_wise(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
     if not calls_python(part):
         return all(each is not None for each in pushed_predicate(part, schema))
     # A Python function cannot be looked into: it is taken at its word, and so is what is made of its result. The rest
-    # of the expression still answers for itself; `is_null` looks at one row at a time, and makes a predicate of any part.
+    # of the expression still answers for itself; `is_null` looks at one row, and makes a predicate of any part.
     return all(
         each.meta.is_literal() or _is_row_wise(each if calls_python(each) else each.is_null(), schema)
         for each in part.meta.pop(schema=dict(schema))

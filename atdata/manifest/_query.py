@@ -7,11 +7,9 @@ from typing import Self
 import polars as pl
 
 from atdata._errors import PredicateError
-from atdata._store import Store
 
 from ._location import SampleLocation
 from ._manifest import ShardManifest
-from ._names import Listing
 from ._open import open_folder, open_tars, report_uncommitted
 from ._pandas import row_mask
 from ._predicate import PandasFunction, Where, check_row_wise, parse_where
@@ -37,9 +35,9 @@ class QueryExecutor:
         uncommitted: Ids of tars that have no manifest and are left out, sorted.
     """
 
-    def __init__(self, manifests: Iterable[ShardManifest]) -> None:
-        self._source: ManifestSource = GivenManifests(list(manifests))
-        self.uncommitted: list[str] = []
+    def __init__(self, manifests: Iterable[ShardManifest] | ManifestSource) -> None:
+        self._source = manifests if isinstance(manifests, ManifestSource) else GivenManifests(list(manifests))
+        self.uncommitted = list(self._source.uncommitted)
 
     @classmethod
     def from_directory(
@@ -56,7 +54,9 @@ class QueryExecutor:
             ManifestNotFoundError: There is no such folder, or a header has no sample table beside it.
             ShardError: With ``strict``: a tar has no manifest.
         """
-        return cls._over_listing(*open_folder(directory, recursive=recursive), strict=strict)
+        store, listing = open_folder(directory, recursive=recursive)
+        report_uncommitted(store, listing, strict=strict)
+        return cls(StoredManifests(store, listing))
 
     @classmethod
     def from_shard_urls(cls, urls: Sequence[str | os.PathLike[str]]) -> Self:
@@ -68,20 +68,9 @@ class QueryExecutor:
             ManifestNotFoundError: A tar is not there and has no manifest, or a header has no sample table.
             ValueError: A name is no tar's.
         """
-        return cls._over_listing(*open_tars(urls))
-
-    @classmethod
-    def over(cls, source: ManifestSource, uncommitted: Iterable[str] = ()) -> Self:
-        """Return an executor that asks a source of manifests which is open already."""
-        executor = cls(())
-        executor._source = source
-        executor.uncommitted = list(uncommitted)
-        return executor
-
-    @classmethod
-    def _over_listing(cls, store: Store, listing: Listing, *, strict: bool = False) -> Self:
-        report_uncommitted(store, listing, strict=strict)
-        return cls.over(StoredManifests(store, listing), listing.uncommitted)
+        store, listing = open_tars(urls)
+        report_uncommitted(store, listing)
+        return cls(StoredManifests(store, listing))
 
     def __repr__(self) -> str:
         return f"QueryExecutor({len(self._source.shard_ids)} shards)"

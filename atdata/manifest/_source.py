@@ -26,7 +26,13 @@ __all__ = ["GivenManifests", "ManifestSource", "StoredManifests"]
 
 
 class ManifestSource(abc.ABC):
-    """The sample tables of some shards, in shard order."""
+    """The sample tables of some shards, in shard order.
+
+    Attributes:
+        uncommitted: The ids of tars that have no manifest, sorted.
+    """
+
+    uncommitted: Sequence[str] = ()
 
     @property
     @abc.abstractmethod
@@ -127,7 +133,7 @@ class StoredManifests(ManifestSource):
     def __init__(self, store: Store, listing: Listing) -> None:
         self._store = store
         self._sidecars = listing.committed
-        self._uncommitted = len(listing.uncommitted)
+        self.uncommitted = listing.uncommitted
         self._headers: dict[str, Header] = {}
         self._by_shard = {each.shard_id: each for each in self._sidecars}
         for each in self._sidecars:
@@ -160,7 +166,8 @@ class StoredManifests(ManifestSource):
     def rows(self) -> pl.LazyFrame:
         """All rows, as one lazy scan of all sample tables."""
         if not self._sidecars:
-            tars = f"; it holds {self._uncommitted} tars without one" if self._uncommitted else ""
+            count = len(self.uncommitted)
+            tars = f"; it holds {count} tar{'s'[: count > 1]} without one" if count else ""
             raise ManifestNotFoundError(
                 f"{self._store.url()} holds no manifest (*{HEADER_SUFFIX}){tars}. "
                 "Write shards with atdata.write_samples(..., manifest=True)"

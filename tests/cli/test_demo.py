@@ -10,7 +10,7 @@ import pytest
 
 import atdata
 from atdata.cli import Digit
-from atdata.cli._digits import draw, read_digits
+from atdata.cli._digits import ASCII_SHADES, draw, read_digits
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -86,3 +86,27 @@ def test_the_last_step_is_a_program_that_runs(kept: tuple[Path, str]) -> None:
 
 def test_the_version_is_the_packages() -> None:
     assert run("--version").stdout.strip() == atdata.__version__
+
+
+def test_a_terminal_without_unicode_gets_the_digits_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = run("demo")
+    assert done.returncode == 0, done.stderr
+    nines = sorted((each for each in read_digits() if each.digit == 9), key=lambda each: each.confidence)
+    assert all(line in done.stdout for line in draw(nines[0].pixels, ASCII_SHADES))
+
+
+def test_a_narrow_terminal_gets_fewer_digits_abreast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    printed = run("demo").stdout
+    drawn = [line for line in printed.splitlines() if "█" in line]
+    assert drawn
+    assert max(map(len, drawn)) <= 40
+
+
+def test_a_file_as_folder_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run("demo", "--dir", str(tmp_path / "file"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("atdata: ")
+    assert "Traceback" not in done.stderr

@@ -183,6 +183,49 @@ def test_an_unknown_key_and_an_unknown_shard_are_named(written: Dataset[Any]) ->
         list(written.fetch([SampleLocation("photos-00001", "x", 0, 512)]))
 
 
+def test_a_frame_of_rows_is_fetched_in_its_order(written: Dataset[Any], photos: Photos) -> None:
+    rows = written.scan().sort("confidence", nulls_last=True).head(20).collect()
+    fetched = list(written.fetch(rows))
+    expected = sorted(photo.confidence for photo in photos(250) if photo.confidence is not None)[:20]
+    assert [sample.confidence for sample in fetched] == expected
+    assert packed(written.fetch(rows.select("__shard__", "__key__", "__offset__"))) == packed(fetched)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ([("photos-000000", "x", 0)], "expected a SampleLocation, as query.. returns, found tuple"),
+        (["000000-000000"], "found str '000000-000000'"),
+        (7, "expected several locations, as query.. returns them, found int 7"),
+        (SampleLocation("photos-000000", "x", 0), "put it into a list"),
+        (pl.LazyFrame({"a": [1]}), "collect.. it first"),
+        (pl.DataFrame({"__key__": ["x"], "__offset__": [0]}), "lacks '__shard__'"),
+    ],
+    ids=["tuples", "keys", "number", "one location", "lazy frame", "frame without shard"],
+)
+def test_what_is_no_location_is_refused(written: Dataset[Any], given: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        list(written.fetch(given))
+
+
+def test_a_folder_without_shards_is_refused_and_names_the_folders_that_have_some(
+    tmp_path: Path, photos: Photos
+) -> None:
+    atdata.write_samples(photos(1), tmp_path / "upper" / "train" / "p.tar")
+    (tmp_path / "upper" / "empty").mkdir()
+    with pytest.raises(ManifestNotFoundError, match=r"empty holds no shard \(\*\.tar\)$"):
+        Dataset(tmp_path / "upper" / "empty")
+    with pytest.raises(ManifestNotFoundError, match="its folders 'train' do: open one"):
+        Dataset(tmp_path / "upper")
+
+
+def test_a_mistyped_folder_is_named_with_the_nearest(written: Dataset[Any], tmp_path: Path) -> None:
+    (tmp_path / "items").mkdir()
+    assert len(written) == 250
+    with pytest.raises(ManifestNotFoundError, match=r"no folder or tar .*itemz' \(did you mean 'items'\?\)"):
+        Dataset(tmp_path / "itemz")
+
+
 def test_locations_cross_processes(written: Dataset[Any]) -> None:
     locations = written.query(pl.lit(True))
     assert pickle.loads(pickle.dumps(locations)) == locations
