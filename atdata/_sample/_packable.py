@@ -139,6 +139,8 @@ def _with_base(cls: type[T]) -> type[T]:
         namespace["__qualname__"] = cls.__qualname__
         namespace["__doc__"] = cls.__doc__
         namespace["__annotations__"] = dict(inspect.get_annotations(cls))
+        if "__firstlineno__" in vars(cls):  # Python 3.13: where `inspect` finds the source
+            namespace["__firstlineno__"] = vars(cls)["__firstlineno__"]
         if "__slots__" in vars(cls):
             namespace["__slots__"] = ()
 

@@ -96,11 +96,12 @@ class Plan:
             values = msgspec.structs.asdict(self._decoder.decode(data))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
             raise DecodeError(f"the payload is no {self._type.__qualname__}: {error}") from error
+        for name, read in self._reads:
+            if (value := values[name]) is not _ABSENT:
+                values[name] = self._read(name, read, value)
         for field in self._defaults:
             if values[field.name] is _ABSENT:
                 values[field.name] = field.make_default()
-        for name, read in self._reads:
-            values[name] = self._read(name, read, values[name])
         return self._construct(values)
 
     def _read(self, name: str, read: Callable[[Any], Any], value: Any) -> Any:

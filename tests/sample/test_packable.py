@@ -332,3 +332,7 @@ def test_the_errors_are_value_errors_and_the_librarys_own():
     with pytest.raises(ValueError, match="label"):
         Photo(np.ones(1), 5).packed  # noqa: B018 -- raises
     assert issubclass(SampleValueError, atdata.AtdataError)
+
+
+def test_the_source_of_a_sample_type_is_found():
+    assert inspect.getsource(Photo).startswith("@packable\nclass Photo:")

@@ -413,5 +413,19 @@ def test_claims_beyond_the_payload_are_refused_in_little_memory_and_time():
     outcomes = json.loads(done.stdout)
     of_a_type = {name: outcome for name, outcome in outcomes.items() if name.endswith("as Sample")}
     assert len(of_a_type) == 20
+    deep = {of_a_type.pop("nested 5,000 deep as Sample"), of_a_type.pop("maps nested 5,000 deep as Sample")}
+    assert deep <= {"DecodeError", "a sample"}  # how deep is too deep is the interpreter's
     assert set(of_a_type.values()) == {"DecodeError"}, of_a_type
     assert set(outcomes.values()) <= {"DecodeError", "a sample"}, outcomes  # an array's bytes are no array there
+
+
+@packable
+class Defaulted:
+    label: str
+    pixels: NDArray = None
+    scale: np.float32 = None
+
+
+def test_a_default_is_taken_as_it_is():
+    sample = Defaulted.from_bytes(msgpack.packb({"label": "dog"}))
+    assert (sample.pixels, sample.scale) == (None, None)
