@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar, get_args, overload
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, overload
 
 import polars as pl
 
@@ -72,7 +72,7 @@ class Dataset(Generic[S]):
         self._given_type = source.sample_type
         self._executor = QueryExecutor(manifests)
         self._places = Places(source.store, source.listing, manifests)
-        self.content_metadata = source.content_metadata
+        self._content_metadata = source.content_metadata
 
     def __repr__(self) -> str:
         return f"Dataset[{self.sample_type.__name__}]({self._store.url()!r}, {len(self._places.shard_ids)} shards)"
@@ -84,11 +84,22 @@ class Dataset(Generic[S]):
         Raises:
             SchemaError: What was named is no sample type.
         """
-        named: Any = self._given_type or next(iter(get_args(self.__dict__.get("__orig_class__"))), DictSample)
+        named: Any = self._given_type or next(iter(self._type_arguments()), DictSample)
         if not is_sample_type(named):
             raise SchemaError(f"{named} is no sample type; decorate the class with @atdata.packable")
         sample_type: type[S] = named
         return sample_type
+
+    def _type_arguments(self) -> tuple[Any, ...]:
+        if arguments := get_args(self.__dict__.get("__orig_class__")):
+            return arguments
+        bases = getattr(type(self), "__orig_bases__", ())  # class Photos(Dataset[Photo])
+        return next((get_args(base) for base in bases if get_origin(base) is Dataset), ())
+
+    @property
+    def content_metadata(self) -> Mapping[str, Any] | None:
+        """What the writer said of the dataset as a whole; None where it said nothing, or there is no manifest."""
+        return self._places.content_metadata() if self._content_metadata is None else self._content_metadata
 
     def list_shards(self) -> list[str]:
         """Return the paths of the shards, in order."""
@@ -98,9 +109,7 @@ class Dataset(Generic[S]):
         return True  # without this, `if ds:` would count the samples
 
     def __len__(self) -> int:
-        if self._places.have_manifests:
-            return self._executor.count()
-        return sum(1 for shard_id in self._places.shard_ids for _ in self._places.of_shard(shard_id))
+        return self._places.count()
 
     def __iter__(self) -> Iterator[S]:
         return self._reader().ordered()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from atdata._errors import AtdataError, ManifestNotFoundError, near_misses
+from atdata._store import is_leftover
 
 __all__ = ["ShardNames", "check_limit", "expand", "is_local"]
 
@@ -45,6 +46,10 @@ class ShardNames(NamedTuple):
         if not text.endswith(_TAR) or text.endswith(f"/{_TAR}") or text == _TAR:
             raise ValueError(f"samples are written to .tar files, such as 'images.tar'; found {text!r}")
         folder, stem = Path(text).parent, Path(text).name[: -len(_TAR)]
+        if is_leftover(stem) or "\\" in stem:
+            raise ValueError(
+                f"a shard's name does not begin like an unfinished file's and holds no '\\'; found {text!r}"
+            )
         places = list(_NUMBER.finditer(stem))
         if len(places) > 1:
             raise ValueError(f"a path has one place for the shard's number; found {len(places)} in {text!r}")
@@ -60,7 +65,7 @@ class ShardNames(NamedTuple):
         """Tell whether a file is one of these shards or one of their sidecars."""
         number = "" if self.width is None else r"\d+"
         stem = re.escape(self.before) + number + re.escape(self.after)
-        return re.fullmatch(rf"{stem}(\.[0-9a-f]{{8}})?(\.tar|\.manifest\.(json|parquet))", file) is not None
+        return re.fullmatch(rf"{stem}(\.tar|\.manifest\.json|(\.[0-9a-f]{{8}})?\.manifest\.parquet)", file) is not None
 
 
 def check_limit(name: str, value: int | None) -> None:

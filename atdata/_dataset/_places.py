@@ -3,8 +3,8 @@
 import functools
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import polars as pl
 
@@ -27,6 +27,8 @@ from atdata.manifest._source import StoredManifests
 __all__ = ["Place", "Places", "Verify", "as_locations"]
 
 Verify: TypeAlias = Literal["none", "fetch", "full"]
+#: Of how many shards the keys are kept to complete locations.
+_SHARDS_BY_KEY = 64
 #: How much of a tar is hashed at once.
 _HASHED = 1 << 22
 
@@ -82,11 +84,17 @@ class Places:
         self._committed = {each.shard_id for each in listing.committed}
         #: The ids of the shards, in order: those with manifests, or all where none has one.
         self.shard_ids = [each.shard_id for each in listing.committed] or list(listing.uncommitted)
+        self._by_key: dict[str, dict[str, Place]] = {}
 
-    @property
-    def have_manifests(self) -> bool:
-        """Whether the shards have manifests; otherwise their tars are walked."""
-        return bool(self._committed)
+    def count(self) -> int:
+        """Return how many samples there are: by the headers, or, without manifests, by walking the tars."""
+        if self._committed:
+            return sum(self._manifests.header(shard_id).num_samples for shard_id in self.shard_ids)
+        return sum(1 for shard_id in self.shard_ids for _ in self.of_shard(shard_id))
+
+    def content_metadata(self) -> Mapping[str, Any] | None:
+        """Return what the writer said of the dataset, from the first header."""
+        return self._manifests.header(self.shard_ids[0]).content_metadata if self._committed else None
 
     def of_shard(self, shard_id: str) -> Iterator[Place]:
         """Yield the places of one shard's samples, in tar order.
@@ -116,7 +124,7 @@ class Places:
             )
         if location.size is not None and (location.crc32 is not None or location.shard not in self._committed):
             return location
-        place = self._by_key(location.shard).get(location.key)
+        place = self._places_by_key(location.shard).get(location.key)
         if place is None:
             raise SampleKeyError.missing(location.key, location.shard)
         if place.offset != location.offset:
@@ -127,8 +135,11 @@ class Places:
             )
         return SampleLocation(location.shard, *place)
 
-    def check_tar(self, shard_id: str, verify: Verify) -> None:
+    def check_tar(self, shard_id: str, verify: Verify) -> int:
         """Check that a tar is as long as its header says; with ``verify="full"`` also its SHA-256.
+
+        Returns:
+            Its length in bytes.
 
         Raises:
             ShardChangedError: It is not, or it is gone.
@@ -142,7 +153,7 @@ class Places:
                 shard_id, f"its tar {self._store.url(name)} is gone; restore it from a copy"
             ) from None
         if shard_id not in self._committed:
-            return
+            return size
         header = self._manifests.header(shard_id)
         if header.manifest_version.startswith("1.0"):
             raise UnsupportedFormatError(
@@ -160,16 +171,21 @@ class Places:
         if facts is not None and verify == "full" and (found := self._sha256(name, size)) != facts.sha256:
             raise ShardChangedError(
                 shard_id,
-                f"its manifest promises a tar with SHA-256 {facts.sha256[:16]}…, found {found[:16]}…",
+                f"its manifest promises a tar with SHA-256 {facts.sha256[:16]}…, found {found[:16]}…. It was changed; "
+                "restore it from a copy, or write both again",
             )
+        return size
 
     @functools.cached_property
     def _known(self) -> frozenset[str]:
         return frozenset(self.shard_ids)
 
-    @functools.lru_cache(maxsize=16)  # noqa: B019 -- lives as long as the dataset that it serves
-    def _by_key(self, shard_id: str) -> dict[str, Place]:
-        return {place.key: place for place in self.of_shard(shard_id)}
+    def _places_by_key(self, shard_id: str) -> dict[str, Place]:
+        if shard_id not in self._by_key:
+            if len(self._by_key) == _SHARDS_BY_KEY:
+                del self._by_key[next(iter(self._by_key))]  # the oldest
+            self._by_key[shard_id] = {place.key: place for place in self.of_shard(shard_id)}
+        return self._by_key[shard_id]
 
     def _walked(self, shard_id: str) -> Iterator[Place]:
         name = f"{shard_id}.tar"

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from atdata._errors import DecodeError
+from atdata._errors import DecodeError, ShardChangedError
 from atdata._sample import decode_sample
 from atdata._shard import fenced_payload
 from atdata._store import Store
@@ -74,8 +74,9 @@ class SampleReader:
             DecodeError: A payload is no sample of the type.
         """
         for shard_id in self._places.shard_ids:
-            self._places.check_tar(shard_id, "fetch")
-            for span in spans(self._places.of_shard(shard_id), _SPAN):
+            tar_size = self._places.check_tar(shard_id, "fetch")
+            places = (_inside(shard_id, place, tar_size) for place in self._places.of_shard(shard_id))
+            for span in spans(places, _SPAN):
                 (data,) = self._store.read_ranges(f"{shard_id}.tar", [(span.offset, span.length)])
                 view = memoryview(data)
                 for place in span.places:
@@ -103,10 +104,11 @@ class SampleReader:
             by_shard[location.shard].append(index)
         runs: list[bytes] = [b""] * len(window)
         for shard_id, indices in by_shard.items():
-            self._places.check_tar(shard_id, "fetch" if shard_id in checked else verify)
+            tar_size = self._places.check_tar(shard_id, "fetch" if shard_id in checked else verify)
             checked.add(shard_id)
             indices.sort(key=lambda index: window[index].offset)
-            ranges = [(window[index].offset, window[index].size or 0) for index in indices]
+            places = (_inside(shard_id, _place(window[index]), tar_size) for index in indices)
+            ranges = [(place.offset, place.size) for place in places]
             for index, run in zip(indices, self._store.read_ranges(f"{shard_id}.tar", ranges), strict=True):
                 runs[index] = run
         for location, run in zip(window, runs, strict=True):
@@ -119,3 +121,20 @@ class SampleReader:
             return decode_sample(self._sample_type, payload)
         except DecodeError as error:
             raise DecodeError(f"shard {shard_id!r}, sample {key!r} at offset {offset}: {error}") from error
+
+
+def _place(location: SampleLocation) -> Place:
+    return Place(location.key, location.offset, location.size or 0, location.crc32)
+
+
+def _inside(shard_id: str, place: Place, tar_size: int) -> Place:
+    """Return a place that lies in its tar, so that no length is believed before it is checked."""
+    if 0 <= place.offset < place.offset + place.size <= tar_size:
+        return place
+    raise ShardChangedError.at_location(
+        shard_id,
+        place.key,
+        place.offset,
+        expected=f"a place inside the tar's {tar_size} bytes",
+        found=f"{place.size} bytes from {place.offset}",
+    )

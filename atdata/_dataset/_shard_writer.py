@@ -20,6 +20,8 @@ __all__ = ["ShardOptions", "ShardSetWriter"]
 
 #: A default key has six digits for the shard and six for the row.
 _MAX_NUMBER = 999_999
+#: Stands for the key that shard and row give.
+_NUMBERED: Any = object()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +49,14 @@ class ShardSetWriter:
         self._store = store
         self._options = options
         self._open: _OpenShard | None = None
-        self._sample_type: type | None = None
+        #: The type of the samples, once there is one.
+        self.sample_type: type | None = None
         self._position = 0
         self._finished_samples = 0
         #: The ids of the shards published so far.
         self.shard_ids: list[str] = []
 
-    def write(self, sample: Any, key: str | None = None) -> None:
+    def write(self, sample: Any, key: Any = _NUMBERED) -> None:
         """Append a sample.
 
         Raises:
@@ -80,20 +83,20 @@ class ShardSetWriter:
 
     def _check_type(self, sample: Any) -> None:
         found = type(sample)
-        if found is self._sample_type:
+        if found is self.sample_type:
             return
-        if self._sample_type is not None:
-            raise SampleValueError.wrong_type(sample, f"a {self._sample_type.__qualname__}, as the first sample")
+        if self.sample_type is not None:
+            raise SampleValueError.wrong_type(sample, f"a {self.sample_type.__qualname__}, as the first sample")
         if not is_sample_type(found):
             hint = "wrap it in atdata.DictSample" if isinstance(sample, dict) else "decorate it with @atdata.packable"
             raise SampleValueError.wrong_type(sample, "a sample", f"for {found.__qualname__}: {hint}")
-        self._sample_type = found
+        self.sample_type = found
 
-    def _append(self, parts: list[bytes | memoryview], sample: Any, key: str | None) -> None:
+    def _append(self, parts: list[bytes | memoryview], sample: Any, key: Any) -> None:
         if self._open is not None and self._is_full(self._open, sum(map(len, parts))):
             self.finish()
         shard = self._open or self._begin_shard()
-        shard.add(self._default_key(shard) if key is None else key, parts, sample)
+        shard.add(self._default_key(shard) if key is _NUMBERED else key, parts, sample)
 
     def _is_full(self, shard: "_OpenShard", payload: int) -> bool:
         maxcount, maxsize = self._options.maxcount, self._options.maxsize
@@ -113,7 +116,7 @@ class ShardSetWriter:
 
     def _begin_shard(self) -> "_OpenShard":
         shard_id = self._options.names.shard_id(len(self.shard_ids))
-        sample_type = self._sample_type
+        sample_type = self.sample_type
         if sample_type is None:
             raise SchemaError("a shard begins with a sample")
         builder = ManifestBuilder(sample_type, shard_id) if self._options.manifest else None

@@ -1,7 +1,6 @@
 """`write_samples`: from an iterable of samples to shards and their manifests."""
 
 import datetime as dt
-import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -77,7 +76,6 @@ def write_samples(
     folder, names = ShardNames.parse(path, many=maxcount is not None or maxsize is not None)
     store = LocalStore(folder, durable=durable)
     _refuse_existing(store, names)
-    first, rest = _first(samples)
     options = ShardOptions(
         names=names,
         maxcount=maxcount,
@@ -87,10 +85,16 @@ def write_samples(
         created_at=created_at.isoformat() if isinstance(created_at, dt.datetime) else created_at,
     )
     with ShardSetWriter(store, options) as shards:
-        for sample, key in _with_keys(itertools.chain([first], rest), keys):
-            shards.write(sample, key)
+        if keys is None:
+            for sample in samples:
+                shards.write(sample)
+        else:
+            for sample, key in _with_keys(samples, keys):
+                shards.write(sample, key)
         shards.finish()
-    return Dataset(OpenShards(store, _listing(shards.shard_ids, manifest=manifest), type(first), metadata))
+    if shards.sample_type is None:
+        raise ValueError("expected a non-empty iterable of samples, found none; nothing was written")
+    return Dataset(OpenShards(store, _listing(shards.shard_ids, manifest=manifest), shards.sample_type, metadata))
 
 
 def _refuse_existing(store: LocalStore, names: ShardNames) -> None:
@@ -106,17 +110,7 @@ def _refuse_existing(store: LocalStore, names: ShardNames) -> None:
         )
 
 
-def _first(samples: Iterable[S]) -> tuple[S, Iterator[S]]:
-    rest = iter(samples)
-    try:
-        return next(rest), rest
-    except StopIteration:
-        raise ValueError("expected a non-empty iterable of samples, found none; nothing was written") from None
-
-
-def _with_keys(samples: Iterator[S], keys: Keys | None) -> Iterator[tuple[S, str | None]]:
-    if keys is None:
-        return ((sample, None) for sample in samples)
+def _with_keys(samples: Iterable[S], keys: Keys) -> Iterator[tuple[S, str]]:
     if isinstance(keys, str):
         return ((sample, _field_key(sample, keys, position)) for position, sample in enumerate(samples))
     if callable(keys):
@@ -134,12 +128,15 @@ def _field_key(sample: Any, field: str, position: int) -> str:
     return key
 
 
-def _paired(samples: Iterator[S], keys: Iterator[str]) -> Iterator[tuple[S, str]]:
+def _paired(samples: Iterable[S], keys: Iterator[str]) -> Iterator[tuple[S, str]]:
+    position = -1
     for position, sample in enumerate(samples):
         try:
             yield sample, next(keys)
         except StopIteration:
             raise SampleValueError(f"there are only {position} keys", "__key__", position) from None
+    for key in keys:  # one too many: they may belong to other samples
+        raise SampleValueError(f"there are only {position + 1} samples, and a key {key!r} is left", "__key__")
 
 
 def _metadata_dict(metadata: Any) -> Mapping[str, Any] | None:

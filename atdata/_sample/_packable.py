@@ -19,6 +19,9 @@ __all__ = ["PackableSample", "decode_sample", "encode_sample", "is_sample_type",
 
 T = TypeVar("T")
 
+#: What every packable type offers, and no field can be called.
+_OWN_NAMES = frozenset({"packed", "as_wds", "from_bytes", "from_data"})
+
 
 class PackableSample:
     """What every typed sample can do. ``@packable`` adds it to a class; a dataclass may also inherit it."""
@@ -84,6 +87,8 @@ def packable(cls: type[T]) -> type[T]:
         >>> again.label, again.confidence, again.pixels.shape
         ('dog', 0.0, (2, 2))
     """
+    if taken := [name for name in inspect.get_annotations(cls) if name in _OWN_NAMES]:
+        raise SchemaError(f"{cls.__qualname__}.{taken[0]}: every sample has a {taken[0]!r} already; rename the field")
     made = cls if "__dataclass_fields__" in vars(cls) else dataclasses.dataclass(cls)
     if not issubclass(made, PackableSample):
         made = _with_base(made)

@@ -137,6 +137,8 @@ class _LocalUpload:
     def _publish(self, temporary: Path) -> None:
         try:
             self._disk.link(temporary, self._target)
+        except FileExistsError as error:  # names the temporary file first
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._target)) from error
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise

@@ -8,7 +8,7 @@ import polars as pl
 from ._dtypes import text_value, value_text
 from ._fields import Column
 
-__all__ = ["MAX_VALUES", "aggregate", "truncated"]
+__all__ = ["MAX_VALUES", "aggregate", "truncated", "without_nan"]
 
 #: How many distinct values a header lists at most.
 MAX_VALUES = 1000
@@ -28,7 +28,7 @@ def aggregate(column: Column, values: pl.Series) -> dict[str, Any]:
     if column.aggregate == "set":
         summary, nans = _set(values)
     else:
-        known = _without_nan(values).drop_nulls()
+        known = without_nan(values).drop_nulls()
         nans = len(values) - nulls - len(known)
         summary = _numeric(known) if column.aggregate == "numeric" else _categorical(known)
     if nulls:
@@ -61,7 +61,8 @@ def truncated(summary: dict[str, Any], limit: int, dtype: pl.DataType) -> dict[s
     return {**shorter, "truncated": True}
 
 
-def _without_nan(values: pl.Series) -> pl.Series:
+def without_nan(values: pl.Series) -> pl.Series:
+    """Return a column as the sample table holds it: null where it is NaN."""
     return values.fill_nan(None) if values.dtype.is_float() else values
 
 
@@ -91,7 +92,7 @@ def _categorical(known: pl.Series) -> dict[str, Any]:
 def _set(values: pl.Series) -> tuple[dict[str, Any], int]:
     # An element counts once a sample, however often the sample repeats it.
     elements = values.list.unique().explode(empty_as_null=False).drop_nulls().rename("value")
-    known = _without_nan(elements).drop_nulls()
+    known = without_nan(elements).drop_nulls()
     counted = _counted(known).sort("value")
     found = counted["value"].to_list()
     counts = {value_text(value, known.dtype): n for value, n in zip(found, counted["n"].to_list(), strict=True)}

@@ -8,10 +8,11 @@ import polars as pl
 from atdata._errors import SampleValueError
 from atdata._shard import check_key
 
-from ._aggregate import aggregate
+from ._aggregate import aggregate, without_nan
 from ._fields import columns_of
 from ._header import FileFacts, now
 from ._manifest import ShardManifest
+from ._process import enter_polars
 from ._table import CRC32, KEY, LOCATION, OFFSET, SIZE, ColumnGatherer
 
 __all__ = ["ManifestBuilder"]
@@ -111,6 +112,7 @@ class ManifestBuilder:
         created_at: str | None,
     ) -> ShardManifest:
         """Return the manifest, with what is known of the tar and the dataset."""
+        enter_polars()
         written = [gatherer.series() for gatherer in self._gatherers]
         columns = [gatherer.column for gatherer in self._gatherers]
         return ShardManifest(
@@ -123,7 +125,7 @@ class ManifestBuilder:
             aggregates={
                 column.name: aggregate(column, values) for column, values in zip(columns, written, strict=True)
             },
-            samples=pl.DataFrame([*self._locations(), *map(_without_nan, written)]),
+            samples=pl.DataFrame([*self._locations(), *map(without_nan, written)]),
             provenance=self._provenance,
             content_metadata=content_metadata,
             shard=shard,
@@ -146,7 +148,3 @@ def _location_column(name: str, values: list[Any], dtype: pl.DataType) -> pl.Ser
         raise SampleValueError(
             f"the samples' {name.strip('_')} are numbers that a {dtype} holds: {error}", name
         ) from error
-
-
-def _without_nan(values: pl.Series) -> pl.Series:
-    return values.fill_nan(None) if values.dtype.is_float() else values

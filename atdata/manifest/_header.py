@@ -117,7 +117,10 @@ _DIGEST_TAIL = re.compile(rb',\s*"digest"\s*:\s*"[0-9a-f]{64}"\s*}\s*\Z')
 def now() -> str:
     """Return the time that a header records: SOURCE_DATE_EPOCH where it is set, else the clock; ISO 8601, UTC."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = dt.datetime.now(dt.UTC) if epoch is None else dt.datetime.fromtimestamp(int(epoch), dt.UTC)
+    try:
+        moment = dt.datetime.now(dt.UTC) if epoch is None else dt.datetime.fromtimestamp(int(epoch), dt.UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValueError(f"SOURCE_DATE_EPOCH={epoch!r} is no number of seconds since 1970") from error
     return moment.isoformat(timespec="seconds")
 
 

@@ -13,6 +13,7 @@ from atdata._errors import DamagedManifestError, ManifestNotFoundError
 
 from ._header import MANIFEST_FORMAT_VERSION, FileFacts, Header, TableFacts, parse_header
 from ._pandas import from_pandas, to_pandas
+from ._process import enter_polars
 
 if TYPE_CHECKING:
     import os
@@ -119,7 +120,7 @@ class ShardManifest:
             DamagedManifestError: The header's bytes are not what was written.
             UnsupportedFormatError: The header's format is newer than this version reads.
         """
-        header_path, table_path = Path(json_path), Path(parquet_path)
+        header_path, table_path = Path(json_path).absolute(), Path(parquet_path).absolute()
         if not table_path.is_file():
             raise ManifestNotFoundError(f"the sample table {table_path} is not there")
         header = parse_header(_read(header_path), str(header_path))
@@ -151,17 +152,24 @@ def _loader(samples: "pl.DataFrame | pd.DataFrame | Callable[[], pl.DataFrame]")
     return samples if callable(samples) else lambda: from_pandas(samples)
 
 
-def checked_table(data: bytes, header: Header, file: str) -> pl.DataFrame:
+def checked_table(data: bytes, header: Header, file: str, columns: list[str] | None = None) -> pl.DataFrame:
     """Return the sample table in a Parquet file's bytes, once they are those that the header names.
+
+    Args:
+        data: The file's bytes.
+        header: What the header promises.
+        file: What errors call it.
+        columns: Which columns to read; None for all.
 
     Raises:
         DamagedManifestError: They are others, or no Parquet.
     """
+    enter_polars()
     facts = header.samples
     if facts is not None:
         check_bytes(data, facts, file)
     try:
-        frame = pl.read_parquet(io.BytesIO(data))
+        frame = pl.read_parquet(io.BytesIO(data), columns=columns)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise DamagedManifestError.because(file, f"no sample table: {error}") from error
     if len(frame) != header.num_samples:

@@ -10,6 +10,8 @@ from atdata._store import is_leftover
 __all__ = ["HEADER_SUFFIX", "TABLE_SUFFIX", "Listing", "Sidecars", "read_listing"]
 
 HEADER_SUFFIX, TABLE_SUFFIX = ".manifest.json", ".manifest.parquet"
+#: A number in a shard's id.
+_NUMBER = re.compile(r"([0-9]{1,18})")
 #: A table that replaced another one: ``<stem>.<first 8 of its SHA-256>``.
 _REPLACED = re.compile(r"(.+)\.[0-9a-f]{8}")
 
@@ -45,9 +47,17 @@ def read_listing(names: Iterable[str]) -> Listing:
     for name in names:
         if name.endswith(TABLE_SUFFIX) and (owner := _owner(name.removesuffix(TABLE_SUFFIX), headers)):
             tables.setdefault(owner, []).append(name)
-    committed = tuple(Sidecars(stem, headers[stem], tuple(tables.get(stem, ()))) for stem in sorted(headers))
+    ordered = sorted(headers, key=_shard_order)
+    committed = tuple(Sidecars(stem, headers[stem], tuple(tables.get(stem, ()))) for stem in ordered)
     tars = {shard for name in names if (shard := shard_id_of(name)) is not None}
-    return Listing(committed, tuple(sorted(tars - headers.keys())))
+    return Listing(committed, tuple(sorted(tars - headers.keys(), key=_shard_order)))
+
+
+def _shard_order(shard_id: str) -> tuple[list[str | int], str]:
+    # By number where there is one, as shards are written: s-9 before s-10.
+    parts: list[str | int] = list(_NUMBER.split(shard_id))
+    parts[1::2] = map(int, parts[1::2])
+    return parts, shard_id
 
 
 def _owner(stem: str, headers: Mapping[str, str]) -> str | None:

@@ -29,13 +29,15 @@ def open_folder(directory: str | os.PathLike[str], *, recursive: bool = False) -
         ) from None
 
 
-def open_tars(urls: Iterable[str | os.PathLike[str]]) -> tuple[LocalStore, Listing]:
+def open_tars(urls: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> tuple[LocalStore, Listing]:
     """Return the deepest folder that some tars share as a store, and those shards in the order given.
 
     Raises:
         ManifestNotFoundError: A tar is not there, and neither is its manifest.
         ValueError: A name is no tar's, or there is none.
     """
+    if isinstance(urls, str | os.PathLike):
+        urls = [urls]
     paths = list(dict.fromkeys(Path(os.path.abspath(os.fspath(url))) for url in urls))  # noqa: PTH100 -- keeps links
     if not paths or (wrong := [str(path) for path in paths if shard_id_of(path.name) is None]):
         raise ValueError(f"expected the names of .tar files, found {listed(wrong) if paths else 'none'}")

@@ -13,6 +13,7 @@ from ._manifest import ShardManifest
 from ._open import open_folder, open_tars, report_uncommitted
 from ._pandas import row_mask
 from ._predicate import PandasFunction, Where, check_row_wise, parse_where
+from ._process import enter_polars
 from ._source import GivenManifests, ManifestSource, StoredManifests
 from ._table import CRC32, KEY, OFFSET, SHARD, SIZE
 
@@ -59,7 +60,7 @@ class QueryExecutor:
         return cls(StoredManifests(store, listing))
 
     @classmethod
-    def from_shard_urls(cls, urls: Sequence[str | os.PathLike[str]]) -> Self:
+    def from_shard_urls(cls, urls: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> Self:
         """Open the manifests of the tars named: one listing of each folder, and nothing is read.
 
         The root is the deepest folder that they share.
@@ -125,13 +126,14 @@ class QueryExecutor:
             PredicateError: The predicate cannot be asked, or there is no such column.
             ManifestError: A manifest is damaged or gone.
         """
+        enter_polars()
         fields = [name for name in self.schema if name not in _PLACE]
         if isinstance(columns, str):
             columns = [columns]
         if columns is not None:
             if unknown := [name for name in columns if name not in self.schema]:
                 raise PredicateError.unknown_column(unknown[0], list(self.schema))
-            fields = [name for name in columns if name not in _PLACE]
+            fields = [name for name in dict.fromkeys(columns) if name not in _PLACE]
         selected = [*_PLACE, *fields]
         predicate = None if where is None else parse_where(where)
         if predicate is None or isinstance(predicate, pl.Expr):
@@ -145,6 +147,7 @@ class QueryExecutor:
             PredicateError: The predicate cannot be asked.
             ManifestError: A manifest is damaged or gone.
         """
+        enter_polars()
         predicate = None if where is None else parse_where(where)
         if predicate is None or isinstance(predicate, pl.Expr):
             counted = self._source.collect(self._filtered(predicate).select(pl.len()))

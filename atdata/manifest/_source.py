@@ -20,6 +20,7 @@ from atdata._store import Store
 from ._header import Header, parse_header
 from ._manifest import ShardManifest, checked_table
 from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
+from ._process import enter_polars
 from ._table import LOCATION, SHARD
 
 __all__ = ["GivenManifests", "ManifestSource", "StoredManifests"]
@@ -68,6 +69,7 @@ class ManifestSource(abc.ABC):
             SchemaError: The shards' columns differ.
             PredicateError: The rows are fine, and the predicate fails on them.
         """
+        enter_polars()
         try:
             return rows.collect()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
@@ -86,6 +88,7 @@ class ManifestSource(abc.ABC):
     @functools.cached_property
     def schema(self) -> pl.Schema:
         """The columns of :attr:`rows`."""
+        enter_polars()
         rows = self.rows
         try:
             return rows.collect_schema()
@@ -201,12 +204,12 @@ class StoredManifests(ManifestSource):
             yield each.shard_id, self.checked(self.collect(self._scan(each)))
 
     def places(self, shard_id: str) -> pl.DataFrame:
-        """Return one shard's location columns, in tar order.
+        """Return one shard's location columns, in tar order, from a table whose bytes are those that were written.
 
         Raises:
             ManifestError: Its sample table is damaged or gone.
         """
-        return self.collect(self._scan(self._by_shard[shard_id]).select(LOCATION.keys()))
+        return self._checked(self._by_shard[shard_id], list(LOCATION))
 
     def _scan(self, sidecars: Sidecars) -> pl.LazyFrame:
         source = self._store.scan_source(self._table(sidecars))
@@ -236,9 +239,9 @@ class StoredManifests(ManifestSource):
         header = self.header(sidecars.shard_id)
         return ShardManifest.from_header(header, sidecars.shard_id, lambda: self._checked(sidecars))
 
-    def _checked(self, sidecars: Sidecars) -> pl.DataFrame:
+    def _checked(self, sidecars: Sidecars, columns: list[str] | None = None) -> pl.DataFrame:
         name = self._table(sidecars)
-        return checked_table(self._read(name), self.header(sidecars.shard_id), self._store.url(name))
+        return checked_table(self._read(name), self.header(sidecars.shard_id), self._store.url(name), columns)
 
     def _read(self, name: str) -> bytes:
         try:

@@ -7,12 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from atdata._errors import ShardExistsError
+from atdata._errors import DamagedManifestError, SampleValueError, ShardExistsError
 from atdata._shard import stem_of
 from atdata._store import LocalStore, Store
 
 from ._dtypes import dtype_text
-from ._header import encode_header
+from ._header import encode_header, parse_header
 from ._manifest import ShardManifest
 from ._names import HEADER_SUFFIX, TABLE_SUFFIX
 from ._table import LOCATION, parquet_bytes
@@ -65,6 +65,7 @@ def publish_manifest(store: Store, shard_id: str, manifest: ShardManifest) -> No
     table_name, header_name = shard_id + TABLE_SUFFIX, shard_id + HEADER_SUFFIX
     table = parquet_bytes(manifest.frame)
     header = encode_header(_members(manifest, table, table_name), _value_dtypes(manifest.frame))
+    _check_readable(header, manifest)
     try:
         # Begun first, so that a header that is there is found before anything is published.
         with store.create(header_name) as header_file, store.create(table_name) as table_file:
@@ -80,6 +81,19 @@ def publish_manifest(store: Store, shard_id: str, manifest: ShardManifest) -> No
         raise ShardExistsError(
             shard_id, f"its manifest is there already ({error.filename or error}); nothing was overwritten"
         ) from error
+
+
+def _check_readable(header: bytes, manifest: ShardManifest) -> None:
+    # A manifest can be built by hand; one that no reader would accept is not published.
+    try:
+        parse_header(header, f"the header of shard {manifest.shard_id!r}")
+    except DamagedManifestError as error:
+        raise SampleValueError(f"this manifest could be written and never read: {error.__cause__ or error}") from error
+    if manifest.num_samples != len(manifest.frame):
+        raise SampleValueError(
+            f"the manifest of shard {manifest.shard_id!r} says {manifest.num_samples} samples, "
+            f"and its sample table has {len(manifest.frame)} rows"
+        )
 
 
 def _members(manifest: ShardManifest, table: bytes, table_name: str) -> dict[str, Any]:

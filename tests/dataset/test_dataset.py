@@ -1,7 +1,11 @@
 """Opening, reading and fetching."""
 
+import json
 import pickle
 import random
+import re
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +17,7 @@ import pytest
 
 import atdata
 from atdata import (
+    DamagedManifestError,
     Dataset,
     DecodeError,
     DictSample,
@@ -23,6 +28,7 @@ from atdata import (
     ShardChangedError,
     ShardError,
     UncommittedShardWarning,
+    UnsupportedFormatError,
 )
 
 Photos = Callable[..., list[Any]]
@@ -336,3 +342,80 @@ def test_a_window_larger_than_the_budget_is_read_in_parts(tmp_path: Path) -> Non
     locations = dataset.query(pl.lit(True))
     assert [int(block.data[0]) for block in dataset.fetch(locations[i] for i in order)] == order
     assert [int(block.data[-1]) for block in dataset] == list(range(12))
+
+
+def test_a_sample_table_that_lost_rows_is_found_when_its_shard_is_read(written: Dataset[Any], tmp_path: Path) -> None:
+    table = tmp_path / "photos-000001.manifest.parquet"
+    pl.read_parquet(table).head(60).write_parquet(table)
+    with pytest.raises(DamagedManifestError, match=r"photos-000001\.manifest\.parquet: the header promises"):
+        list(written)
+    assert len(written) == 250
+
+
+@pytest.mark.parametrize(("offset", "size"), [(-512, 1024), (0, -5), (0, 2**40), (2**70, 1024), (10**6, 1024)])
+def test_a_place_outside_the_tar_is_refused_before_anything_is_read(
+    written: Dataset[Any], offset: int, size: int
+) -> None:
+    location = SampleLocation("photos-000000", "000000-000000", offset, size, 0)
+    with pytest.raises(ShardChangedError, match=f"expected a place inside the tar.*found {size} bytes from {offset}"):
+        list(written.fetch([location]))
+
+
+def test_offsets_of_version_1_0_are_not_fetched_by(written: Dataset[Any], tmp_path: Path) -> None:
+    path = tmp_path / "photos-000000.manifest.json"
+    header = json.loads(path.read_bytes())
+    old = {name: value for name, value in header.items() if name not in ("shard", "samples", "digest")}
+    path.write_text(json.dumps(old | {"manifest_version": "1.0.0"}))
+    dataset = Dataset(tmp_path)
+    locations = dataset.query(pl.lit(True))
+    assert len(locations) == len(written)
+    with pytest.raises(UnsupportedFormatError, match=r"'photos-000000'.*version 1\.0\.0.*can be queried, not fetched"):
+        list(dataset.fetch(locations[:1]))
+
+
+def test_content_metadata_is_there_again_after_opening(tmp_path: Path, photos: Photos) -> None:
+    atdata.write_samples(photos(1), tmp_path / "p.tar", manifest=True, content_metadata={"source": "camera"})
+    assert Dataset(tmp_path).content_metadata == {"source": "camera"}
+
+
+def test_a_subclass_of_a_typed_dataset_reads_that_type(written: Dataset[Any], tmp_path: Path, photo_type: Any) -> None:
+    class Photographs(Dataset[photo_type]):
+        """Photographs."""
+
+    assert isinstance(Photographs(tmp_path).head(1)[0], photo_type)
+    assert len(written) == 250
+
+
+def test_a_dataset_crosses_processes(written: Dataset[Any], photos: Photos) -> None:
+    again = pickle.loads(pickle.dumps(written))
+    assert packed(again) == packed(photos(250))
+
+
+FORKED = """
+import multiprocessing, sys
+import polars as pl, atdata
+
+dataset = atdata.Dataset(sys.argv[1])
+locations = dataset.query(pl.lit(True))
+
+def fetch(queue):
+    queue.put(len(list(dataset.fetch(locations[:3]))))
+    try:
+        dataset.query(pl.lit(True))
+    except atdata.AtdataError as error:
+        queue.put(str(error))
+
+context = multiprocessing.get_context("fork")
+queue = context.Queue()
+child = context.Process(target=fetch, args=(queue,))
+child.start()
+print(queue.get(timeout=30), queue.get(timeout=30))
+child.join()
+"""
+
+
+def test_after_a_fork_samples_are_fetched_and_questions_refused(written: Dataset[Any], tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert re.match(r"3 process \d+ was forked from \d+, which had already used Polars.*'spawn'", done.stdout)
+    assert len(written) == 250

@@ -42,3 +42,7 @@ def test_windows_take_everything_within_their_budget(sizes: list[int], first: in
         assert sum(taken) <= budget or count == 1
         budget, at = min(2 * budget, last), at + count
     assert at == len(sizes)
+
+
+def test_windows_double_from_the_first_to_the_last() -> None:
+    assert list(windows([10] * 31, 20, 80)) == [2, 4, 8, 8, 8, 1]

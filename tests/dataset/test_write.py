@@ -96,9 +96,16 @@ def test_too_few_keys_name_the_sample_without_one(tmp_path: Path, photos: Photos
         atdata.write_samples(photos(3), tmp_path / "a.tar", keys=["x", "y"])
 
 
+def test_keys_that_are_left_over_are_refused_before_the_last_shard_is_published(tmp_path: Path, photos: Photos) -> None:
+    with pytest.raises(SampleValueError, match="there are only 2 samples, and a key 'z' is left"):
+        atdata.write_samples(photos(2), tmp_path / "a.tar", keys=["x", "y", "z"])
+    assert names(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("key", "problem"),
     [
+        (None, "expected a key as str, found NoneType"),
         ("a", "is in shard 'p' already"),
         ("b.c", "holds a dot in its last part"),
         ("", "is empty"),
@@ -315,3 +322,45 @@ def test_more_rows_than_a_default_key_can_number_are_refused(tmp_path: Path) -> 
     with pytest.raises(SampleValueError, match="row 1000000"):
         shards.write(DictSample(a=1))
     assert names(tmp_path) == []
+
+
+def test_a_shard_may_be_exactly_as_large_as_maxsize_says(tmp_path: Path, photos: Photos) -> None:
+    atdata.write_samples(photos(7), tmp_path / "whole.tar", manifest=True)
+    size = (tmp_path / "whole.tar").stat().st_size
+    exact = atdata.write_samples(photos(7), tmp_path / "exact.tar", maxsize=size, manifest=True)
+    below = atdata.write_samples(photos(7), tmp_path / "below.tar", maxsize=size - 1, manifest=True)
+    assert len(exact.list_shards()) == 1
+    assert len(below.list_shards()) == 2
+
+
+@pytest.mark.parametrize("name", [".tmp-x.tar", "a\\b.tar"])
+def test_a_name_that_no_reader_would_accept_is_refused(tmp_path: Path, photos: Photos, name: str) -> None:
+    with pytest.raises(ValueError, match="unfinished"):
+        atdata.write_samples(photos(1), tmp_path / name, manifest=True)
+    assert names(tmp_path) == []
+
+
+def test_a_header_that_no_reader_would_accept_is_not_published(tmp_path: Path, photos: Photos) -> None:
+    with pytest.raises(SampleValueError, match="could be written and never read: .*created_at"):
+        atdata.write_samples(photos(1), tmp_path / "p.tar", manifest=True, created_at=5)
+    assert names(tmp_path) == []
+
+
+def test_shards_keep_their_order_where_numbers_outgrow_their_width(tmp_path: Path, photos: Photos) -> None:
+    written = atdata.write_samples(photos(12), tmp_path / "p-%d.tar", maxcount=1, manifest=True, durable=False)
+    opened = atdata.Dataset(tmp_path)
+    assert opened.list_shards() == written.list_shards()
+    assert [each.packed for each in written] == [each.packed for each in photos(12)]
+
+
+def test_a_dated_shard_does_not_stand_in_the_way_of_one_without_a_date(tmp_path: Path, photos: Photos) -> None:
+    atdata.write_samples(photos(1), tmp_path / "train.20240101.tar", manifest=True)
+    (tmp_path / "train.20240101.manifest.parquet").rename(tmp_path / "elsewhere")
+    atdata.write_samples(photos(1), tmp_path / "train.tar")
+    assert (tmp_path / "train.tar").is_file()
+
+
+def test_a_bad_source_date_epoch_is_named(tmp_path: Path, photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    with pytest.raises(ValueError, match="SOURCE_DATE_EPOCH='yesterday'"):
+        atdata.write_samples(photos(1), tmp_path / "p.tar", manifest=True)

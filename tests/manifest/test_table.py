@@ -210,3 +210,11 @@ def test_what_is_no_list_is_refused_at_once(bad):
 def test_an_element_that_does_not_fit_names_field_and_row():
     with pytest.raises(atdata.SampleValueError, match=r"field 'value'.*int 3.*row 3 of the shard"):
         gathered([["a"], [], None, ["b", 3], ["c"]], pl.List(pl.String()))
+
+
+def test_a_table_is_compressed_with_lz4_in_every_column():
+    import pyarrow.parquet as pq  # noqa: PLC0415 -- needed here alone
+
+    data = parquet_bytes(pl.DataFrame({"__key__": ["a"], "label": ["dog"], "tags": [["x"]]}))
+    group = pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0)
+    assert {group.column(index).compression for index in range(group.num_columns)} == {"LZ4"}

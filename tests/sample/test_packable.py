@@ -336,3 +336,10 @@ def test_the_errors_are_value_errors_and_the_librarys_own():
 
 def test_the_source_of_a_sample_type_is_found():
     assert inspect.getsource(Photo).startswith("@packable\nclass Photo:")
+
+
+@pytest.mark.parametrize("name", ["packed", "as_wds", "from_bytes", "from_data"])
+def test_a_field_that_hides_what_every_sample_has_is_refused(name):
+    made = type("Hiding", (), {"__annotations__": {name: int}, "__module__": __name__})
+    with pytest.raises(SchemaError, match=rf"Hiding\.{name}: every sample has"):
+        packable(made)
