@@ -3,7 +3,7 @@
 import abc
 import functools
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import polars as pl
 
@@ -74,6 +74,10 @@ class ManifestSource(abc.ABC):
             return rows.collect()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             self.failed(error)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Plans are made anew in another process.
+        return {name: value for name, value in vars(self).items() if name not in ("rows", "schema")}
 
     def checked(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return one shard's table, once its columns are those of all.

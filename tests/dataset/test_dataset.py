@@ -387,8 +387,11 @@ def test_a_subclass_of_a_typed_dataset_reads_that_type(written: Dataset[Any], tm
 
 
 def test_a_dataset_crosses_processes(written: Dataset[Any], photos: Photos) -> None:
+    dogs = written.query(pl.col("label") == "dog")
     again = pickle.loads(pickle.dumps(written))
     assert packed(again) == packed(photos(250))
+    assert again.query(pl.col("label") == "dog") == dogs
+    assert len(pickle.dumps(written)) < 20_000
 
 
 FORKED = """
