@@ -45,7 +45,7 @@ def write_samples(
             ``images-%04d.tar`` says where the number stands.
         maxcount: Samples a shard, at most.
         maxsize: Bytes a tar, at most; a sample that is larger gets a shard of its own.
-        manifest: Whether to write a manifest beside each shard.
+        manifest: Whether to write a manifest beside each shard. Of :class:`DictSample` it has no columns but places.
         content_metadata: What to say of the dataset as a whole, kept in each header: a dict, or a packable sample.
         keys: The samples' keys: an iterable, a function ``(position, sample) -> key``, or a field's name. Without
             it a sample's key is ``<shard>-<row>``, six digits each.

@@ -1,4 +1,4 @@
-"""The system calls that publishing stands on, one method each, so that tests can record and fail them."""
+"""The system calls that publishing and reading stand on, one method each, so that tests can record and fail them."""
 
 import os
 from pathlib import Path
@@ -16,6 +16,10 @@ class Disk:
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write some or all of the bytes; return how many."""
         return os.write(descriptor, data)
+
+    def read(self, descriptor: int, length: int, offset: int) -> bytes:
+        """Return some or all of the bytes at a place; none at the end of the file."""
+        return os.pread(descriptor, length, offset)
 
     def sync(self, descriptor: int) -> None:
         """Return once the file's bytes would survive a power loss."""

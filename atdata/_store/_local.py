@@ -62,7 +62,7 @@ class LocalStore:
         """Return the bytes of each ``(offset, length)``, by ``pread`` on one descriptor."""
         descriptor = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return [_pread(descriptor, length, offset) for offset, length in ranges]
+            return [_read_whole(self.disk, descriptor, length, offset) for offset, length in ranges]
         finally:
             os.close(descriptor)
 
@@ -194,13 +194,13 @@ def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], *, recur
                 yield from _walk(entry.path, f"{prefix}{entry.name}/", above, recursive=True)
 
 
-def _pread(descriptor: int, length: int, offset: int) -> bytes:
-    data = os.pread(descriptor, length, offset)
+def _read_whole(disk: Disk, descriptor: int, length: int, offset: int) -> bytes:
+    data = disk.read(descriptor, length, offset)
     if len(data) == length or not data:
         return data
     parts = [data]  # a single read is cut at 2 GiB, and by signals on some file systems
     missing = length - len(data)
-    while missing and (part := os.pread(descriptor, missing, offset + length - missing)):
+    while missing and (part := disk.read(descriptor, missing, offset + length - missing)):
         parts.append(part)
         missing -= len(part)
     return b"".join(parts)

@@ -448,3 +448,17 @@ def test_a_lock_that_stays_is_named_with_what_to_do(tmp_path):
         ".tmp-lock-x.bin",
         *(n for n in store.names() if n.startswith(".tmp-") and "lock" not in n),
     ]
+
+
+def test_a_disk_that_reads_a_few_bytes_a_call_gives_whole_ranges(tmp_path):
+    class Reluctant(Disk):
+        def read(self, descriptor, length, offset):
+            return super().read(descriptor, min(length, 3), offset)
+
+    (tmp_path / "x.bin").write_bytes(bytes(range(100)))
+    store = LocalStore(tmp_path, disk=Reluctant())
+    assert store.read_ranges("x.bin", [(10, 50), (95, 50), (0, 2)]) == [
+        bytes(range(10, 60)),
+        bytes(range(95, 100)),
+        b"\0\1",
+    ]
