@@ -23,7 +23,8 @@ def to_pandas(frame: pl.DataFrame) -> "pd.DataFrame":
     import pandas as pd  # noqa: PLC0415 -- kept out of `import atdata`
 
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
-    table = frame.drop(lists).to_arrow(compat_level=pl.CompatLevel.oldest()).to_pandas()
+    plain = pl.DataFrame([column for column in frame.get_columns() if column.name not in lists])
+    table = plain.to_arrow(compat_level=pl.CompatLevel.oldest()).to_pandas()
     for name in lists:
         table[name] = pd.Series(frame[name].to_list(), dtype=object, index=table.index)
     ordered: pd.DataFrame = table[frame.columns]

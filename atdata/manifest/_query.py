@@ -162,7 +162,8 @@ class QueryExecutor:
         return rows.filter(predicate)
 
     def _masked(self, function: PandasFunction, selected: Sequence[str]) -> Iterator[pl.DataFrame]:
-        wanted = [name for name in selected if name != SHARD]
+        # Series by series: of a small shard, planning a select and a filter would cost more than doing them.
         for shard_id, frame in self._source.frames():
-            found = frame.select(wanted).filter(row_mask(function, frame, shard_id))
-            yield found.select(pl.lit(shard_id).alias(SHARD), pl.all()) if SHARD in selected else found
+            mask = row_mask(function, frame, shard_id)
+            shard = pl.Series(SHARD, [shard_id], pl.String).new_from_index(0, int(mask.sum()))
+            yield pl.DataFrame([shard if name == SHARD else frame[name].filter(mask) for name in selected])
