@@ -60,12 +60,20 @@ class ShardSetWriter:
         """Append a sample.
 
         Raises:
-            SampleValueError: The sample or its key cannot be written; the error names its position.
-            ShardExistsError: Its shard would overwrite a file.
+            SampleValueError: The sample or its key cannot be written; the error names its position. Or the shard before
+                it cannot be published; the error names shard and row.
+            ShardExistsError: A shard would overwrite a file.
         """
         try:
             self._check_type(sample)
-            self._append(encode_sample(sample), sample, key)
+            parts = encode_sample(sample)
+        except SampleValueError as error:
+            raise error.at(self._position) from error.__cause__
+        if self._open is not None and self._is_full(self._open, sum(map(len, parts))):
+            self.finish()
+        shard = self._open or self._begin_shard()
+        try:
+            shard.add(self._default_key(shard) if key is _NUMBERED else key, parts, sample)
         except SampleValueError as error:
             raise error.at(self._position) from error.__cause__
         self._position += 1
@@ -91,12 +99,6 @@ class ShardSetWriter:
             hint = "wrap it in atdata.DictSample" if isinstance(sample, dict) else "decorate it with @atdata.packable"
             raise SampleValueError.wrong_type(sample, "a sample", f"for {found.__qualname__}: {hint}")
         self.sample_type = found
-
-    def _append(self, parts: list[bytes | memoryview], sample: Any, key: Any) -> None:
-        if self._open is not None and self._is_full(self._open, sum(map(len, parts))):
-            self.finish()
-        shard = self._open or self._begin_shard()
-        shard.add(self._default_key(shard) if key is _NUMBERED else key, parts, sample)
 
     def _is_full(self, shard: "_OpenShard", payload: int) -> bool:
         maxcount, maxsize = self._options.maxcount, self._options.maxsize

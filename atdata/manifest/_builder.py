@@ -113,7 +113,10 @@ class ManifestBuilder:
     ) -> ShardManifest:
         """Return the manifest, with what is known of the tar and the dataset."""
         enter_polars()
-        written = [gatherer.series() for gatherer in self._gatherers]
+        try:
+            written = [gatherer.series() for gatherer in self._gatherers]
+        except SampleValueError as error:
+            raise SampleValueError(f"shard {self._shard_id!r}: {error.problem}", error.field) from None
         columns = [gatherer.column for gatherer in self._gatherers]
         return ShardManifest(
             shard_id=self._shard_id,

@@ -183,7 +183,7 @@ def test_an_error_at_the_very_end_also_says_how_far_the_write_came(tmp_path: Pat
         count: int
 
     counts = [Counted(1), Counted(2), Counted(2**63)]
-    with pytest.raises(SampleValueError, match="row 0 of the shard") as caught:
+    with pytest.raises(SampleValueError, match="field 'count': shard 'p-000001': .*row 0 of the shard") as caught:
         atdata.write_samples(counts, tmp_path / "p.tar", maxcount=2, manifest=True)
     assert "2 samples in 1 finished shards stay" in caught.value.__notes__[0]
     assert names(tmp_path) == ["p-000000.manifest.json", "p-000000.manifest.parquet", "p-000000.tar"]
@@ -364,3 +364,14 @@ def test_a_bad_source_date_epoch_is_named(tmp_path: Path, photos: Photos, monkey
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     with pytest.raises(ValueError, match="SOURCE_DATE_EPOCH='yesterday'"):
         atdata.write_samples(photos(1), tmp_path / "p.tar", manifest=True)
+
+
+def test_a_shard_that_cannot_be_published_is_not_blamed_on_the_sample_after_it(tmp_path: Path) -> None:
+    @atdata.packable
+    class Counted:
+        count: int
+
+    with pytest.raises(SampleValueError, match=r"^field 'count': shard 'p-000000': .*row 1 of the shard") as caught:
+        atdata.write_samples([Counted(1), Counted(2**63), Counted(3)], tmp_path / "p.tar", maxcount=2, manifest=True)
+    assert caught.value.position is None
+    assert names(tmp_path) == []
