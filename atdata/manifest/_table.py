@@ -32,6 +32,7 @@ class ColumnGatherer:
         self.column = column
         self._values: list[Any] = []
         self._is_list = isinstance(column.dtype, pl.List)
+        self._limits = _limits(column.dtype)
         # The lists' ends in the flat values; Polars takes 30 times as long for lists of lists.
         self._ends: list[int] = [0]
         self._nulls: list[bool] = []
@@ -40,7 +41,8 @@ class ColumnGatherer:
         """Return a sample's value.
 
         Raises:
-            SampleValueError: The sample has no such field, or its value is no list where the column holds lists.
+            SampleValueError: The sample has no such field, its value is no list where the column holds lists, or it is
+                beyond the range of the column's integers. Other misfits are found by :meth:`series`, all at once.
         """
         name = self.column.name
         try:
@@ -49,6 +51,10 @@ class ColumnGatherer:
             raise SampleValueError(f"a {type(sample).__name__} has no such field", name) from None
         if self._is_list and value is not None and not isinstance(value, list | tuple):
             raise SampleValueError.wrong_type(value, "a list").within(name)
+        if self._limits and type(value) is int and not self._limits[0] <= value <= self._limits[1]:
+            raise SampleValueError.wrong_type(
+                value, f"a value that fits a column of {self.column.dtype}", f"row {len(self._values)} of the shard"
+            ).within(name)
         return value
 
     def add(self, sample: Any) -> None:
@@ -117,6 +123,13 @@ class ColumnGatherer:
         mask = pa.array(self._nulls, pa.bool_()) if any(self._nulls) else None
         array = pa.LargeListArray.from_arrays(offsets, flat.to_arrow(), mask=mask)
         return pl.Series(self.column.name, array, self.column.dtype)
+
+
+def _limits(dtype: pl.DataType) -> tuple[int, int] | None:
+    if not dtype.is_integer():
+        return None
+    bits = int(str(dtype).removeprefix("U").removeprefix("Int"))
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if dtype.is_signed_integer() else (0, (1 << bits) - 1)
 
 
 def _exact_type(dtype: pl.DataType) -> type:
