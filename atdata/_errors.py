@@ -135,12 +135,14 @@ class PredicateError(AtdataError, ValueError):
         )
 
     @classmethod
-    def not_row_wise(cls, predicate: str) -> Self:
+    def not_row_wise(cls, predicate: str, *, calls_python: bool = False) -> Self:
         """Say why an aggregate or window cannot select rows, and what can."""
+        said = "; a Python function that looks at one row at a time says so: map_batches(..., is_elementwise=True)"
         return cls(
-            f"the predicate {predicate} looks at more than one row (an aggregate, a window, a shift, "
-            "a rank, a length): a predicate decides each row by that row alone, because shards that cannot "
-            "match are left out. Compute it on the whole table instead: ds.scan() is a Polars LazyFrame"
+            f"the predicate {predicate} looks at more than one row (an aggregate, a window, a shift, a rank, "
+            "a length): a predicate decides each row by that row alone, because shards that cannot match are left "
+            "out. Compute it on the whole table instead: ds.scan() is a Polars LazyFrame"
+            f"{said if calls_python else ''}"
         )
 
 

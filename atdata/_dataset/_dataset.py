@@ -93,8 +93,13 @@ class Dataset(Generic[S]):
     def _type_arguments(self) -> tuple[Any, ...]:
         if arguments := get_args(self.__dict__.get("__orig_class__")):
             return arguments
-        bases = getattr(type(self), "__orig_bases__", ())  # class Photos(Dataset[Photo])
-        return next((get_args(base) for base in bases if get_origin(base) is Dataset), ())
+        for each in type(self).__mro__:  # class Photos(Dataset[Photo]), and what is made of it
+            for base in vars(each).get("__orig_bases__", ()):
+                origin, arguments = get_origin(base), get_args(base)
+                named = isinstance(origin, type) and issubclass(origin, Dataset)
+                if named and not isinstance(arguments[0], TypeVar):
+                    return arguments
+        return ()
 
     @property
     def content_metadata(self) -> Mapping[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from atdata._errors import AtdataError, ManifestNotFoundError, near_misses
 from atdata._store import is_leftover
+from atdata.manifest._names import shard_order
 
 __all__ = ["ShardNames", "check_limit", "expand", "is_local"]
 
@@ -105,7 +106,7 @@ def expand(pattern: str) -> list[str]:
         raise ManifestNotFoundError(f"there is no folder or tar {pattern!r}{near_misses(path.name, beside)}")
     if not any(glob.has_magic(each) for each in expanded):
         return expanded
-    matches = itertools.chain.from_iterable(sorted(glob.glob(each)) for each in expanded)  # noqa: PTH207 -- text in, text out
+    matches = itertools.chain.from_iterable(sorted(glob.glob(each), key=shard_order) for each in expanded)  # noqa: PTH207 -- text in, text out
     found = [path for path in matches if path.endswith(_TAR)]
     if not found:
         raise ManifestNotFoundError(f"the pattern {pattern!r} matches no .tar file")

@@ -48,12 +48,28 @@ def as_locations(given: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[Sam
             raise SampleValueError(
                 f"a frame of locations has the columns {listed(_COLUMNS[:_NEEDED])}; this one lacks {listed(missing)}"
             )
+        _check_columns(given)
         present = [given[name].to_list() if name in given.columns else itertools.repeat(None) for name in _COLUMNS]
         return map(SampleLocation, *present)
     if isinstance(given, SampleLocation | pl.LazyFrame) or not isinstance(given, Iterable):
         hint = "collect() it first" if isinstance(given, pl.LazyFrame) else "put it into a list"
         raise SampleValueError.wrong_type(given, "several locations, as query() returns them", hint)
     return map(_location, given)
+
+
+def _check_columns(frame: pl.DataFrame) -> None:
+    for index, name in enumerate(_COLUMNS):
+        if name not in frame.columns:
+            continue
+        column = frame[name]
+        is_text = index < 2  # noqa: PLR2004 -- shard and key
+        fits = column.dtype in (pl.String, pl.Categorical, pl.Enum) if is_text else column.dtype.is_integer()
+        if not fits and not (index >= _NEEDED and column.dtype == pl.Null):
+            expected = "text" if is_text else "integers"
+            raise SampleValueError(f"a frame of locations has {expected} in {name}; found {column.dtype}", name)
+        if index < _NEEDED and column.null_count():
+            row = column.is_null().arg_true()[0]
+            raise SampleValueError(f"a frame of locations has no null in {name}; found one in row {row}", name)
 
 
 def _location(given: object) -> SampleLocation:
@@ -85,6 +101,9 @@ class Places:
         #: The ids of the shards, in order: those with manifests, or all where none has one.
         self.shard_ids = [each.shard_id for each in listing.committed] or list(listing.uncommitted)
         self._by_key: dict[str, dict[str, Place]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_by_key": {}}  # what was read to complete locations is read anew elsewhere
 
     def count(self) -> int:
         """Return how many samples there are: by the headers, or, without manifests, by walking the tars."""

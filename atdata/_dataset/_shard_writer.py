@@ -132,11 +132,16 @@ class ShardSetWriter:
             SampleValueError: A value does not fit its column of the manifest.
             ShardExistsError: The shard would overwrite a file.
         """
-        if self._open is not None:
-            self._open.finish(self._options)
-            self.shard_ids.append(self._open.shard_id)
-            self._finished_samples += self._open.count
-            self._open = None
+        shard = self._open
+        if shard is None:
+            return
+        try:
+            shard.finish(self._options)
+        finally:
+            if shard.committed:  # perhaps although the last step failed
+                self.shard_ids.append(shard.shard_id)
+                self._finished_samples += shard.count
+                self._open = None
 
     def _progress(self) -> str:
         dropped = self._position - self._finished_samples
@@ -156,6 +161,8 @@ class _OpenShard:
     def __init__(self, store: Store, shard_id: str, builder: ManifestBuilder | None) -> None:
         self.shard_id = shard_id
         self.count = 0
+        #: Whether the shard is published whole, and stays.
+        self.committed = False
         self._store = store
         self._name = f"{shard_id}.tar"
         try:
@@ -184,16 +191,15 @@ class _OpenShard:
         manifest = (
             None if self._builder is None else self._builder.finish(facts, options.content_metadata, options.created_at)
         )
-        done = False
         try:
             self._upload.commit()
             if manifest is not None:
                 publish_manifest(self._store, self.shard_id, manifest)
-            done = True
+            self.committed = True
         except FileExistsError as error:
             raise _exists(self.shard_id, error) from error
         finally:
-            if not done:
+            if self._upload.published and not self.committed:
                 self._withdraw()
 
     def abort(self) -> None:
@@ -201,7 +207,9 @@ class _OpenShard:
 
     def _withdraw(self) -> None:
         """Remove the tar that this writer has just published, unless a header commits it."""
-        if self._upload.published and self.shard_id + HEADER_SUFFIX not in self._store.names():
+        if self.shard_id + HEADER_SUFFIX in self._store.names():
+            self.committed = True
+        else:
             self._store.remove(self._name)
 
 

@@ -47,8 +47,8 @@ def write_samples(
         maxsize: Bytes a tar, at most; a sample that is larger gets a shard of its own.
         manifest: Whether to write a manifest beside each shard. Of :class:`DictSample` it has no columns but places.
         content_metadata: What to say of the dataset as a whole, kept in each header: a dict, or a packable sample.
-        keys: The samples' keys: an iterable, a function ``(position, sample) -> key``, or a field's name. Without
-            it a sample's key is ``<shard>-<row>``, six digits each.
+        keys: The samples' keys: an iterable of exactly as many, a function ``(position, sample) -> key``, or a field's
+            name. Without it a sample's key is ``<shard>-<row>``, six digits each.
         created_at: The time that headers record; the environment's SOURCE_DATE_EPOCH, or now, unless given.
         durable: Whether a published file survives a power loss; False skips the fsyncs and nothing else.
 
@@ -135,7 +135,7 @@ def _paired(samples: Iterable[S], keys: Iterator[str]) -> Iterator[tuple[S, str]
             yield sample, next(keys)
         except StopIteration:
             raise SampleValueError(f"there are only {position} keys", "__key__", position) from None
-    for key in keys:  # one too many: they may belong to other samples
+    for key in keys if position >= 0 else ():  # one too many: they may belong to other samples
         raise SampleValueError(f"there are only {position + 1} samples, and a key {key!r} is left", "__key__")
 
 

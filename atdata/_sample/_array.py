@@ -139,7 +139,18 @@ def _npy_bytes(array: npt.NDArray[Any]) -> bytes:
     header = text.encode(encoding) + b"\n"
     missing = -(len(start) + struct.calcsize(length) + len(header)) % _NPY_ALIGNMENT
     header = header[:-1] + b" " * missing + b"\n"
-    return start + struct.pack(length, len(header)) + header + array.tobytes()
+    clean = np.zeros(array.shape, array.dtype)
+    _copy_fields(clean, array)
+    return start + struct.pack(length, len(header)) + header + clean.tobytes()
+
+
+def _copy_fields(target: npt.NDArray[Any], source: npt.NDArray[Any]) -> None:
+    # Field by field: what lies between the fields is whatever the memory held.
+    for name in target.dtype.names or ():
+        if target[name].dtype.names:
+            _copy_fields(target[name], source[name])
+        else:
+            target[name][...] = source[name]
 
 
 def _read_npy(data: bytes | memoryview) -> npt.NDArray[Any]:

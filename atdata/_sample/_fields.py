@@ -100,6 +100,16 @@ def bare_type(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
         elif type(annotation).__name__ == "TypeAliasType":  # `type X = ...`, Python 3.12
             annotation = annotation.__value__
         elif type(origin := typing.get_origin(annotation)).__name__ == "TypeAliasType":  # the same with parameters
-            annotation = origin.__value__[typing.get_args(annotation)]
+            annotation = _filled_in(origin, typing.get_args(annotation))
         else:
             return annotation, metadata
+
+
+def _filled_in(alias: Any, arguments: tuple[Any, ...]) -> Any:
+    """Return what a generic type alias stands for with its parameters filled in."""
+    by_parameter = dict(zip(alias.__type_params__, arguments, strict=False))
+    value = alias.__value__
+    if isinstance(value, typing.TypeVar):
+        return by_parameter.get(value, value)
+    parameters = getattr(value, "__parameters__", ())
+    return value[tuple(by_parameter.get(each, each) for each in parameters)] if parameters else value

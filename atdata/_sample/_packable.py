@@ -87,9 +87,9 @@ def packable(cls: type[T]) -> type[T]:
         >>> again.label, again.confidence, again.pixels.shape
         ('dog', 0.0, (2, 2))
     """
-    if taken := [name for name in inspect.get_annotations(cls) if name in _OWN_NAMES]:
-        raise SchemaError(f"{cls.__qualname__}.{taken[0]}: every sample has a {taken[0]!r} already; rename the field")
     made = cls if "__dataclass_fields__" in vars(cls) else dataclasses.dataclass(cls)
+    if taken := [field.name for field in dataclasses.fields(made) if field.name in _OWN_NAMES]:  # type: ignore[arg-type]  # a dataclass by now
+        raise SchemaError(f"{cls.__qualname__}.{taken[0]}: every sample has a {taken[0]!r} already; rename the field")
     if not issubclass(made, PackableSample):
         made = _with_base(made)
     frame = inspect.currentframe()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from atdata._shard import shard_id_of
 from atdata._store import is_leftover
 
-__all__ = ["HEADER_SUFFIX", "TABLE_SUFFIX", "Listing", "Sidecars", "read_listing"]
+__all__ = ["HEADER_SUFFIX", "TABLE_SUFFIX", "Listing", "Sidecars", "read_listing", "shard_order"]
 
 HEADER_SUFFIX, TABLE_SUFFIX = ".manifest.json", ".manifest.parquet"
 #: A number in a shard's id.
@@ -33,9 +33,9 @@ class Sidecars(NamedTuple):
 class Listing(NamedTuple):
     """What a folder's names say."""
 
-    #: The shards that have a header, sorted by id.
+    #: The shards that have a header, in shard order.
     committed: tuple[Sidecars, ...]
-    #: The ids of tars without a header, sorted.
+    #: The ids of tars without a header, in shard order.
     uncommitted: tuple[str, ...]
 
 
@@ -47,14 +47,14 @@ def read_listing(names: Iterable[str]) -> Listing:
     for name in names:
         if name.endswith(TABLE_SUFFIX) and (owner := _owner(name.removesuffix(TABLE_SUFFIX), headers)):
             tables.setdefault(owner, []).append(name)
-    ordered = sorted(headers, key=_shard_order)
+    ordered = sorted(headers, key=shard_order)
     committed = tuple(Sidecars(stem, headers[stem], tuple(tables.get(stem, ()))) for stem in ordered)
     tars = {shard for name in names if (shard := shard_id_of(name)) is not None}
-    return Listing(committed, tuple(sorted(tars - headers.keys(), key=_shard_order)))
+    return Listing(committed, tuple(sorted(tars - headers.keys(), key=shard_order)))
 
 
-def _shard_order(shard_id: str) -> tuple[list[str | int], str]:
-    # By number where there is one, as shards are written: s-9 before s-10.
+def shard_order(shard_id: str) -> tuple[list[str | int], str]:
+    """Sort shards by number where there is one, as they are written: ``s-9`` before ``s-10``."""
     parts: list[str | int] = list(_NUMBER.split(shard_id))
     parts[1::2] = map(int, parts[1::2])
     return parts, shard_id

@@ -1,5 +1,7 @@
 """From what a caller gives as ``where`` to one Polars expression that decides each row by that row alone."""
 
+import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -7,9 +9,22 @@ import polars as pl
 
 from atdata._errors import PredicateError, first_line
 
-from ._unstable import calls_python, pushed_predicate
+from ._unstable import calls_python, passes_through, pushed_predicate
 
 __all__ = ["PandasFunction", "Where", "check_row_wise", "parse_where"]
+
+#: What may be made of a Python function's result without being asked about.
+_COMBINATIONS = (
+    operator.and_,
+    operator.or_,
+    operator.xor,
+    operator.eq,
+    operator.ne,
+    operator.gt,
+    operator.ge,
+    operator.lt,
+    operator.le,
+)
 
 #: A function from one shard's rows as a pandas frame to a boolean Series.
 PandasFunction: TypeAlias = Callable[[Any], Any]
@@ -28,7 +43,8 @@ def parse_where(where: object) -> pl.Expr | PandasFunction:
     if callable(where):
         return where
     if isinstance(where, list | tuple) and where and all(isinstance(each, pl.Expr) for each in where):
-        return pl.all_horizontal(where)
+        combined: pl.Expr = functools.reduce(operator.and_, where)
+        return combined
     raise PredicateError(
         "a predicate is a Polars expression such as pl.col('label') == 'dog', several of them in a list, or a function "
         f"of a pandas frame; found {type(where).__name__} {where!r:.80}"
@@ -38,7 +54,8 @@ def parse_where(where: object) -> pl.Expr | PandasFunction:
 def check_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> None:
     """Check that a predicate fits the columns, gives booleans, and looks at one row at a time.
 
-    A Python function (``map_elements``, ``map_batches``) cannot be looked into; it is taken at its word.
+    A Python function (``map_elements``, ``map_batches``) cannot be looked into; it is taken at its word. What is made
+    of the result of ``map_batches``, beyond comparing and combining it, needs ``is_elementwise=True`` there.
 
     Raises:
         PredicateError: It does not; the error says which and what to do.
@@ -59,17 +76,35 @@ def check_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> Non
             "ask with .is_null() or .is_not_null()"
         )
     if not row_wise:
-        raise PredicateError.not_row_wise(_shown(predicate))
+        raise PredicateError.not_row_wise(_shown(predicate), calls_python=calls_python(predicate))
 
 
-def _is_row_wise(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    if not calls_python(part):
-        return all(each is not None for each in pushed_predicate(part, schema))
-    # A Python function cannot be looked into: it is taken at its word, and so is what is made of its result. The rest
-    # of the expression still answers for itself; `is_null` looks at one row, and makes a predicate of any part.
-    return all(
-        each.meta.is_literal() or _is_row_wise(each if calls_python(each) else each.is_null(), schema)
-        for each in part.meta.pop(schema=dict(schema))
+def _is_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
+    if not calls_python(predicate):
+        return all(each is not None for each in pushed_predicate(predicate, schema))
+    return passes_through(predicate, schema) or _is_excused(predicate, schema)
+
+
+def _is_excused(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
+    """Tell whether an expression is held back for no other reason than a Python function over whole columns.
+
+    Such a function cannot be looked into: alone, or compared and combined with other parts, it is taken at its word.
+    """
+    operands = part.meta.pop(schema=dict(schema)) if calls_python(part) else []
+    # Operands come in reverse; the last is what the method was called on.
+    is_function = bool(operands) and str(part).startswith(f"{operands[-1]}.python_udf(")
+    return (is_function or _is_combination(part, operands)) and all(
+        # `is_null` looks at one row, and makes a predicate of any part.
+        each.meta.is_literal() or passes_through(each.is_null(), schema) or _is_excused(each, schema)
+        for each in operands
+    )
+
+
+def _is_combination(part: pl.Expr, operands: Sequence[pl.Expr]) -> bool:
+    if len(operands) == 1:
+        return part.meta.eq(~operands[0])
+    return len(operands) == len(("left", "right")) and any(
+        part.meta.eq(combine(operands[1], operands[0])) for combine in _COMBINATIONS
     )
 
 
@@ -94,7 +129,7 @@ def _unknown_column(
     predicate: pl.Expr, schema: Mapping[str, pl.DataType], error: pl.exceptions.ColumnNotFoundError
 ) -> PredicateError:
     unknown = [name for name in predicate.meta.root_names() if name not in schema]
-    return PredicateError.unknown_column(unknown[0] if unknown else str(error), list(schema))
+    return PredicateError.unknown_column(unknown[0] if unknown else first_line(error), list(schema))
 
 
 def _shown(predicate: pl.Expr, limit: int = 200) -> str:

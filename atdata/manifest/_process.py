@@ -24,6 +24,7 @@ def enter_polars() -> None:
     elif _Polars.pid != pid:
         raise AtdataError(
             f"process {pid} was forked from {_Polars.pid}, which had already used Polars: its threads are gone here, "
-            "and a query would hang. Start workers with 'spawn' or 'forkserver' (multiprocessing.get_context), or ask "
-            "before the fork and only fetch after it"
+            "and a query, reading in order or writing manifests would hang. Start workers with 'spawn' or 'forkserver' "
+            "(multiprocessing.get_context), or ask before the fork and only fetch after it, by locations that have "
+            "size and CRC"
         )

@@ -102,6 +102,7 @@ class QueryExecutor:
         Raises:
             ManifestNotFoundError: There is no manifest.
         """
+        enter_polars()
         return self._source.rows
 
     def query(self, where: Where) -> list[SampleLocation]:
@@ -149,6 +150,7 @@ class QueryExecutor:
         """
         enter_polars()
         predicate = None if where is None else parse_where(where)
+        self._source.schema  # noqa: B018 -- raises where there is nothing to ask
         if predicate is None or isinstance(predicate, pl.Expr):
             counted = self._source.collect(self._filtered(predicate).select(pl.len()))
             return int(counted.item())

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 from polars.io.plugins import register_io_source
 
-__all__ = ["calls_python", "pushed_predicate"]
+__all__ = ["calls_python", "passes_through", "pushed_predicate"]
 
 
 def calls_python(expression: pl.Expr) -> bool:
@@ -44,3 +44,13 @@ def pushed_predicate(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> l
         if not any(each is None for each in seen):
             raise
     return seen
+
+
+def passes_through(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
+    """Tell whether Polars moves a filter by the predicate below another column's making: only where it is row-wise.
+
+    Says the same as :func:`pushed_predicate`, also of Python functions, because nothing leaves the plan; what it says
+    is read from the plan's text.
+    """
+    plan = pl.LazyFrame(schema=dict(schema)).with_columns(pl.lit(1).alias("__made__")).filter(predicate).explain()
+    return not plan.lstrip().startswith("FILTER")

@@ -121,6 +121,8 @@ def test_a_fault_at_any_call_leaves_whole_shards_and_a_place_to_write_again(tmp_
             write(folder, samples, RecordingDisk(fail_at))
         assert caught.value.errno == errno.ENOSPC
         committed = assert_every_header_tells_the_truth(folder)
+        (note,) = caught.value.__notes__
+        assert (f"in {len(committed)} finished shards stay" if committed else "no shard was finished") in note
         # Nothing of a shard that is not committed is left, so that its name is free.
         left = {path.name.split(".")[0] for path in folder.iterdir() if not path.name.startswith(".tmp-")}
         assert left == set(committed), fail_at

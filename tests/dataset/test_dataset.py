@@ -9,7 +9,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,7 @@ from atdata import (
     ManifestNotFoundError,
     SampleKeyError,
     SampleLocation,
+    SampleValueError,
     SchemaError,
     ShardChangedError,
     ShardError,
@@ -422,3 +423,55 @@ def test_after_a_fork_samples_are_fetched_and_questions_refused(written: Dataset
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert re.match(r"3 process \d+ was forked from \d+, which had already used Polars.*'spawn'", done.stdout)
     assert len(written) == 250
+
+
+def test_a_generic_subclass_reads_the_type_it_is_given(written: Dataset[Any], tmp_path: Path, photo_type: Any) -> None:
+    kind = TypeVar("kind")
+
+    class Checked(Dataset[kind]):
+        """Checked."""
+
+    class Photographs(Checked[photo_type]):
+        """Photographs."""
+
+    class Favourites(Photographs):
+        """Favourites."""
+
+    for opened in (Checked[photo_type](tmp_path), Photographs(tmp_path), Favourites(tmp_path)):
+        assert opened.sample_type is photo_type
+    assert Checked(tmp_path).sample_type is DictSample
+    assert len(written) == 250
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("__offset__", "7", "integers in __offset__; found String"),
+        ("__offset__", 7.0, "integers in __offset__; found Float64"),
+        ("__offset__", None, "no null in __offset__|integers in __offset__; found Null"),
+        ("__size__", "7", "integers in __size__; found String"),
+        ("__crc32__", "7", "integers in __crc32__; found String"),
+        ("__shard__", 7, "text in __shard__; found Int32|text in __shard__; found Int64"),
+        ("__key__", None, "text in __key__; found Null"),
+    ],
+)
+def test_a_frame_of_other_types_is_refused_by_column(
+    written: Dataset[Any], name: str, value: Any, problem: str
+) -> None:
+    rows = written.scan().head(3).collect().with_columns(pl.lit(value).alias(name))
+    with pytest.raises(SampleValueError, match=problem):
+        list(written.fetch(rows))
+
+
+def test_a_frame_with_a_null_is_refused_by_row(written: Dataset[Any]) -> None:
+    rows = written.scan().head(3).collect()
+    broken = rows.with_columns(
+        pl.when(pl.int_range(pl.len()) == 1).then(None).otherwise("__offset__").alias("__offset__")
+    )
+    with pytest.raises(SampleValueError, match="no null in __offset__; found one in row 1"):
+        list(written.fetch(broken))
+
+
+def test_a_glob_gives_shards_in_the_order_of_their_numbers(tmp_path: Path, photos: Photos, photo_type: Any) -> None:
+    atdata.write_samples(photos(12), tmp_path / "p-%d.tar", maxcount=1, manifest=True, durable=False)
+    assert packed(Dataset[photo_type](f"{tmp_path}/p-*.tar")) == packed(photos(12))

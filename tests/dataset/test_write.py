@@ -376,3 +376,8 @@ def test_a_shard_that_cannot_be_published_is_not_blamed_on_the_sample_after_it(t
         atdata.write_samples(samples, tmp_path / "p.tar", maxcount=2, manifest=True)
     assert caught.value.position is None
     assert names(tmp_path) == []
+
+
+def test_an_empty_input_with_keys_is_an_empty_input(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="non-empty"):
+        atdata.write_samples([], tmp_path / "p.tar", keys=["x"])

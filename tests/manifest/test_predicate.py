@@ -19,6 +19,18 @@ SCHEMA = {
 a, b, s, ok, tags, sizes = (pl.col(name) for name in ("a", "b", "s", "ok", "tags", "sizes"))
 
 
+def negative(value):
+    return int(f"-{value}")
+
+
+def negated(column):
+    return column.map_elements(negative, return_dtype=pl.Int64)
+
+
+def elementwise_udf(column, dtype=pl.Boolean):
+    return column.map_batches(lambda values: values, return_dtype=dtype, is_elementwise=True)
+
+
 def udf(*columns, dtype=pl.Boolean, function=lambda values: values):
     """Return a Python function over whole columns, which Polars cannot look into."""
     first, *rest = columns
@@ -130,6 +142,19 @@ LOOKS_AT_OTHER_ROWS = {
     "not": ~(a > a.mean()),
     "inside a function of elements": a.max().map_elements(has_two_digits, return_dtype=pl.Boolean),
     "beside a function of elements": a.map_elements(has_two_digits, return_dtype=pl.Boolean) & (a > a.mean()),
+    "sort_by a function of elements": ok.sort_by(negated(a)),
+    "shift by a function of elements": ok.shift(negated(a).first()),
+    "shift of a function of elements": negated(a).shift(1) > 2,
+    "sum of a function of elements": negated(a).sum() > 5,
+    "cum_sum of a function of elements": (a + negated(a)).cum_sum() > 5,
+    "text that looks like a function": (s == ".python_udf(").shift(1),
+    "shift of map_batches": udf(ok).shift(),
+    "max of map_batches": udf(a, dtype=pl.Int64).max() == a,
+    "unmarked map_batches is_in": udf(a, dtype=pl.Int64).is_in([1, 2]),
+    "unmarked map_batches fill_null": udf(ok).fill_null(value=False),
+    "unmarked map_batches in a when": pl.when(udf(ok)).then(ok).otherwise(a > 1),
+    "unmarked map_batches in all_horizontal": pl.all_horizontal(ok, udf(ok)),
+    "unmarked map_batches, then text": udf(s, dtype=pl.String).str.starts_with("x"),
     "inside map_batches": udf(a.shift()),
     "inside map_batches of two": udf(a, a.shift()),
     "and beside map_batches": udf(a) & (a > a.mean()),
@@ -211,11 +236,11 @@ LOOKS_AT_ITS_ROW = {
     "map_batches and": udf(ok) & (a > 1),
     "map_batches or": (a > 1) | udf(ok),
     "map_batches compared": udf(a, dtype=pl.Int64) > 1,
-    "map_batches is_in": udf(a, dtype=pl.Int64).is_in([1, 2]),
-    "map_batches fill_null": udf(ok).fill_null(value=False),
-    "map_batches in a when": pl.when(udf(ok)).then(ok).otherwise(a > 1),
-    "map_batches in all_horizontal": pl.all_horizontal(ok, udf(ok)),
-    "map_batches, then text": udf(s, dtype=pl.String).str.starts_with("x"),
+    "elementwise map_batches is_in": elementwise_udf(a, dtype=pl.Int64).is_in([1, 2]),
+    "elementwise map_batches fill_null": elementwise_udf(ok).fill_null(value=False),
+    "elementwise map_batches in a when": pl.when(elementwise_udf(ok)).then(ok).otherwise(a > 1),
+    "elementwise map_batches in all_horizontal": pl.all_horizontal(ok, elementwise_udf(ok)),
+    "elementwise map_batches, then text": elementwise_udf(s, dtype=pl.String).str.starts_with("x"),
 }
 
 
@@ -372,3 +397,14 @@ def test_operands_that_do_not_go_together_are_refused_before_any_row_is_read(pre
 def test_a_comparison_with_none_says_how_to_ask_for_null(compare):
     with pytest.raises(atdata.PredicateError, match=r"compares with None.*\.is_null\(\)"):
         check_row_wise(compare(), SCHEMA)
+
+
+def test_a_function_over_columns_is_told_how_to_say_that_it_is_row_wise():
+    with pytest.raises(atdata.PredicateError, match="looks at more than one row.*is_elementwise=True"):
+        check_row_wise(udf(ok).fill_null(value=False), SCHEMA)
+
+
+def test_an_unknown_column_beside_a_known_one_is_one_line():
+    with pytest.raises(atdata.PredicateError) as caught:
+        check_row_wise(pl.col("zz", "a") > 1, SCHEMA)
+    assert "\n" not in str(caught.value)

@@ -337,3 +337,14 @@ def test_each_flipped_bit_of_an_npy_file_gives_an_array_or_a_decode_error(array)
 def test_random_bytes_give_an_array_or_a_decode_error(data):
     with contextlib.suppress(DecodeError):
         assert bytes_to_array(data).nbytes <= len(data)
+
+
+def test_what_lies_between_the_fields_of_a_structure_is_not_written():
+    dtype = np.dtype([("a", "u1"), ("b", "<f8"), ("c", [("d", "u1"), ("e", "<i4")])], align=True)
+    memory = [bytearray([fill]) * dtype.itemsize * 2 for fill in (1, 2)]
+    arrays = [np.frombuffer(each, dtype) for each in memory]
+    for array in arrays:
+        array["a"], array["b"], array["c"]["d"], array["c"]["e"] = 1, 2.0, 3, 4
+    assert memory[0] != memory[1]
+    assert array_to_bytes(arrays[0]) == array_to_bytes(arrays[1])
+    assert (bytes_to_array(array_to_bytes(arrays[0])) == arrays[0]).all()

@@ -2,12 +2,13 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Annotated, NewType
+from typing import Annotated, NewType, TypeVar
 
 import pytest
 
 from atdata._errors import SchemaError
 from atdata._sample import bare_type, fields_of
+from atdata._sample._fields import _filled_in
 
 Metres = NewType("Metres", float)
 
@@ -78,3 +79,20 @@ def test_a_field_does_not_change():
 )
 def test_the_bare_type_is_what_is_under_names_and_metadata(annotation, bare, metadata):
     assert bare_type(annotation) == (bare, metadata)
+
+
+class Alias:
+    """What `type Name[...] = value` makes, on any Python."""
+
+    def __init__(self, value, *parameters):
+        self.__value__ = value
+        self.__type_params__ = parameters
+
+
+def test_a_generic_alias_is_filled_in_by_its_parameters_and_not_by_their_order():
+    key, item = TypeVar("key"), TypeVar("item")
+    swapped = Alias(dict[item, key], key, item)
+    assert _filled_in(swapped, (str, int)) == dict[int, str]
+    assert _filled_in(Alias(key, key), (int,)) is int
+    assert _filled_in(Alias(int, key), (str,)) is int
+    assert _filled_in(Alias(list[key], key, item), (str, int)) == list[str]

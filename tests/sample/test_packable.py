@@ -343,3 +343,15 @@ def test_a_field_that_hides_what_every_sample_has_is_refused(name):
     made = type("Hiding", (), {"__annotations__": {name: int}, "__module__": __name__})
     with pytest.raises(SchemaError, match=rf"Hiding\.{name}: every sample has"):
         packable(made)
+
+
+def test_an_inherited_field_that_hides_what_every_sample_has_is_refused():
+    @dataclasses.dataclass
+    class Plain:
+        packed: int = 0
+
+    with pytest.raises(SchemaError, match=r"Derived\.packed: every sample has"):
+
+        @packable
+        class Derived(Plain):
+            label: str = ""
