@@ -23,6 +23,7 @@ from atdata._store import Store
 from atdata.manifest import SampleLocation
 from atdata.manifest._names import Listing
 from atdata.manifest._source import StoredManifests
+from atdata.manifest._table import PLACE
 
 __all__ = ["Place", "Places", "Verify", "as_locations"]
 
@@ -33,8 +34,8 @@ _SHARDS_BY_KEY = 64
 _HASHED = 1 << 22
 
 
-#: The columns of a location, the first three of which a frame must have.
-_COLUMNS, _NEEDED = ("__shard__", "__key__", "__offset__", "__size__", "__crc32__"), 3
+#: How many columns of a location a frame must have: shard, key and offset.
+_NEEDED = 3
 
 
 def as_locations(given: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[SampleLocation]:
@@ -44,12 +45,12 @@ def as_locations(given: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[Sam
         SampleValueError: It is something else.
     """
     if isinstance(given, pl.DataFrame):
-        if missing := [name for name in _COLUMNS[:_NEEDED] if name not in given.columns]:
+        if missing := [name for name in PLACE[:_NEEDED] if name not in given.columns]:
             raise SampleValueError(
-                f"a frame of locations has the columns {listed(_COLUMNS[:_NEEDED])}; this one lacks {listed(missing)}"
+                f"a frame of locations has the columns {listed(PLACE[:_NEEDED])}; this one lacks {listed(missing)}"
             )
         _check_columns(given)
-        present = [given[name].to_list() if name in given.columns else itertools.repeat(None) for name in _COLUMNS]
+        present = [given[name].to_list() if name in given.columns else itertools.repeat(None) for name in PLACE]
         return map(SampleLocation, *present)
     if isinstance(given, SampleLocation | pl.LazyFrame) or not isinstance(given, Iterable):
         hint = "collect() it first" if isinstance(given, pl.LazyFrame) else "put it into a list"
@@ -58,7 +59,7 @@ def as_locations(given: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[Sam
 
 
 def _check_columns(frame: pl.DataFrame) -> None:
-    for index, name in enumerate(_COLUMNS):
+    for index, name in enumerate(PLACE):
         if name not in frame.columns:
             continue
         column = frame[name]

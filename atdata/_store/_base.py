@@ -41,11 +41,13 @@ class Upload(Protocol):
     def abort(self) -> None:
         """Drop what was written. Does nothing after ``commit`` or a second time."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.abort()
 
 
 class Store(Protocol):

@@ -7,10 +7,8 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from ._base import TEMPORARY, Data
+from ._base import TEMPORARY, Data, Upload
 from ._disk import Disk
 
 __all__ = ["LocalStore"]
@@ -74,7 +72,7 @@ class LocalStore:
         """Begin a new file under a temporary name in its folder."""
         target = self.path(name)
         if target.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+            raise _taken(target)
         self._make_folder(target.parent)
         return _LocalUpload(self, target)
 
@@ -98,7 +96,7 @@ class LocalStore:
                 self.disk.sync_folder(each.parent)
 
 
-class _LocalUpload:
+class _LocalUpload(Upload):
     def __init__(self, store: LocalStore, target: Path) -> None:
         self._disk = store.disk
         self._durable = store.durable
@@ -138,7 +136,7 @@ class _LocalUpload:
         try:
             self._disk.link(temporary, self._target)
         except FileExistsError as error:  # names the temporary file first
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._target)) from error
+            raise _taken(self._target) from error
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
@@ -155,11 +153,11 @@ class _LocalUpload:
             descriptor = self._disk.create(lock)
         except FileExistsError as error:
             problem = f"another writer holds {lock.name}; if none is running, remove that file"
-            raise FileExistsError(errno.EEXIST, problem, str(self._target)) from error
+            raise _taken(self._target, problem) from error
         try:
             self._disk.close(descriptor)
             if self._target.exists():
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._target))
+                raise _taken(self._target)
             self._disk.rename(temporary, self._target)
             self._temporary, self.published = None, True
         finally:
@@ -170,13 +168,9 @@ class _LocalUpload:
             descriptor, self._descriptor = self._descriptor, None
             self._disk.close(descriptor)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()
+def _taken(path: Path, problem: str = os.strerror(errno.EEXIST)) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, problem, str(path))
 
 
 def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], *, recursive: bool) -> Iterator[str]:

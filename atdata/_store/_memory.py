@@ -3,10 +3,8 @@
 import io
 import threading
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Self
 
-from ._base import Data
+from ._base import Data, Upload
 
 __all__ = ["MemoryStore"]
 
@@ -83,7 +81,7 @@ def _is_listed(name: str, *, recursive: bool) -> bool:
     return not folders or (recursive and not any(folder.startswith((".", "_")) for folder in folders))
 
 
-class _MemoryUpload:
+class _MemoryUpload(Upload):
     def __init__(self, store: MemoryStore, name: str) -> None:
         self._store = store
         self._name = name
@@ -104,11 +102,3 @@ class _MemoryUpload:
         if self._buffer is None:
             raise ValueError(f"{self._name} is published or dropped; begin a new file")
         return self._buffer
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()

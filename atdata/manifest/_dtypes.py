@@ -4,7 +4,7 @@ The tables here are those of docs/format.md, "Columns and their text".
 """
 
 import math
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,8 +12,6 @@ import polars as pl
 from atdata._errors import UnsupportedFormatError
 
 __all__ = ["SCALARS", "dtype_text", "is_number", "parse_dtype", "text_value", "value_text"]
-
-DType: TypeAlias = pl.DataType | type[pl.DataType]
 
 #: Python and NumPy types to the dtype of their column.
 SCALARS: dict[Any, pl.DataType] = {

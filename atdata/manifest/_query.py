@@ -15,11 +15,9 @@ from ._pandas import row_mask
 from ._predicate import PandasFunction, Where, check_row_wise, parse_where
 from ._process import enter_polars
 from ._source import GivenManifests, ManifestSource, StoredManifests
-from ._table import CRC32, KEY, OFFSET, SHARD, SIZE
+from ._table import KEY, PLACE, SHARD
 
 __all__ = ["QueryExecutor"]
-
-_PLACE = [SHARD, KEY, OFFSET, SIZE, CRC32]
 
 
 class QueryExecutor:
@@ -114,7 +112,7 @@ class QueryExecutor:
         """
         parse_where(where)  # None would select everything, and is more likely a slip
         places = self.rows(where, columns=())
-        return list(map(SampleLocation, *(places[name].to_list() for name in _PLACE)))
+        return list(map(SampleLocation, *(places[name].to_list() for name in PLACE)))
 
     def rows(self, where: Where | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Return the rows that a predicate selects, in shard order, then tar order.
@@ -128,14 +126,14 @@ class QueryExecutor:
             ManifestError: A manifest is damaged or gone.
         """
         enter_polars()
-        fields = [name for name in self.schema if name not in _PLACE]
+        fields = [name for name in self.schema if name not in PLACE]
         if isinstance(columns, str):
             columns = [columns]
         if columns is not None:
             if unknown := [name for name in columns if name not in self.schema]:
                 raise PredicateError.unknown_column(unknown[0], list(self.schema))
-            fields = [name for name in dict.fromkeys(columns) if name not in _PLACE]
-        selected = [*_PLACE, *fields]
+            fields = [name for name in dict.fromkeys(columns) if name not in PLACE]
+        selected = [*PLACE, *fields]
         predicate = None if where is None else parse_where(where)
         if predicate is None or isinstance(predicate, pl.Expr):
             return self._source.collect(self._filtered(predicate).select(selected))

@@ -11,7 +11,7 @@ from atdata._sample import codec_of
 
 from ._fields import Column
 
-__all__ = ["CRC32", "KEY", "LOCATION", "OFFSET", "SHARD", "SIZE", "ColumnGatherer", "parquet_bytes"]
+__all__ = ["CRC32", "KEY", "LOCATION", "OFFSET", "PLACE", "SHARD", "SIZE", "ColumnGatherer", "parquet_bytes"]
 
 SHARD, KEY, OFFSET, SIZE, CRC32 = "__shard__", "__key__", "__offset__", "__size__", "__crc32__"
 #: The columns that every sample table has, with their dtypes.
@@ -21,6 +21,8 @@ LOCATION: dict[str, pl.DataType] = {
     SIZE: pl.Int64(),
     CRC32: pl.UInt32(),
 }
+#: What a location is made of, in order: the shard, then those columns.
+PLACE = (SHARD, *LOCATION)
 #: What docs/format.md allows at most.
 _ROW_GROUP = 131_072
 
@@ -52,18 +54,8 @@ class ColumnGatherer:
         if self._is_list and value is not None and not isinstance(value, list | tuple):
             raise SampleValueError.wrong_type(value, "a list").within(name)
         if self._limits and type(value) is int and not self._limits[0] <= value <= self._limits[1]:
-            raise SampleValueError.wrong_type(
-                value, f"a value that fits a column of {self.column.dtype}", f"row {len(self._values)} of the shard"
-            ).within(name)
+            raise self._misfit(value, self.column.dtype, len(self._values))
         return value
-
-    def add(self, sample: Any) -> None:
-        """Take a sample's value and append it.
-
-        Raises:
-            SampleValueError: As for :meth:`take`.
-        """
-        self.append(self.take(sample))
 
     def append(self, value: Any) -> None:
         """Append a value that :meth:`take` returned."""
@@ -94,7 +86,7 @@ class ColumnGatherer:
         try:
             return pl.Series(self.column.name, values, dtype, strict=True)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-            raise self._misfit(values, dtype) from None
+            raise self._first_misfit(values, dtype) from None
 
     def _checked(self, check: Callable[[Any], Any], index: int) -> Any:
         value = self._values[index]
@@ -103,15 +95,17 @@ class ColumnGatherer:
         except SampleValueError as error:
             raise SampleValueError(f"{error.problem} (row {self._row(index)} of the shard)", self.column.name) from None
 
-    def _misfit(self, values: list[Any], dtype: pl.DataType) -> SampleValueError:
+    def _first_misfit(self, values: list[Any], dtype: pl.DataType) -> SampleValueError:
         for index, value in enumerate(values):
             try:
                 pl.Series([value], dtype=dtype, strict=True)
             except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-                return SampleValueError.wrong_type(
-                    value, f"a value that fits a column of {dtype}", f"row {self._row(index)} of the shard"
-                ).within(self.column.name)
+                return self._misfit(value, dtype, self._row(index))
         raise AssertionError("a column whose every value fits does not fit")
+
+    def _misfit(self, value: Any, dtype: pl.DataType, row: int) -> SampleValueError:
+        expected, where = f"a value that fits a column of {dtype}", f"row {row} of the shard"
+        return SampleValueError.wrong_type(value, expected, where).within(self.column.name)
 
     def _row(self, index: int) -> int:
         return next(row for row, end in enumerate(self._ends[1:]) if index < end) if self._is_list else index

@@ -61,7 +61,7 @@ def table(manifest_of, tmp_path):
 def gathered(values, dtype):
     gatherer = ColumnGatherer(Column("value", "categorical", dtype))
     for value in values:
-        gatherer.add(pd.Series({"value": value}, dtype=object))
+        gatherer.append(gatherer.take(pd.Series({"value": value}, dtype=object)))
     return gatherer.series()
 
 
