@@ -8,7 +8,7 @@ that answer::
     for photo in ds.fetch(dogs): ...
 """
 
-from atdata._dataset import Dataset, write_samples
+from atdata._dataset import Dataset, ShardWriter, write_samples
 from atdata._errors import (
     AmbiguousKeyError,
     AtdataError,
@@ -62,6 +62,7 @@ __all__ = [
     "ShardError",
     "ShardExistsError",
     "ShardManifest",
+    "ShardWriter",
     "UncommittedShardWarning",
     "UnsupportedFormatError",
     "packable",

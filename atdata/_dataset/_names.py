@@ -19,6 +19,8 @@ _NUMBER = re.compile(r"%0?(\d*)d")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _TAR = ".tar"
+#: How the names of a shard's files end.
+_SUFFIXES = r"(\.tar|\.manifest\.json|(\.[0-9a-f]{8})?\.manifest\.parquet)"
 #: The width of a shard's number where the caller names none.
 _WIDTH = 6
 
@@ -64,9 +66,22 @@ class ShardNames(NamedTuple):
 
     def includes(self, file: str) -> bool:
         """Tell whether a file is one of these shards or one of their sidecars."""
-        number = "" if self.width is None else r"\d+"
-        stem = re.escape(self.before) + number + re.escape(self.after)
-        return re.fullmatch(rf"{stem}(\.tar|\.manifest\.json|(\.[0-9a-f]{{8}})?\.manifest\.parquet)", file) is not None
+        return re.fullmatch(rf"{self._stem}{_SUFFIXES}", file) is not None
+
+    def index_of(self, shard_id: str) -> int | None:
+        """Return a shard's number in the set, or None where its id is not written as these are."""
+        match = re.fullmatch(self._stem, shard_id)
+        index = int(match[1]) if match and match[1] else None
+        return index if index is not None and self.shard_id(index) == shard_id else None
+
+    @property
+    def pattern(self) -> str:
+        """The tars' name as a caller writes it: ``images-%06d.tar``."""
+        return f"{self.before}{'' if self.width is None else f'%0{self.width}d'}{self.after}{_TAR}"
+
+    @property
+    def _stem(self) -> str:
+        return re.escape(self.before) + ("()" if self.width is None else r"(\d+)") + re.escape(self.after)
 
 
 def check_limit(name: str, value: int | None) -> None:

@@ -1,6 +1,5 @@
-"""Writing a tar: deterministic bytes, real offsets, running checksums."""
+"""Writing a tar: deterministic bytes, real offsets, a checksum for each member."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ __all__ = ["Place", "TarWriter"]
 
 #: How many bytes are gathered for one write.
 _BUFFER = 1 << 20
+_ZEROS = bytes(BLOCK)
 
 
 class Place(NamedTuple):
@@ -27,17 +27,17 @@ class Place(NamedTuple):
 
 
 class TarWriter:
-    """Writes members one after the other.
+    """Lays members out one after the other.
 
     Args:
-        write: Takes the tar's bytes, in order, about a megabyte at a time.
+        take: Takes the tar's bytes, in order, about a megabyte at a time. What it is given is its own: nothing changes
+            it later, so it may be written and hashed elsewhere.
     """
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
         self._pending: list[bytes] = []
         self._pending_size = 0
-        self._sha256 = hashlib.sha256()
         #: Bytes so far: where the next header begins.
         self.position = 0
 
@@ -54,21 +54,33 @@ class TarWriter:
         size = sum(map(len, parts))
         if size > MAX_SIZE:
             raise SampleValueError(f"{size} bytes are more than a tar member can hold ({MAX_SIZE})")
-        run = b"".join((encode_header(name.encode(), size), *parts, bytes(padded(size) - size)))
-        place = Place(self.position, len(run), crc32(run))
-        self._append(run)
+        header = encode_header(name.encode(), size)
+        pieces = self._pending
+        pieces.append(header)
+        checksum = crc32(header)
+        for part in parts:
+            # A view is of the caller's own memory, which may change before the bytes are written.
+            piece = part if type(part) is bytes else bytes(part)
+            pieces.append(piece)
+            checksum = crc32(piece, checksum)
+        if padding := -size % BLOCK:
+            zeros = _ZEROS[:padding]
+            pieces.append(zeros)
+            checksum = crc32(zeros, checksum)
+        place = Place(self.position, BLOCK + size + padding, checksum)
+        self._advance(place.size)
         return place
 
-    def finish(self) -> tuple[int, str]:
-        """Write the end of the archive; return the tar's length in bytes and its SHA-256."""
-        self._append(END_OF_ARCHIVE)
+    def finish(self) -> int:
+        """Write the end of the archive; return the tar's length in bytes."""
+        self._pending.append(END_OF_ARCHIVE)
+        self._advance(len(END_OF_ARCHIVE))
         self._flush()
-        return self.position, self._sha256.hexdigest()
+        return self.position
 
-    def _append(self, data: bytes) -> None:
-        self._pending.append(data)
-        self._pending_size += len(data)
-        self.position += len(data)
+    def _advance(self, length: int) -> None:
+        self.position += length
+        self._pending_size += length
         if self._pending_size >= _BUFFER:
             self._flush()
 
@@ -76,5 +88,4 @@ class TarWriter:
         data = b"".join(self._pending)
         self._pending.clear()
         self._pending_size = 0
-        self._sha256.update(data)
-        self._write(data)
+        self._take(data)

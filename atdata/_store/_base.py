@@ -99,11 +99,11 @@ class Store(Protocol):
     def replace(self, name: str, data: Data) -> None:
         """Write a file in one step, over the one of that name if there is one."""
 
-    def remove(self, name: str) -> None:
-        """Remove a file.
+    def remove(self, *names: str) -> None:
+        """Remove files, one after the other; when this returns, none of them comes back after a power loss.
 
         Raises:
-            FileNotFoundError: There is no such file.
+            FileNotFoundError: There is no such file; those before it are gone.
         """
 
 

@@ -84,9 +84,14 @@ class LocalStore:
             upload.write(data)
             upload.commit(over=True)
 
-    def remove(self, name: str) -> None:
-        """Remove a file."""
-        self.disk.remove(self.path(name))
+    def remove(self, *names: str) -> None:
+        """Remove files, one after the other."""
+        paths = [self.path(name) for name in names]
+        for path in paths:
+            self.disk.remove(path)
+        if self.durable:
+            for folder in dict.fromkeys(path.parent for path in paths):
+                self.disk.sync_folder(folder)
 
     def _make_folder(self, folder: Path) -> None:
         missing = list(itertools.takewhile(lambda each: not each.exists(), (folder, *folder.parents)))

@@ -63,11 +63,12 @@ class MemoryStore:
         with self._lock:
             self._files[name] = bytes(data)
 
-    def remove(self, name: str) -> None:
-        """Remove a file."""
+    def remove(self, *names: str) -> None:
+        """Remove files, one after the other."""
         with self._lock:
-            if self._files.pop(name, None) is None:
-                raise FileNotFoundError(self.url(name))
+            for name in names:
+                if self._files.pop(name, None) is None:
+                    raise FileNotFoundError(self.url(name))
 
     def _publish(self, name: str, data: bytes) -> None:
         with self._lock:

@@ -1,0 +1,116 @@
+"""What lies where shards are to be written, and what a write may do about it."""
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from atdata._errors import SchemaError, ShardError, ShardExistsError, listed
+from atdata._store import Store
+from atdata.manifest._header import parse_header
+from atdata.manifest._names import HEADER_SUFFIX, Listing, Sidecars, read_listing
+
+from ._names import ShardNames
+
+__all__ = ["Continued", "Existing", "begin_set", "check_existing"]
+
+#: What a write does about files of its set that are there.
+Existing: TypeAlias = Literal["refuse", "overwrite", "append"]
+
+
+class Continued(NamedTuple):
+    """The shards that a write adds to."""
+
+    shards: tuple[Sidecars, ...]
+    #: The number of the first new shard.
+    next_index: int
+
+
+def check_existing(store: Store, names: ShardNames, existing: Existing) -> None:
+    """Check, before a sample is taken, that a set may be written; nothing is changed.
+
+    Raises:
+        ShardExistsError: There are files of the set, and they are neither replaced nor added to.
+        ShardError: What more shards are to be added to is no such set.
+    """
+    if existing == "refuse":
+        _refuse(store, names)
+    elif existing == "append":
+        _continued(store, names)
+
+
+def begin_set(store: Store, names: ShardNames, existing: Existing, sample_type: type) -> Continued:
+    """Make room for the first shard, and say what there is before it.
+
+    Raises:
+        ShardError: As for :func:`check_existing`.
+        SchemaError: The shards that are there hold samples of another type.
+        ManifestError: A header is damaged.
+    """
+    if existing == "overwrite":
+        _remove(store, names)
+    if existing != "append":
+        return Continued((), 0)
+    continued = _continued(store, names)
+    _check_same_type(store, continued, sample_type)
+    return continued
+
+
+def _refuse(store: Store, names: ShardNames) -> None:
+    if found := _files_of(store, names):
+        raise ShardExistsError(
+            names.shard_id(0),
+            f"{store.url()} holds files of this name already: {listed(found, 4)}. Nothing was overwritten; choose "
+            "another path, replace them (overwrite=True), or write more shards after them (append=True)",
+        )
+
+
+def _remove(store: Store, names: ShardNames) -> None:
+    # The headers first: from then on no reader takes the rest for shards.
+    found = _files_of(store, names)
+    store.remove(*(name for name in found if name.endswith(HEADER_SUFFIX)))
+    store.remove(*(name for name in found if not name.endswith(HEADER_SUFFIX)))
+
+
+def _continued(store: Store, names: ShardNames) -> Continued:
+    listing = _listing_of(store)
+    ours = [each for each in listing.committed if names.index_of(each.shard_id) is not None]
+    loose = [shard_id for shard_id in listing.uncommitted if names.includes(f"{shard_id}.tar")]
+    if loose:
+        raise ShardError(
+            loose[0],
+            f"append=True adds to shards with manifests, and {listed(loose, 4)} in {store.url()} "
+            f"{'has' if len(loose) == 1 else 'have'} none. Remove what a broken write left, or write the set again "
+            "with manifest=True",
+        )
+    others = [each.shard_id for each in listing.committed if each not in ours] + list(listing.uncommitted)
+    strangers = [shard_id for shard_id in others if not ours or names.includes(f"{shard_id}.tar")]
+    if strangers:
+        raise ShardError(
+            strangers[0],
+            f"append=True adds to shards named {names.pattern}, and {store.url()} holds {listed(strangers, 4)}. Name "
+            "them as they were written, or leave out append=True to begin a set of its own",
+        )
+    numbers = [names.index_of(each.shard_id) or 0 for each in ours]
+    return Continued(tuple(ours), max(numbers, default=-1) + 1)
+
+
+def _check_same_type(store: Store, continued: Continued, sample_type: type) -> None:
+    for shard in continued.shards:
+        header = parse_header(store.read(shard.header), store.url(shard.header))
+        if header.schema_type != sample_type.__name__:
+            raise SchemaError(
+                f"append=True adds samples of the type that is there: shard {shard.shard_id!r} holds "
+                f"{header.schema_type}, found {sample_type.__name__}. Write them to another path"
+            )
+
+
+def _files_of(store: Store, names: ShardNames) -> list[str]:
+    try:
+        return [name for name in store.names() if names.includes(name)]
+    except FileNotFoundError:
+        return []  # the folder is made with the first shard
+
+
+def _listing_of(store: Store) -> Listing:
+    try:
+        return read_listing(store.names())
+    except FileNotFoundError:
+        return Listing((), ())

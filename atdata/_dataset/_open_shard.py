@@ -1,0 +1,155 @@
+"""One shard while it is written: its bytes, its manifest, and the step that publishes both or neither."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from atdata._errors import SampleValueError, ShardExistsError
+from atdata._shard import MSGPACK, TarWriter, check_key
+from atdata._store import Store, Upload
+from atdata.manifest import ManifestBuilder
+from atdata.manifest._header import FileFacts
+from atdata.manifest._names import HEADER_SUFFIX
+from atdata.manifest._writer import publish_manifest
+
+from ._encode import Encoded
+from ._lane import Lane
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+__all__ = ["HeaderFacts", "OpenShard"]
+
+
+class HeaderFacts(NamedTuple):
+    """What the caller says of every shard, kept in its header."""
+
+    content_metadata: Mapping[str, Any] | None
+    provenance: Mapping[str, Any] | None
+    created_at: str | None
+
+
+class OpenShard:
+    """A shard that samples are added to.
+
+    Samples are laid out where they are added; hashing, writing and publishing are done by the lane.
+
+    Args:
+        store: Where the shard goes.
+        shard_id: Its id.
+        builder: What gathers its manifest; None writes none.
+        lane: What does the slow work.
+
+    Raises:
+        ShardExistsError: There is a file of its name.
+    """
+
+    def __init__(self, store: Store, shard_id: str, builder: ManifestBuilder | None, lane: Lane) -> None:
+        self.shard_id = shard_id
+        #: Samples so far.
+        self.count = 0
+        #: Whether the shard is published whole, and stays.
+        self.committed = False
+        self._store = store
+        self._name = f"{shard_id}.tar"
+        self._lane = lane
+        self._builder = builder
+        self._keys: set[str] = set()
+        self._sha256 = hashlib.sha256()
+        try:
+            self._upload: Upload = store.create(self._name)
+        except FileExistsError as error:
+            raise _exists(shard_id, error) from error
+        self._tar = TarWriter(self._write_later)
+        self._finished: Future[None] | None = None
+
+    @property
+    def size(self) -> int:
+        """Length of the tar so far, in bytes."""
+        return self._tar.position
+
+    def size_with(self, payload: int) -> int:
+        """Return the finished tar's length in bytes if one more sample of ``payload`` bytes were added."""
+        return self._tar.size_with(payload)
+
+    def add(self, key: Any, sample: Encoded) -> None:
+        """Append a sample.
+
+        Raises:
+            SampleValueError: The key cannot be one, or is in the shard already.
+        """
+        check_key(key)
+        builder = self._builder
+        if key in (self._keys if builder is None else builder):
+            raise SampleValueError(f"the key {key!r} is in shard {self.shard_id!r} already", "__key__")
+        offset, size, crc32 = self._tar.add(f"{key}.{MSGPACK}", sample.parts)
+        if builder is None:
+            self._keys.add(key)
+        else:
+            builder.add_row(key=key, offset=offset, size=size, crc32=crc32, values=sample.values or [])
+        self.count += 1
+
+    def finish(self, facts: HeaderFacts, before: "OpenShard | None") -> None:
+        """Publish the shard after the one before it; :meth:`wait` says when that is done."""
+        size = self._tar.finish()
+        self._finished = self._lane.put(self._finish, size, facts, before)
+
+    def wait(self) -> None:
+        """Return once the shard is published.
+
+        Raises:
+            SampleValueError: A value does not fit its column of the manifest.
+            ShardExistsError: The shard would overwrite a file.
+            OSError: It cannot be written.
+        """
+        if self._finished is not None:
+            self._finished.result()
+
+    def outcome(self) -> BaseException | None:
+        """Return what kept the shard from being published, once that is settled; None where it is published."""
+        return None if self._finished is None else self._finished.exception()
+
+    def abort(self) -> None:
+        """Drop the shard, unless it is published."""
+        if self._finished is None:
+            self._lane.clear()
+        self._upload.abort()
+
+    def _write_later(self, data: bytes) -> None:
+        self._lane.put(self._write, data)
+
+    def _write(self, data: bytes) -> None:
+        self._sha256.update(data)
+        self._upload.write(data)
+
+    def _finish(self, size: int, facts: HeaderFacts, before: "OpenShard | None") -> None:
+        # Everything that can be wrong with the samples is found here, before anything is published.
+        tar = FileFacts(self._name, size, self._sha256.hexdigest())
+        manifest = None
+        if self._builder is not None:
+            manifest = self._builder.finish(tar, facts.content_metadata, facts.created_at, provenance=facts.provenance)
+        if before is not None:
+            before.wait()  # a set has no holes: where a shard fails, none after it is published
+        try:
+            self._upload.commit()
+            if manifest is not None:
+                publish_manifest(self._store, self.shard_id, manifest)
+            self.committed = True
+        except FileExistsError as error:
+            raise _exists(self.shard_id, error) from error
+        finally:
+            if self._upload.published and not self.committed:
+                self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Remove the tar that this writer has just published, unless a header commits it."""
+        if self.shard_id + HEADER_SUFFIX in self._store.names():
+            self.committed = True
+        else:
+            self._store.remove(self._name)
+
+
+def _exists(shard_id: str, error: OSError) -> ShardExistsError:
+    return ShardExistsError(
+        shard_id, f"{error.filename or error} is there already; nothing was overwritten. Choose another path"
+    )
