@@ -108,7 +108,8 @@ class ExecutorEncoder(Encoder):
         try:
             future = self._executor.submit(_encode_chunk, self._samples, manifest=self._manifest)
         except RuntimeError as error:  # it was shut down, or broke
-            raise self._died(error, self._places[0][0]) from error
+            first = self._chunks[0].places if self._chunks else self._places
+            raise self._died(error, first[0][0]) from error
         self._chunks.append(_Chunk(future, self._places))
         self._places, self._samples = [], []
 
