@@ -7,7 +7,9 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -189,3 +191,37 @@ except atdata.ShardExistsError:
         assert assert_every_header_tells_the_truth(folder) == ["p"]
         assert {sample.writer for sample in atdata.Dataset(folder)} == {codes.index(0)}
         assert [path.name for path in folder.iterdir() if path.name.startswith(".tmp-")] == []
+
+
+def test_who_reads_while_a_set_is_replaced_gets_old_or_new_samples_or_an_error(
+    tmp_path: Path, photos: Photos, photo_type: Any
+) -> None:
+    versions = [photos(40, seed=seed) for seed in (1, 2)]
+    known = [{photo.packed for photo in version} for version in versions]
+    stop, read, refused = threading.Event(), [0, 0], [0]
+
+    def replace() -> None:
+        for round_ in range(40):
+            atdata.write_samples(
+                versions[round_ % 2], tmp_path / "p.tar", maxcount=10, manifest=True, overwrite=True, durable=False
+            )
+        stop.set()
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    while not stop.is_set():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", atdata.UncommittedShardWarning)  # tars whose header is to come
+                ds = atdata.Dataset[photo_type](tmp_path)
+            samples = [sample.packed for sample in ds.fetch(ds.query(pl.col("label") != "bird"))]
+        except atdata.AtdataError:
+            refused[0] += 1
+            continue
+        for sample in samples:
+            assert sample in known[0] or sample in known[1]
+            read[sample in known[1]] += 1
+    writer.join()
+    assert min(read) > 0
+    ds = atdata.Dataset[photo_type](tmp_path)
+    assert [sample.packed for sample in ds] == [photo.packed for photo in versions[1]]
