@@ -7,8 +7,10 @@
     ├── AmbiguousKeyError     (KeyError)            a key that is there more than once
     ├── SampleValueError      (TypeError, ValueError)  a value or key that cannot be written
     ├── SchemaError           (TypeError)           a sample type, or types that do not fit together
+    ├── LensNotFoundError     (ValueError)          a view of a sample type that nobody wrote
     ├── PredicateError        (ValueError)          a question that cannot be asked
     ├── DecodeError           (ValueError)          bytes that are no such sample
+    ├── PartialFailureError                         work on many shards that failed on some
     ├── ShardError                                  a shard that cannot be used
     │   ├── ShardChangedError                       a shard that is not what its manifest promises
     │   └── ShardExistsError  (FileExistsError)     a shard that would be overwritten
@@ -22,16 +24,18 @@ Every one pickles, so that it crosses processes whole.
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Sequence
-from typing import Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 __all__ = [
     "AmbiguousKeyError",
     "AtdataError",
     "DamagedManifestError",
     "DecodeError",
+    "LensNotFoundError",
     "ManifestError",
     "ManifestNotFoundError",
+    "PartialFailureError",
     "PredicateError",
     "SampleKeyError",
     "SampleValueError",
@@ -39,12 +43,17 @@ __all__ = [
     "ShardChangedError",
     "ShardError",
     "ShardExistsError",
+    "StaleManifestWarning",
     "UncommittedShardWarning",
     "UnsupportedFormatError",
     "first_line",
     "listed",
     "near_misses",
 ]
+
+
+#: How many failed shards a message spells out.
+_SHOWN_SHARDS = 12
 
 
 class AtdataError(Exception):
@@ -123,6 +132,10 @@ class SchemaError(AtdataError, TypeError):
     """A sample type that cannot be stored, or schemas that do not fit together."""
 
 
+class LensNotFoundError(AtdataError, ValueError):
+    """A sample type that is to be seen as another one, where no lens leads from one to the other."""
+
+
 class PredicateError(AtdataError, ValueError):
     """A predicate that cannot be asked of a dataset's manifests."""
 
@@ -148,6 +161,41 @@ class PredicateError(AtdataError, ValueError):
 
 class DecodeError(AtdataError, ValueError):
     """Bytes that do not hold a sample of the type asked for."""
+
+
+class PartialFailureError(AtdataError):
+    """Work on many shards that failed on some of them; what the others gave is kept.
+
+    Attributes:
+        succeeded_shards: The shards that were done, in order.
+        failed_shards: The shards that were not, in order.
+        errors: What went wrong, by failed shard.
+        results: What the work gave, by shard that was done.
+    """
+
+    def __init__(
+        self,
+        succeeded_shards: Sequence[str],
+        failed_shards: Sequence[str],
+        errors: Mapping[str, BaseException],
+        results: Mapping[str, Any],
+    ) -> None:
+        super().__init__(succeeded_shards, failed_shards, errors, results)
+        self.succeeded_shards = list(succeeded_shards)
+        self.failed_shards = list(failed_shards)
+        self.errors = dict(errors)
+        self.results = dict(results)
+
+    def __str__(self) -> str:
+        count = len(self.failed_shards) + len(self.succeeded_shards)
+        lines = [f"  {shard}: {_named(self.errors.get(shard))}" for shard in self.failed_shards[:_SHOWN_SHARDS]]
+        if more := len(self.failed_shards) - len(lines):
+            lines.append(f"  and {more} more")
+        summary = (
+            f"{len(self.failed_shards)} of {count} shards failed; `results` holds what the others gave, and "
+            "`failed_shards` names those to do again"
+        )
+        return "\n".join([summary, *lines])
 
 
 class ShardError(AtdataError):
@@ -211,6 +259,10 @@ class UncommittedShardWarning(UserWarning):
     """A tar without a manifest beside manifests: its writer may not have finished. It is left out."""
 
 
+class StaleManifestWarning(UserWarning):
+    """A manifest whose rows are not the samples of its tar. Reading in order follows the tar, queries the manifest."""
+
+
 def listed(names: Iterable[str], limit: int = 12) -> str:
     """Join names for a message, at most ``limit`` of them."""
     names = list(names)
@@ -229,12 +281,17 @@ def near_misses(name: str, names: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(repr(c) for c in close)}?)" if close else ""
 
 
+def _named(error: BaseException | None) -> str:
+    return "no error is known" if error is None else f"{type(error).__name__}: {first_line(error)}"
+
+
 def _shown(value: object, limit: int = 60) -> str:
     text = reprlib.repr(value)  # never spells out a million elements
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-for _public in (AtdataError, UncommittedShardWarning, *AtdataError.__subclasses__(), *ShardError.__subclasses__()):
+_WARNINGS = (StaleManifestWarning, UncommittedShardWarning)
+for _public in (AtdataError, *_WARNINGS, *AtdataError.__subclasses__(), *ShardError.__subclasses__()):
     _public.__module__ = "atdata"  # where people import it from
 for _public in ManifestError.__subclasses__():
     _public.__module__ = "atdata"

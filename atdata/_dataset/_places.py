@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import itertools
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -14,6 +15,7 @@ from atdata._errors import (
     SampleValueError,
     ShardChangedError,
     ShardError,
+    StaleManifestWarning,
     UnsupportedFormatError,
     listed,
     near_misses,
@@ -102,15 +104,17 @@ class Places:
         #: The ids of the shards, in order: those with manifests, or all where none has one.
         self.shard_ids = [each.shard_id for each in listing.committed] or list(listing.uncommitted)
         self._by_key: dict[str, dict[str, Place]] = {}
+        #: The shards whose offsets are known to lead to their samples.
+        self._fetchable: set[str] = set()
+        #: How many samples the tars of old shards hold, as far as they were walked.
+        self._old_counts: dict[str, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_by_key": {}}  # what was read to complete locations is read anew elsewhere
 
     def count(self) -> int:
-        """Return how many samples there are: by the headers, or, without manifests, by walking the tars."""
-        if self._committed:
-            return sum(self._manifests.header(shard_id).num_samples for shard_id in self.shard_ids)
-        return sum(1 for shard_id in self.shard_ids for _ in self.of_shard(shard_id))
+        """Return how many samples there are: by the headers, or by walking the tars where these cannot be relied on."""
+        return sum(map(self._count, self.shard_ids))
 
     def content_metadata(self) -> Mapping[str, Any] | None:
         """Return what the writer said of the dataset, from the first header."""
@@ -123,10 +127,12 @@ class Places:
             ManifestError: Its manifest is damaged or gone.
             ShardError: It has no manifest, and its tar cannot be walked.
         """
-        if shard_id in self._committed:
-            table = self._manifests.places(shard_id)
-            return map(Place, *(column.to_list() for column in table.get_columns()))
-        return self._walked(shard_id)
+        if shard_id not in self._committed:
+            return self._walked(shard_id)
+        if self._is_old(shard_id):
+            return iter(self._of_old_shard(shard_id))
+        table = self._manifests.places(shard_id)
+        return map(Place, *(column.to_list() for column in table.get_columns()))
 
     def complete(self, location: SampleLocation) -> SampleLocation:
         """Return a location with size and CRC, from the manifest where it lacks them.
@@ -135,6 +141,7 @@ class Places:
             SampleKeyError: The shard has no such sample.
             ShardError: The dataset has no such shard.
             ShardChangedError: The manifest has the sample at another offset.
+            UnsupportedFormatError: The shard's manifest has no offsets that can be read by.
         """
         if location.shard not in self._known:
             raise ShardError(
@@ -142,6 +149,8 @@ class Places:
                 f"it is none of this dataset's {len(self.shard_ids)} shards"
                 f"{near_misses(location.shard, self.shard_ids)}",
             )
+        if location.shard not in self._fetchable:
+            self._check_fetchable(location.shard)
         if location.size is not None and (location.crc32 is not None or location.shard not in self._committed):
             return location
         place = self._places_by_key(location.shard).get(location.key)
@@ -163,25 +172,11 @@ class Places:
 
         Raises:
             ShardChangedError: It is not, or it is gone.
-            UnsupportedFormatError: Its manifest has no offsets that can be read by.
         """
-        name = f"{shard_id}.tar"
-        try:
-            size = self._store.size(name)
-        except FileNotFoundError:
-            raise ShardChangedError(
-                shard_id, f"its tar {self._store.url(name)} is gone; restore it from a copy"
-            ) from None
+        name, size = f"{shard_id}.tar", self._tar_size(shard_id)
         if shard_id not in self._committed:
             return size
-        header = self._manifests.header(shard_id)
-        if header.manifest_version.startswith("1.0"):
-            raise UnsupportedFormatError(
-                f"shard {shard_id!r}: a manifest of version {header.manifest_version} records offsets that do not "
-                "lead to its samples; it can be queried, not fetched from. Read the tar without its manifest and "
-                "write it again with write_samples(..., manifest=True)"
-            )
-        facts = header.shard
+        facts = self._manifests.header(shard_id).shard
         if facts is not None and facts.size_bytes != size:
             raise ShardChangedError(
                 shard_id,
@@ -200,6 +195,52 @@ class Places:
     def _known(self) -> frozenset[str]:
         return frozenset(self.shard_ids)
 
+    def _count(self, shard_id: str) -> int:
+        if shard_id not in self._committed:
+            return sum(1 for _ in self._walked(shard_id))
+        if not self._is_old(shard_id):
+            return self._manifests.header(shard_id).num_samples
+        if shard_id not in self._old_counts:
+            self._of_old_shard(shard_id)
+        return self._old_counts[shard_id]
+
+    def _is_old(self, shard_id: str) -> bool:
+        return self._manifests.header(shard_id).is_old
+
+    def _check_fetchable(self, shard_id: str) -> None:
+        if shard_id in self._committed and self._is_old(shard_id):
+            raise UnsupportedFormatError(
+                f"shard {shard_id!r}: its manifest is of version {self._manifests.header(shard_id).manifest_version}, "
+                "whose offsets do not lead to its samples; it can be queried, not fetched from. "
+                "Read it in order and write it again, into another folder: "
+                f"write_samples(Dataset[T]({self._store.url()!r}), 'new/samples.tar', maxcount=10_000, manifest=True)"
+            )
+        self._fetchable.add(shard_id)
+
+    def _of_old_shard(self, shard_id: str) -> list[Place]:
+        """Return the places of a shard whose manifest has none to go by, from its tar; report a count that differs."""
+        places = list(self._walked(shard_id))
+        promised = self._manifests.header(shard_id).num_samples
+        if len(places) != promised and shard_id not in self._old_counts:
+            warnings.warn(
+                f"shard {shard_id!r}: its manifest tells of {promised} samples, and its tar holds {len(places)}. "
+                "Reading in order gives the tar's; queries find none but the manifest's. "
+                "Write the shard again, into another folder, with write_samples(..., manifest=True)",
+                StaleManifestWarning,
+                stacklevel=3,
+            )
+        self._old_counts[shard_id] = len(places)
+        return places
+
+    def _tar_size(self, shard_id: str) -> int:
+        name = f"{shard_id}.tar"
+        try:
+            return self._store.size(name)
+        except FileNotFoundError:
+            raise ShardChangedError(
+                shard_id, f"its tar {self._store.url(name)} is gone; restore it from a copy"
+            ) from None
+
     def _places_by_key(self, shard_id: str) -> dict[str, Place]:
         if shard_id not in self._by_key:
             if len(self._by_key) == _SHARDS_BY_KEY:
@@ -211,7 +252,7 @@ class Places:
         name = f"{shard_id}.tar"
         members = walk(
             lambda offset, length: self._store.read_ranges(name, [(offset, length)])[0],
-            self._store.size(name),
+            self._tar_size(shard_id),
             shard_id,
         )
         for run in sample_runs(members, shard_id):

@@ -1,7 +1,7 @@
 """A sample whose type nobody declared."""
 
 import uuid
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import msgspec
@@ -114,13 +114,13 @@ class DictSample:
         """Return the names of the fields."""
         return list(self._data)
 
-    def values(self) -> ValuesView[Any]:
+    def values(self) -> list[Any]:
         """Return the values."""
-        return self._data.values()
+        return list(self._data.values())
 
-    def items(self) -> ItemsView[str, Any]:
+    def items(self) -> list[tuple[str, Any]]:
         """Return the fields as pairs of name and value."""
-        return self._data.items()
+        return list(self._data.items())
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a field's value, or the default where there is none."""

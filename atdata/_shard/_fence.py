@@ -1,10 +1,11 @@
 """The fenced read: a run of bytes proves that it is the sample it is taken for, before anyone decodes it."""
 
-from atdata._errors import ShardChangedError
+from atdata._errors import ShardChangedError, ShardError
 
 from ._crc import crc32
-from ._header import BLOCK, MAX_NAME, SIZE_FIELD, padded, parse_header, parse_number
+from ._header import BLOCK, END_OF_ARCHIVE, MAX_NAME, SIZE_FIELD, padded, parse_header, parse_number
 from ._keys import MSGPACK
+from ._walk import EXTENDED, walk
 
 __all__ = ["fenced_payload"]
 
@@ -54,8 +55,22 @@ def _header_or_payload(run: memoryview, key: str) -> tuple[str, str, memoryview 
         header = None
     if header is None:
         return f"the header of {name!r}", "no tar header", None
+    if header.kind in EXTENDED:
+        return _extended(run, name)
     if header.name != name or header.kind != "0":
         return f"the file {name!r}", f"{header.name!r} of kind {header.kind!r}", None
     if BLOCK + padded(header.size) != len(run):
         return f"one member of {len(run) - BLOCK} padded bytes", f"one of {header.size} bytes", None
     return "", "", run[BLOCK : BLOCK + header.size]
+
+
+def _extended(run: memoryview, name: str) -> tuple[str, str, memoryview | None]:
+    """Read a run that begins with an extended header, as other writers' do: a tar of one member but for its end."""
+    data, expected = bytes(run) + END_OF_ARCHIVE, f"the file {name!r} after its extended header"
+    try:
+        members = list(walk(lambda at, length: data[at : at + length], len(data), name))
+    except ShardError as error:
+        return expected, error.reason, None
+    if [(member.name, member.end) for member in members] != [(name, len(run))]:
+        return expected, f"{', '.join(repr(member.name) for member in members) or 'none'}", None
+    return "", "", run[members[0].payload : members[0].payload + members[0].size]

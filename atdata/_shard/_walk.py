@@ -11,7 +11,7 @@ from atdata._errors import ShardError
 
 from ._header import BLOCK, Header, padded, parse_header
 
-__all__ = ["Member", "walk"]
+__all__ = ["EXTENDED", "Member", "walk"]
 
 #: How much is read at once; headers of small members then share a read.
 _WINDOW = 1 << 18
@@ -22,6 +22,8 @@ _MAX_DIGITS = 20
 
 _FILE, _FOLDER = frozenset("07"), "5"
 _LONG_NAME, _PAX, _PAX_GLOBAL = "L", "x", "g"
+#: The kinds of headers that say more of the member after them.
+EXTENDED = (_LONG_NAME, _PAX, _PAX_GLOBAL)
 _KINDS = {
     "1": "a hard link",
     "2": "a symbolic link",
@@ -86,7 +88,7 @@ class _Walk:
                 raise self._error(
                     at, f"the member {header.name!r} claims {size} bytes, and {self._size - payload} follow"
                 )
-            if header.kind in (_LONG_NAME, _PAX, _PAX_GLOBAL):
+            if header.kind in EXTENDED:
                 start = at if start is None else start
                 name, large = self._extension(at, header)
                 long_name, long_size = name or long_name, large if large is not None else long_size

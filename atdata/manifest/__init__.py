@@ -9,16 +9,21 @@ from ._header import MANIFEST_FORMAT_VERSION
 from ._location import SampleLocation
 from ._manifest import ShardManifest
 from ._query import QueryExecutor
+from ._running import CategoricalAggregate, NumericAggregate, SetAggregate, create_aggregate
 from ._writer import ManifestWriter
 
 __all__ = [
     "MANIFEST_FORMAT_VERSION",
     "AggregateKind",
+    "CategoricalAggregate",
     "ManifestBuilder",
     "ManifestField",
     "ManifestWriter",
+    "NumericAggregate",
     "QueryExecutor",
     "SampleLocation",
+    "SetAggregate",
     "ShardManifest",
+    "create_aggregate",
     "resolve_manifest_fields",
 ]

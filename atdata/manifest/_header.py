@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 import msgspec
 import polars as pl
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from atdata._errors import DamagedManifestError, SampleValueError, UnsupportedFormatError
 
 from ._aggregate import truncated
+from ._old import is_old_version
 
 __all__ = [
     "MANIFEST_FORMAT_VERSION",
@@ -31,6 +32,8 @@ MANIFEST_FORMAT_VERSION = "1.1.0"
 _MAX_WRITTEN, _DIGEST_ROOM = 64 << 10, 100
 #: The longest header that is parsed, in bytes.
 _MAX_READ = 64 << 20
+#: From here on a float stands for more than one whole number.
+_INEXACT = 1 << 53
 
 _Count = Annotated[int, Meta(ge=0)]
 _Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -99,6 +102,11 @@ class Header(Struct, frozen=True, kw_only=True):
     samples: TableFacts | None = None
     digest: _Sha256 | None = None
 
+    @property
+    def is_old(self) -> bool:
+        """Whether it is of version 1.0: its offsets lead nowhere, and nulls and NaN are not counted."""
+        return is_old_version(self.manifest_version)
+
     def plain_aggregates(self) -> dict[str, dict[str, Any]]:
         """Return the aggregates as they stand in the JSON."""
         plain: dict[str, dict[str, Any]] = msgspec.to_builtins(self.aggregates)
@@ -111,6 +119,8 @@ class _Version(Struct):
 
 _DECODER = msgspec.json.Decoder(Header)
 _VERSION_DECODER = msgspec.json.Decoder(_Version)
+#: A string, which stays, or a token that is no JSON.
+_STRING_OR_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|(-?Infinity|NaN)', re.DOTALL)
 _DIGEST_TAIL = re.compile(rb',\s*"digest"\s*:\s*"[0-9a-f]{64}"\s*}\s*\Z')
 
 
@@ -159,17 +169,51 @@ def parse_header(data: bytes, file: str) -> Header:
     if len(data) > _MAX_READ:
         raise DamagedManifestError.because(file, f"a header of {len(data)} bytes; {_MAX_READ} at most are read")
     try:
-        version = _VERSION_DECODER.decode(data).manifest_version
-        if version.partition(".")[0] != "1":
-            raise UnsupportedFormatError(
-                f"{file}: manifest_version {version!r}; this version of atdata-polars reads 1.x "
-                f"(it writes {MANIFEST_FORMAT_VERSION}). Use a newer one"
-            )
-        header = _DECODER.decode(data)
+        version, strict = _version(data)
+        header = _DECODER.decode(strict) if version.partition(".")[0] == "1" else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
         raise DamagedManifestError.because(file, f"no manifest header: {error}") from error
+    if header is None:
+        raise UnsupportedFormatError(
+            f"{file}: manifest_version {version!r}; this version of atdata-polars reads 1.x "
+            f"(it writes {MANIFEST_FORMAT_VERSION}). Use a newer one"
+        )
     _check_digest(data, header, file)
-    return header
+    return _with_known_bounds(header) if header.is_old else header
+
+
+def _version(data: bytes) -> tuple[str, bytes]:
+    """Return a header's version, and the header with null for what version 1.0 has and strict JSON has not."""
+    try:
+        return _VERSION_DECODER.decode(data).manifest_version, data
+    except msgspec.DecodeError:
+        strict = _STRING_OR_TOKEN.sub(lambda match: match[0] if match[1] is None else b"null", data)
+        version = _VERSION_DECODER.decode(strict).manifest_version
+        if not is_old_version(version):
+            raise
+        return version, strict
+
+
+def _with_known_bounds(header: Header) -> Header:
+    """Return a header of version 1.0 whose numeric aggregates say what they know.
+
+    Its writer gave infinite bounds to no values, and rounded whole numbers to floats.
+    """
+    return structs.replace(header, aggregates={name: _known(each) for name, each in header.aggregates.items()})
+
+
+def _known(each: _Categorical | _Numeric | _Set) -> _Categorical | _Numeric | _Set:
+    if not isinstance(each, _Numeric):
+        return each
+    if not each.count:
+        return structs.replace(each, min=None, max=None, mean=None)
+    low, high = _exact(each.min), _exact(each.max)
+    unbounded: bool | UnsetType = True if low is None or high is None else UNSET
+    return structs.replace(each, min=low, max=high, unbounded=unbounded)
+
+
+def _exact(bound: _Bound) -> _Bound:
+    return None if isinstance(bound, float) and not -_INEXACT < bound < _INEXACT else bound
 
 
 def _check_digest(data: bytes, header: Header, file: str) -> None:

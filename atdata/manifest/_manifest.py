@@ -11,9 +11,12 @@ import polars as pl
 
 from atdata._errors import DamagedManifestError, ManifestNotFoundError
 
+from ._dtypes import parse_dtype
 from ._header import MANIFEST_FORMAT_VERSION, FileFacts, Header, TableFacts, parse_header
+from ._old import is_old, list_dtypes, normalised
 from ._pandas import from_pandas, to_pandas
 from ._process import enter_polars
+from ._table import LOCATION
 
 if TYPE_CHECKING:
     import os
@@ -38,6 +41,7 @@ class ShardManifest:
         provenance: Where the shard comes from.
         content_metadata: What the writer said of the dataset.
         shard: The tar's file name, length and SHA-256, when there is a tar.
+        manifest_version: The format that its offsets and aggregates follow.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class ShardManifest:
         *,
         content_metadata: Mapping[str, Any] | None = None,
         shard: FileFacts | None = None,
+        manifest_version: str = MANIFEST_FORMAT_VERSION,
     ) -> None:
         self.shard_id = shard_id
         self.schema_type = schema_type
@@ -65,6 +70,7 @@ class ShardManifest:
         self.provenance = dict(provenance or {})
         self.content_metadata = content_metadata
         self.shard = shard
+        self.manifest_version = manifest_version
         self._load = _loader(samples)
         self._frame: pl.DataFrame | None = None
         self._samples: pd.DataFrame | None = None
@@ -97,7 +103,7 @@ class ShardManifest:
         optional = {"content_metadata": self.content_metadata, "provenance": self.provenance}
         facts = self.shard
         return {
-            "manifest_version": MANIFEST_FORMAT_VERSION,
+            "manifest_version": self.manifest_version,
             "shard_id": self.shard_id,
             "schema_type": self.schema_type,
             "schema_version": self.schema_version,
@@ -129,6 +135,21 @@ class ShardManifest:
         )
 
     @classmethod
+    def from_json_only(cls, json_path: "str | os.PathLike[str]") -> Self:
+        """Read a manifest's header alone: ``num_samples`` and ``aggregates`` say what it says, ``samples`` has no row.
+
+        Raises:
+            ManifestNotFoundError: The file is not there.
+            DamagedManifestError: Its bytes are not what was written.
+            UnsupportedFormatError: Its format is newer than this version reads.
+        """
+        path = Path(json_path).absolute()
+        header = parse_header(_read(path), str(path))
+        columns = header.samples.columns if header.samples else {}
+        schema = LOCATION | {name: parse_dtype(text) for name, text in columns.items()}
+        return cls.from_header(header, header.shard_id, lambda: pl.DataFrame(schema=schema))
+
+    @classmethod
     def from_header(cls, header: Header, shard_id: str, samples: Callable[[], pl.DataFrame]) -> Self:
         """Make a manifest from a parsed header and what reads its sample table."""
         return cls(
@@ -143,6 +164,7 @@ class ShardManifest:
             provenance=header.provenance,
             content_metadata=header.content_metadata,
             shard=header.shard,
+            manifest_version=header.manifest_version,
         )
 
 
@@ -154,6 +176,8 @@ def _loader(samples: "pl.DataFrame | pd.DataFrame | Callable[[], pl.DataFrame]")
 
 def checked_table(data: bytes, header: Header, file: str, columns: list[str] | None = None) -> pl.DataFrame:
     """Return the sample table in a Parquet file's bytes, once they are those that the header names.
+
+    A table of version 1.0 gets the columns that it would have today.
 
     Args:
         data: The file's bytes.
@@ -169,7 +193,7 @@ def checked_table(data: bytes, header: Header, file: str, columns: list[str] | N
     if facts is not None:
         check_bytes(data, facts, file)
     try:
-        frame = pl.read_parquet(io.BytesIO(data), columns=columns)
+        frame = _table(data, columns, is_old_format=header.is_old)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise DamagedManifestError.because(file, f"no sample table: {error}") from error
     if len(frame) != header.num_samples:
@@ -177,6 +201,16 @@ def checked_table(data: bytes, header: Header, file: str, columns: list[str] | N
             file, f"the header promises {header.num_samples} samples, and the table has {len(frame)} rows"
         )
     return frame
+
+
+def _table(data: bytes, columns: list[str] | None, *, is_old_format: bool) -> pl.DataFrame:
+    if not is_old_format:
+        return pl.read_parquet(io.BytesIO(data), columns=columns)
+    frame = pl.read_parquet(io.BytesIO(data))
+    if is_old(frame.schema):
+        rows = frame.lazy()
+        frame = normalised(rows, frame.schema, list_dtypes(rows, frame.schema)).collect()
+    return frame if columns is None else frame.select(columns)
 
 
 def check_bytes(data: bytes, facts: TableFacts, file: str) -> None:

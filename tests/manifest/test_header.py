@@ -181,9 +181,21 @@ def test_metadata_that_holds_itself_is_refused():
         b"\xef\xbb\xbf" + old(),
         old().decode().encode("utf-16"),
         json.dumps({**OLD, "shard_id": "é"}, ensure_ascii=False).encode("latin-1"),
-        old().replace(b"1.5", b"NaN"),
-        old().replace(b"1.5", b"Infinity"),
-        old().replace(b"1.5", b"-Infinity"),
+        signed(MEMBERS).replace(b"1.5", b"NaN"),
+        signed(MEMBERS).replace(b"1.5", b"Infinity"),
+        signed(MEMBERS).replace(b"1.5", b"-Infinity"),
+        old(manifest_version="1.1.0").replace(b"1.5", b"NaN"),
+        old(manifest_version="1.10.0").replace(b"1.5", b"NaN"),
+        old().replace(b"1.5", b"-NaN"),
+        old().replace(b"1.5", b"nan"),
+        old().replace(b"1.5", b"+Infinity"),
+        old().replace(b"1.5", b"NaN 1"),
+        old().replace(b'"num_samples": 2', b'"num_samples": NaN'),
+        old().replace(b'"shard_id": "s"', b'"shard_id": NaN'),
+        old().replace(b"1.5", b"NaN").replace(b'"of straw"', b"[" * 100_000 + b"]" * 100_000),
+        old().replace(b"1.5", b"NaN").replace(b'"min": 1', b'"min": ' + b"9" * 5000),
+        old().replace(b"1.5", b"NaN")[:-1],
+        old().replace(b"1.5", b"NaN") + b'"',
         old().replace(b"1.5", b"1e999"),
         old().replace(b"1.5", b"01.5"),
         old().replace(b'"num_samples": 2', b'"num_samples": ' + b"9" * 5000),
@@ -424,3 +436,93 @@ def test_source_date_epoch_fixes_the_time(monkeypatch):
 def test_the_time_is_utc_without_source_date_epoch(monkeypatch):
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     assert now().endswith("+00:00")
+
+
+# -- version 1.0
+
+
+def bounds(data):
+    """Return what a header of version 1.0 says of the one numeric aggregate."""
+    return parse_header(data, "s").plain_aggregates()["score"]
+
+
+def scored(low, high, mean, count):
+    """Return a header of version 1.0 with these tokens, as they stand, in its numeric aggregate."""
+    members = {
+        **OLD["aggregates"],
+        "score": {"type": "numeric", "min": "LOW", "max": "HIGH", "mean": "MEAN", "count": 0},
+    }
+    data = old(aggregates=members).replace(b'"LOW"', low).replace(b'"HIGH"', high).replace(b'"MEAN"', mean)
+    return data.replace(b'"count": 0', b'"count": ' + count)
+
+
+def test_the_bounds_of_nothing_are_null_in_version_1_0():
+    known = bounds(scored(b"Infinity", b"-Infinity", b"0.0", b"0"))
+    assert known == {"type": "numeric", "min": None, "max": None, "mean": None, "count": 0}
+
+
+def test_a_mean_of_nan_is_null_and_leaves_the_bounds():
+    known = bounds(scored(b"0.5", b"2.5", b"NaN", b"3"))
+    assert known == {"type": "numeric", "min": 0.5, "max": 2.5, "mean": None, "count": 3}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (b"-Infinity", b"2.5", (None, 2.5)),
+        (b"0.5", b"Infinity", (0.5, None)),
+        (b"Infinity", b"-Infinity", (None, None)),  # of NaN alone
+        (b"0.5", b"9007199254740992.0", (0.5, None)),  # may have been 2**53 + 1
+        (b"-9007199254740992.0", b"1e300", (None, None)),
+    ],
+)
+def test_a_bound_that_is_not_known_exactly_is_open_in_version_1_0(low, high, expected):
+    known = bounds(scored(low, high, b"1.0", b"3"))
+    assert (known["min"], known["max"], known["unbounded"]) == (*expected, True)
+
+
+def test_the_largest_exact_bounds_stay():
+    known = bounds(scored(b"-9007199254740991.0", b"9007199254740991.0", b"0.0", b"2"))
+    assert (known["min"], known["max"]) == (-(2**53) + 1, 2**53 - 1)
+    assert "unbounded" not in known
+
+
+def test_bounds_of_version_1_1_stay_as_they_are():
+    members = {**MEMBERS["aggregates"], "score": {**MEMBERS["aggregates"]["score"], "max": 1e300}}
+    assert bounds(signed({**MEMBERS, "aggregates": members}))["max"] == 1e300
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "a -Infinity b", '\\"NaN', '"NaN"', "\\", '\\\\"', ': NaN, "'])
+def test_a_token_inside_text_stays_text(text):
+    aggregates = {**OLD["aggregates"], "label": {"type": "categorical", "cardinality": 1, "value_counts": {text: 1}}}
+    data = old(aggregates=aggregates, shard_id=text).replace(b"1.5", b"NaN")
+    header = parse_header(data, "s")
+    assert header.shard_id == text
+    assert header.plain_aggregates()["label"]["value_counts"] == {text: 1}
+    assert header.plain_aggregates()["score"]["mean"] is None
+
+
+@given(st.dictionaries(st.text(), st.floats() | st.text() | st.lists(st.floats()), max_size=5))
+@settings(max_examples=200, deadline=None)
+def test_what_python_writes_is_read_with_null_for_every_token(provenance):
+    expected = json.loads(json.dumps(provenance), parse_constant=lambda _: None)
+    assert parse_header(old(provenance=provenance), "s").provenance == expected
+
+
+def test_tokens_are_understood_wherever_the_version_stands():
+    members = dict(reversed(OLD.items()))
+    assert bounds(json.dumps(members).encode().replace(b"1.5", b"NaN"))["mean"] is None
+
+
+def test_the_digest_of_an_old_header_is_checked_over_its_own_bytes():
+    body = old().replace(b"1.5", b"NaN").removesuffix(b"}")
+    assert parse_header(with_digest(body), "s").is_old
+    with pytest.raises(atdata.DamagedManifestError, match="digest"):
+        parse_header(with_digest(body).replace(b"NaN", b"1.5"), "s")
+
+
+@pytest.mark.parametrize(
+    ("version", "is_old"), [("1.0.0", True), ("1.0.7", True), ("1.0", True), ("1.1.0", False), ("1.10.0", False)]
+)
+def test_versions_1_0_are_old(version, is_old):
+    assert parse_header(old(manifest_version=version), "s").is_old is is_old

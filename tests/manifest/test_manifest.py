@@ -1,6 +1,7 @@
 import datetime as dt
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import atdata
-from atdata.manifest import ManifestWriter, ShardManifest
+from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
 
 
 @atdata.packable
@@ -217,3 +218,81 @@ def test_aggregates_may_be_objects_that_make_dicts():
 
     manifest = ShardManifest("s", "Photo", "1.0.0", 0, 0, "2024", {"n": Aggregate()}, pl.DataFrame())
     assert manifest.header_dict()["aggregates"]["n"]["max"] == 2
+
+
+# -- the header alone, and manifests of version 1.0
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "1.0.0"
+
+
+def golden(shard):
+    stem = f"photos-{shard:06d}"
+    return ShardManifest.from_files(GOLDEN / f"{stem}.manifest.json", GOLDEN / f"{stem}.manifest.parquet")
+
+
+def test_the_header_alone_says_what_it_says(manifest, written):
+    written[1].unlink()
+    alone = ShardManifest.from_json_only(written[0])
+    assert alone.header_dict() == manifest.header_dict()
+    assert alone.num_samples == 3
+
+
+def test_the_header_alone_has_every_column_and_no_row(manifest, written):
+    alone = ShardManifest.from_json_only(str(written[0]))
+    assert alone.frame.schema == manifest.frame.schema
+    assert (len(alone.frame), len(alone.samples)) == (0, 0)
+
+
+def test_a_header_alone_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(atdata.ManifestNotFoundError, match=r"s\.manifest\.json is not there"):
+        ShardManifest.from_json_only(tmp_path / "s.manifest.json")
+
+
+def test_a_damaged_header_alone_is_named(written):
+    written[0].write_bytes(b"{}")
+    with pytest.raises(atdata.DamagedManifestError, match=r"v1\.5\.manifest\.json"):
+        ShardManifest.from_json_only(written[0])
+
+
+def test_an_old_header_alone_has_the_location_columns():
+    alone = ShardManifest.from_json_only(GOLDEN / "photos-000000.manifest.json")
+    assert alone.num_samples == 20
+    assert list(alone.frame.schema) == ["__key__", "__offset__", "__size__", "__crc32__"]
+
+
+def test_a_manifest_of_0_7_has_todays_columns():
+    frame = golden(0).frame
+    assert frame.schema["tags"] == pl.List(pl.String)
+    assert frame.schema["marks"] == pl.List(pl.Int64)
+    assert frame.schema["__crc32__"] == pl.UInt32
+
+
+def test_an_empty_manifest_of_0_7_is_read():
+    assert (golden(2).num_samples, len(golden(2).frame)) == (0, 0)
+
+
+def test_programs_for_pandas_find_in_a_manifest_of_0_7_what_they_found():
+    samples = golden(1).samples
+    assert [row for row, marks in enumerate(samples["marks"]) if 23 in marks] == [3]
+    assert [row for row, tags in enumerate(samples["tags"]) if "night" in tags] == [2, 6, 10, 14, 18]
+
+
+def test_a_manifest_of_0_7_is_queried_in_memory():
+    where = (pl.col("label") == "owl") & pl.col("tags").list.contains("naïve, [1]")
+    assert len(QueryExecutor([golden(1)]).query(where)) == 1
+
+
+def test_a_manifest_of_0_7_stays_one_when_it_is_written_again(tmp_path):
+    again = ShardManifest.from_files(*ManifestWriter(tmp_path / "photos-000000").write(golden(0)))
+    assert again.header_dict()["manifest_version"] == "1.0.0"  # its offsets lead no further than before
+    assert again.header_dict() == golden(0).header_dict()
+    assert_frame_equal(again.frame, golden(0).frame)
+
+
+def test_a_table_of_0_7_whose_lists_are_no_json_is_damaged(tmp_path):
+    members = json.loads((GOLDEN / "photos-000000.manifest.json").read_text())
+    header, table = tmp_path / "s.manifest.json", tmp_path / "s.manifest.parquet"
+    header.write_text(json.dumps({**members, "num_samples": 1}))
+    pl.DataFrame({"__key__": ["a"], "__offset__": [0], "__size__": [1], "tags": [b'["a']}).write_parquet(table)
+    with pytest.raises(atdata.DamagedManifestError, match=r"s\.manifest\.parquet: no sample table"):
+        _ = ShardManifest.from_files(header, table).frame

@@ -165,3 +165,62 @@ def test_the_error_names_shard_key_and_offset_and_what_to_do():
     assert caught.value.shard_id == "shard"
     assert "shard 'shard': the sample 'a' at offset 4096" in str(caught.value)
     assert "restore it, or write both again" in str(caught.value)
+
+
+# -- extended headers, as other writers put them
+
+
+def extended(*names, payload=PAYLOAD, tar_format=tarfile.PAX_FORMAT):
+    """Return members as the standard library writes them, with a time that takes a PAX header."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tar_format) as tar:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(payload), 1_700_000_000.25
+            tar.addfile(info, io.BytesIO(payload))
+        end = tar.offset
+    return file.getvalue()[:end]
+
+
+@pytest.mark.parametrize("payload", [b"", b"x", PAYLOAD, bytes(512), bytes(600_000)], ids=len)
+@pytest.mark.parametrize("key", ["a", "k" * 300, "größe"])
+@pytest.mark.parametrize("tar_format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT], ids=["pax", "gnu"])
+def test_a_run_with_an_extended_header_is_read(key, payload, tar_format):
+    run = extended(f"{key}.msgpack", payload=payload, tar_format=tar_format)
+    assert fenced(run, key) == fenced(run, key, crc=zlib.crc32(run)) == payload
+
+
+def test_an_extended_header_of_another_sample_is_refused():
+    with pytest.raises(ShardChangedError, match="expected the file 'a.msgpack' after.*found 'b.msgpack'"):
+        fenced(extended("b.msgpack"))
+
+
+def test_two_members_after_extended_headers_are_refused():
+    with pytest.raises(ShardChangedError, match="found 'a.msgpack', 'b.msgpack'"):
+        fenced(extended("a.msgpack", "b.msgpack"))
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_a_run_that_is_cut_after_its_extended_header_is_refused(blocks):
+    with pytest.raises(ShardChangedError, match="expected the file 'a.msgpack' after its extended header"):
+        fenced(extended("a.msgpack")[: 512 * blocks])
+
+
+def test_a_run_with_an_extended_header_and_other_bytes_is_refused():
+    run = extended("a.msgpack")
+    with pytest.raises(ShardChangedError, match="expected CRC-32"):
+        fenced(run, crc=zlib.crc32(run) ^ 1)
+
+
+def test_every_flip_in_an_extended_run_is_found_or_leaves_the_payload():
+    run = extended("a.msgpack")
+    for at, damaged in flips(run, [*range(0, 1536, 7)]):
+        try:
+            assert fenced(damaged) == PAYLOAD, at
+        except ShardChangedError:
+            continue
+
+
+def test_zeros_after_a_run_with_an_extended_header_are_refused():
+    with pytest.raises(ShardChangedError, match="expected the file 'a.msgpack' after its extended header"):
+        fenced(extended("a.msgpack") + bytes(512))

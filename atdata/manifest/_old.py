@@ -1,0 +1,102 @@
+"""Sample tables of atdata 0.7 as today's (docs/format.md, "Files written by atdata 0.7").
+
+Its tables have no ``__crc32__``, hold lists as JSON text in Binary columns, and lack the columns that no sample of the
+shard has a value for: all of them, where a manifest is empty.
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from ._table import CRC32, LOCATION
+
+__all__ = ["is_old", "is_old_version", "list_dtypes", "normalised"]
+
+#: What text of JSON tells of a column's lists. The first pattern that a cell matches says what they hold.
+_ELEMENTS: dict[str, pl.DataType] = {
+    '"': pl.String(),
+    "true|false": pl.Boolean(),
+    "[.eENI]": pl.Float64(),
+    "[0-9]": pl.Int64(),
+}
+#: A cell that is no list of scalars.
+_NESTED = r"^\s*(?:[^\[\s]|\[\s*[\[{]|$)"
+
+
+def is_old(schema: Mapping[str, pl.DataType]) -> bool:
+    """Tell whether a table's columns are those of atdata 0.7."""
+    return CRC32 not in schema
+
+
+def is_old_version(manifest_version: str) -> bool:
+    """Tell whether a header's version is that of atdata 0.7: 1.0.x."""
+    return manifest_version.split(".")[:2] == ["1", "0"]
+
+
+def list_dtypes(rows: pl.LazyFrame, schema: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
+    """Return the dtypes of an old table's list columns: what holds all of its cells. The columns are read once.
+
+    Lists without a single element are lists of text. A column of other JSON (lists in lists) is text as it stands.
+
+    Args:
+        rows: One old table, or several with the same list columns.
+        schema: Their columns, as stored.
+
+    Raises:
+        polars.exceptions.PolarsError: The rows cannot be read.
+    """
+    columns = _json_columns(schema)
+    if not columns:
+        return {}
+    patterns = [*_ELEMENTS, _NESTED]
+    seen = rows.select(
+        pl.concat_list(_text(name).str.contains(pattern).any() for pattern in patterns).alias(name) for name in columns
+    ).collect()
+    return {name: _dtype(dict(zip(patterns, seen[name].item(), strict=True))) for name in columns}
+
+
+def normalised(
+    rows: pl.LazyFrame, schema: Mapping[str, pl.DataType], lists: Mapping[str, pl.DataType] | None = None
+) -> pl.LazyFrame:
+    """Return an old table's rows with today's columns: the location columns first, lists as lists, NaN as null.
+
+    Args:
+        rows: The table's rows.
+        schema: Its columns, as stored.
+        lists: The dtypes of its list columns, as :func:`list_dtypes` tells them; lists of text where it is silent.
+    """
+    lists = lists or {}
+    added = [pl.lit(None, dtype).alias(name) for name, dtype in LOCATION.items() if name not in schema]
+    changed = [_decoded(name, lists.get(name, pl.List(pl.String()))) for name in _json_columns(schema)]
+    changed += [pl.col(name).fill_nan(None) for name, dtype in schema.items() if dtype.is_float()]
+    changed += [pl.col(name).cast(dtype) for name, dtype in LOCATION.items() if schema.get(name, dtype) != dtype]
+    fields = [name for name in schema if name not in LOCATION]
+    # Not one select: of a table without columns it would make a row.
+    return rows.with_columns(added + changed).select([*LOCATION, *fields])
+
+
+def _json_columns(schema: Mapping[str, pl.DataType]) -> list[str]:
+    return [name for name, dtype in schema.items() if dtype == pl.Binary and name not in LOCATION]
+
+
+def _dtype(seen: Mapping[str, bool]) -> pl.DataType:
+    mixed = not seen['"'] and seen["true|false"] and seen["[0-9]"]
+    if seen[_NESTED] or mixed:
+        return pl.String()
+    return pl.List(next((dtype for pattern, dtype in _ELEMENTS.items() if seen[pattern]), pl.String()))
+
+
+def _text(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.String)
+
+
+def _decoded(name: str, dtype: pl.DataType) -> pl.Expr:
+    if not isinstance(dtype, pl.List):
+        return _text(name)
+    if dtype.inner in (pl.String, pl.Boolean):
+        return _text(name).str.json_decode(dtype)
+    # Not json_decode: it knows no NaN, and gives null for an integer out of range.
+    items = _text(name).str.extract_all(r"[^,\s\[\]]+")
+    if dtype.inner.is_float():  # null is the one item that is no number
+        return items.cast(dtype, strict=False)
+    return items.cast(pl.List(pl.Int128()), strict=False).cast(dtype)

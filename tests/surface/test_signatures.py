@@ -1,0 +1,162 @@
+"""The names, order and defaults that programs written for the original 0.7 rely on.
+
+Ours may add parameters with defaults, by keyword or after those of the original, and nothing else.
+"""
+
+import inspect
+
+import pytest
+
+import atdata
+import atdata.manifest
+
+#: Public name to parameters, as they are written; ``<factory>`` is a dataclass's own, new for each object.
+SIGNATURES = {
+    # samples
+    "packable": "cls",
+    "PackableSample.from_bytes": "bs",
+    "PackableSample.from_data": "data",
+    "DictSample": "_data=None, **fields",
+    "DictSample.from_bytes": "bs",
+    "DictSample.from_data": "data",
+    "DictSample.keys": "",
+    "DictSample.values": "",
+    "DictSample.items": "",
+    "DictSample.get": "key, default=None",
+    "DictSample.to_dict": "",
+    "SampleBatch": "samples",
+    "ManifestField": "aggregate, exclude=False",
+    "manifest.resolve_manifest_fields": "sample_type",
+    # writing
+    "write_samples": "samples, path, *, maxcount=None, maxsize=None, manifest=False, content_metadata=None",
+    # manifests
+    "ManifestBuilder": (
+        "sample_type, shard_id, schema_version='1.0.0', source_job_id=None, parent_shards=None, pipeline_version=None"
+    ),
+    "ManifestBuilder.add_sample": "*, key, offset, size, sample",
+    "ManifestBuilder.build": "",
+    "ShardManifest": (  # None stands for an empty dict, as test_results.py says
+        "shard_id, schema_type, schema_version, num_samples, size_bytes, created_at, aggregates, samples, "
+        "provenance=None"
+    ),
+    "ShardManifest.header_dict": "",
+    "ShardManifest.from_files": "json_path, parquet_path",
+    "ShardManifest.from_json_only": "json_path",
+    "ManifestWriter": "base_path",
+    "ManifestWriter.write": "manifest",
+    "manifest.CategoricalAggregate": "value_counts=<factory>",
+    "manifest.CategoricalAggregate.add": "value",
+    "manifest.CategoricalAggregate.to_dict": "",
+    "manifest.NumericAggregate": "_min=inf, _max=-inf, _sum=0.0, count=0",
+    "manifest.NumericAggregate.add": "value",
+    "manifest.NumericAggregate.to_dict": "",
+    "manifest.SetAggregate": "all_values=<factory>",
+    "manifest.SetAggregate.add": "values",
+    "manifest.SetAggregate.to_dict": "",
+    "manifest.create_aggregate": "kind",
+    # queries
+    "QueryExecutor": "manifests",
+    "QueryExecutor.from_directory": "directory",
+    "QueryExecutor.from_shard_urls": "urls",
+    "QueryExecutor.query": "where",
+    "SampleLocation": "shard, key, offset",
+    # errors
+    "SampleKeyError": "key",
+    "ShardError": "shard_id, reason",
+    "PartialFailureError": "succeeded_shards, failed_shards, errors, results",
+}
+
+#: As above: what is written beside this.
+UPCOMING = {
+    # "manifest.query_fields": "sample_type",
+    # "manifest.FieldProxy": "name",
+    # "manifest.FieldProxy.isin": "values",
+    # "manifest.FieldProxy.between": "low, high",
+    # "manifest.Predicate.compile": "",
+    # "manifest.Predicate.__call__": "df",
+    # "query_fields": "sample_type",
+}
+
+#: What is new here: name to the parameters that it has beside those above, in any order.
+ADDED = {
+    "ManifestBuilder.add_sample": "crc32=None",
+    "SampleLocation": "size=None, crc32=None",
+    "write_samples": "keys=None, created_at=None, durable=True",
+}
+
+#: As above: what is written beside this.
+UPCOMING_ADDED = {
+    # "write_samples": "overwrite=False, append=False, provenance=None, progress=None, executor=None",
+    # "QueryExecutor.from_directory": "recursive=False, manifests=None, index='auto', strict=False",
+    # "QueryExecutor.rows": "where=None, columns=None",
+    # "QueryExecutor.load": "columns=None",
+    # "ImageField": "decode=None",
+    # "ShardWriter": "path, sample_type",
+    # "ShardWriter.write": "sample, key=None",
+    # "manifest_column": "aggregate",
+}
+
+
+def parameters_of(name):
+    """Return a public name's parameters as text: those by position, then those by keyword."""
+    thing = atdata
+    for part in name.split("."):
+        thing = getattr(thing, part)
+    positional, keyword = [], []
+    for parameter in inspect.signature(thing).parameters.values():
+        if parameter.name != "self":
+            into = keyword if parameter.kind is parameter.KEYWORD_ONLY else positional
+            into.append(str(parameter.replace(annotation=parameter.empty)))
+    return positional, keyword
+
+
+def expected_of(text):
+    positional, _, keyword = text.partition("*, ")
+    return [[each for each in part.split(", ") if each] for part in (positional, keyword)]
+
+
+@pytest.mark.parametrize("name", SIGNATURES | UPCOMING)
+def test_the_parameters_are_those_of_the_original(name):
+    positional, keyword = parameters_of(name)
+    expected_positional, expected_keyword = expected_of((SIGNATURES | UPCOMING)[name])
+    assert positional[: len(expected_positional)] == expected_positional
+    assert [each for each in keyword if each in expected_keyword] == expected_keyword
+
+
+@pytest.mark.parametrize("name", SIGNATURES | UPCOMING)
+def test_whatever_is_added_may_be_left_out(name):
+    positional, keyword = parameters_of(name)
+    expected_positional, expected_keyword = expected_of((SIGNATURES | UPCOMING)[name])
+    added = [*positional[len(expected_positional) :], *(each for each in keyword if each not in expected_keyword)]
+    assert all("=" in each for each in added), added
+
+
+@pytest.mark.parametrize("name", ADDED | UPCOMING_ADDED)
+def test_what_is_new_has_its_defaults(name):
+    there = {parameter for part in parameters_of(name) for parameter in part}
+    expected = f"{ADDED.get(name, '')}, {UPCOMING_ADDED.get(name, '')}".strip(", ").split(", ")
+    assert set(expected) <= there
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    {
+        "PackableSample": ["packed", "as_wds"],
+        "DictSample": ["packed", "as_wds"],
+        "ManifestWriter": ["json_path", "parquet_path"],
+        "ShardManifest": ["samples", "frame"],
+        "QueryExecutor": ["_manifests", "manifests"],
+        "manifest.CategoricalAggregate": ["cardinality"],
+        "manifest.NumericAggregate": ["min", "max", "mean"],
+    }.items(),
+)
+def test_what_is_read_without_a_call_is_a_property(name, attributes):
+    thing = atdata
+    for part in name.split("."):
+        thing = getattr(thing, part)
+    assert [type(getattr(thing, each)).__name__ for each in attributes] == ["property"] * len(attributes)
+
+
+@pytest.mark.parametrize("name", ["MANIFEST_FORMAT_VERSION", "AggregateKind", "create_aggregate", "SampleLocation"])
+def test_the_names_of_manifests_are_in_their_doorway(name):
+    assert name in atdata.manifest.__all__
