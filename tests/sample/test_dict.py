@@ -73,8 +73,8 @@ def test_it_iterates_and_counts_its_names_in_order(sample):
 
 
 def test_values_and_items_are_those_of_a_dict(sample):
-    assert list(sample.values()) == ["dog", 0.9, ["a", "b"]]
-    assert list(sample.items()) == [("label", "dog"), ("confidence", 0.9), ("tags", ["a", "b"])]
+    assert sample.values() == ["dog", 0.9, ["a", "b"]]
+    assert sample.items() == [("label", "dog"), ("confidence", 0.9), ("tags", ["a", "b"])]
 
 
 def test_get_has_a_default(sample):
