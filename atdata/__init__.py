@@ -16,6 +16,7 @@ from atdata._errors import (
     DecodeError,
     ManifestError,
     ManifestNotFoundError,
+    MissingPackageError,
     PredicateError,
     SampleKeyError,
     SampleValueError,
@@ -24,9 +25,10 @@ from atdata._errors import (
     ShardError,
     ShardExistsError,
     UncommittedShardWarning,
+    UnreadableImageWarning,
     UnsupportedFormatError,
 )
-from atdata._sample import DictSample, PackableSample, SampleBatch, packable
+from atdata._sample import DictSample, ImageField, PackableSample, SampleBatch, packable
 from atdata.manifest import (
     ManifestBuilder,
     ManifestField,
@@ -45,11 +47,13 @@ __all__ = [
     "Dataset",
     "DecodeError",
     "DictSample",
+    "ImageField",
     "ManifestBuilder",
     "ManifestError",
     "ManifestField",
     "ManifestNotFoundError",
     "ManifestWriter",
+    "MissingPackageError",
     "PackableSample",
     "PredicateError",
     "QueryExecutor",
@@ -63,6 +67,7 @@ __all__ = [
     "ShardExistsError",
     "ShardManifest",
     "UncommittedShardWarning",
+    "UnreadableImageWarning",
     "UnsupportedFormatError",
     "packable",
     "write_samples",

@@ -9,6 +9,7 @@
     ├── SchemaError           (TypeError)           a sample type, or types that do not fit together
     ├── PredicateError        (ValueError)          a question that cannot be asked
     ├── DecodeError           (ValueError)          bytes that are no such sample
+    ├── MissingPackageError   (ImportError)         an optional package that is not installed
     ├── ShardError                                  a shard that cannot be used
     │   ├── ShardChangedError                       a shard that is not what its manifest promises
     │   └── ShardExistsError  (FileExistsError)     a shard that would be overwritten
@@ -32,6 +33,7 @@ __all__ = [
     "DecodeError",
     "ManifestError",
     "ManifestNotFoundError",
+    "MissingPackageError",
     "PredicateError",
     "SampleKeyError",
     "SampleValueError",
@@ -40,6 +42,7 @@ __all__ = [
     "ShardError",
     "ShardExistsError",
     "UncommittedShardWarning",
+    "UnreadableImageWarning",
     "UnsupportedFormatError",
     "first_line",
     "listed",
@@ -109,9 +112,7 @@ class SampleValueError(AtdataError, TypeError, ValueError):
 
     def within(self, field: str) -> Self:
         """Return the same error with the field's name put before what is there."""
-        inner = self.field or ""
-        path = field + inner if inner.startswith("[") else f"{field}.{inner}" if inner else field
-        return type(self)(self.problem, path, self.position)
+        return type(self)(self.problem, _joined(field, self.field or ""), self.position)
 
     @classmethod
     def wrong_type(cls, value: object, expected: str, hint: str = "") -> Self:
@@ -147,7 +148,33 @@ class PredicateError(AtdataError, ValueError):
 
 
 class DecodeError(AtdataError, ValueError):
-    """Bytes that do not hold a sample of the type asked for."""
+    """Bytes that do not hold a sample of the type asked for.
+
+    Attributes:
+        problem: What is wrong, without the place.
+        field: The field whose value it is, or None when the payload as a whole is meant.
+    """
+
+    def __init__(self, problem: str, field: str | None = None) -> None:
+        super().__init__(problem, field)
+        self.problem = problem
+        self.field = field
+
+    def __str__(self) -> str:
+        return self.problem if self.field is None else f"field {self.field!r}: {self.problem}"
+
+    def within(self, field: str) -> Self:
+        """Return the same error with the field's name put before what is there."""
+        return type(self)(self.problem, _joined(field, self.field or ""))
+
+
+class MissingPackageError(AtdataError, ImportError):
+    """An optional package that is needed and not installed."""
+
+    @classmethod
+    def named(cls, package: str, *, extra: str, purpose: str) -> Self:
+        """Name the package, what it is needed for, and the command that installs it."""
+        return cls(f"{purpose} takes {package}, which is not installed: pip install 'atdata-polars[{extra}]'")
 
 
 class ShardError(AtdataError):
@@ -211,6 +238,10 @@ class UncommittedShardWarning(UserWarning):
     """A tar without a manifest beside manifests: its writer may not have finished. It is left out."""
 
 
+class UnreadableImageWarning(UserWarning):
+    """Images that Pillow cannot read: they are stored as they are, and their columns are null."""
+
+
 def listed(names: Iterable[str], limit: int = 12) -> str:
     """Join names for a message, at most ``limit`` of them."""
     names = list(names)
@@ -229,12 +260,22 @@ def near_misses(name: str, names: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(repr(c) for c in close)}?)" if close else ""
 
 
+def _joined(field: str, inner: str) -> str:
+    return field + inner if inner.startswith("[") else f"{field}.{inner}" if inner else field
+
+
 def _shown(value: object, limit: int = 60) -> str:
     text = reprlib.repr(value)  # never spells out a million elements
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-for _public in (AtdataError, UncommittedShardWarning, *AtdataError.__subclasses__(), *ShardError.__subclasses__()):
+for _public in (
+    AtdataError,
+    UncommittedShardWarning,
+    UnreadableImageWarning,
+    *AtdataError.__subclasses__(),
+    *ShardError.__subclasses__(),
+):
     _public.__module__ = "atdata"  # where people import it from
 for _public in ManifestError.__subclasses__():
     _public.__module__ = "atdata"

@@ -10,9 +10,9 @@ from typing import Any, Self, TypeVar
 
 from atdata._errors import SchemaError
 
-from ._codec import to_natives
+from ._checks import to_natives
 from ._dict import DictSample
-from ._fields import remember_fields
+from ._fields import is_packable, remember_fields
 from ._plan import pack, plan_of
 
 __all__ = ["PackableSample", "decode_sample", "encode_sample", "is_sample_type", "packable"]
@@ -27,6 +27,7 @@ class PackableSample:
     """What every typed sample can do. ``@packable`` adds it to a class; a dataclass may also inherit it."""
 
     __slots__ = ()
+    _atdata_packable_ = True  # how a codec knows a packable type that it meets as a field
 
     @property
     def packed(self) -> bytes:
@@ -95,12 +96,11 @@ def packable(cls: type[T]) -> type[T]:
     frame = inspect.currentframe()
     try:
         remember_fields(made, _local_names(frame.f_back if frame else None))
+        plan_of(made)
     except SchemaError as error:
         # A name that is defined further down; the fields are resolved when they are first needed.
         if not isinstance(error.__cause__, NameError):
             raise
-    else:
-        plan_of(made)
     return made
 
 
@@ -110,7 +110,7 @@ def is_sample_type(sample_type: object) -> bool:
         return False
     if issubclass(sample_type, DictSample):
         return True
-    return issubclass(sample_type, PackableSample) and dataclasses.is_dataclass(sample_type)
+    return is_packable(sample_type)
 
 
 def encode_sample(sample: Any) -> list[bytes | memoryview]:
