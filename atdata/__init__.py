@@ -36,6 +36,7 @@ from atdata.manifest import (
     QueryExecutor,
     SampleLocation,
     ShardManifest,
+    manifest_column,
 )
 
 __version__ = "0.1.0"
@@ -69,6 +70,7 @@ __all__ = [
     "UncommittedShardWarning",
     "UnreadableImageWarning",
     "UnsupportedFormatError",
+    "manifest_column",
     "packable",
     "write_samples",
 ]

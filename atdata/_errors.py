@@ -264,8 +264,12 @@ def _joined(field: str, inner: str) -> str:
     return field + inner if inner.startswith("[") else f"{field}.{inner}" if inner else field
 
 
+_repr = reprlib.Repr()  # never spells out a million elements
+_repr.maxother = 60
+
+
 def _shown(value: object, limit: int = 60) -> str:
-    text = reprlib.repr(value)  # never spells out a million elements
+    text = _repr.repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

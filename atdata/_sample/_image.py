@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-__all__ = ["ImageField", "ImageHead", "image_codec", "image_head"]
+__all__ = ["ImageField", "ImageHead", "check_encoded", "image_codec", "image_head"]
 
 #: What Pillow raises for bytes that are no image.
 _UNREADABLE = (SyntaxError, OSError, ValueError, TypeError, LookupError, EOFError, struct.error, OverflowError)

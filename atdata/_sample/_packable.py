@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 from atdata._errors import SchemaError
 
 from ._checks import to_natives
+from ._computed import remember_computed
 from ._dict import DictSample
 from ._fields import is_packable, remember_fields
 from ._plan import pack, plan_of
@@ -95,7 +96,9 @@ def packable(cls: type[T]) -> type[T]:
         made = _with_base(made)
     frame = inspect.currentframe()
     try:
-        remember_fields(made, _local_names(frame.f_back if frame else None))
+        names = _local_names(frame.f_back if frame else None)
+        remember_fields(made, names)
+        remember_computed(made, names)
         plan_of(made)
     except SchemaError as error:
         # A name that is defined further down; the fields are resolved when they are first needed.

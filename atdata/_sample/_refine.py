@@ -11,7 +11,7 @@ from atdata._errors import SampleValueError, SchemaError
 from ._checks import Check, Codec, check_float, check_int, name_of
 from ._moments import clean_datetime, clean_decimal
 
-__all__ = ["dtype_in", "refined"]
+__all__ = ["dtype_in", "integer_range", "refined"]
 
 #: The digits of Polars' widest Decimal.
 _MAX_DIGITS = 38
@@ -36,6 +36,13 @@ def dtype_in(metadata: tuple[Any, ...]) -> pl.DataType | None:
         if isinstance(each, type) and issubclass(each, pl.DataType):
             return each()
     return None
+
+
+def integer_range(dtype: pl.DataType) -> tuple[int, int]:
+    """Return the least and the greatest value of a dtype of integers."""
+    name = str(dtype)
+    bits = int(name.removeprefix("U").removeprefix("Int"))
+    return (0, (1 << bits) - 1) if name.startswith("U") else (-(1 << bits - 1), (1 << bits - 1) - 1)
 
 
 def refined(codec: Codec, bare: Any, dtype: pl.DataType) -> Codec:
@@ -129,8 +136,7 @@ def _exact_decimal(precision: int, scale: int) -> Check:
 
 def _integer(dtype: pl.DataType) -> Check:
     name = str(dtype)
-    bits = int(name.removeprefix("U").removeprefix("Int"))
-    low, high = (0, (1 << bits) - 1) if name.startswith("U") else (-(1 << bits - 1), (1 << bits - 1) - 1)
+    low, high = integer_range(dtype)
 
     def check(value: Any) -> int:
         number = value if type(value) is int else check_int(value)
