@@ -62,11 +62,12 @@ def without_none(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     return bare, (*metadata, *inner)
 
 
-def inferred(dtype: pl.DataType) -> typing.Literal["categorical", "numeric", "set"]:
+def inferred(kind: ColumnType) -> typing.Literal["categorical", "numeric", "set"]:
     """Return the aggregate of a column that nobody named one for."""
-    if isinstance(dtype, pl.List):
+    if isinstance(kind.dtype, pl.List):
         return "set"
-    return "numeric" if is_number(dtype) else "categorical"
+    # The integers of a literal are names, not amounts.
+    return "numeric" if is_number(kind.dtype) and not kind.by_codec else "categorical"
 
 
 def fits(aggregate: str, dtype: pl.DataType) -> bool:

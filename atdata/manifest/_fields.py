@@ -191,7 +191,7 @@ def _column(place: str, name: str, annotation: Any, said: ManifestField | None) 
     if said is None and found is None:
         return None
     dtype = found.dtype if found else None
-    aggregate = said.aggregate if said else inferred(found.dtype) if found else "categorical"
+    aggregate = said.aggregate if said else inferred(found) if found else "categorical"
     if dtype is None or not fits(aggregate, dtype):
         fitting = "a column" if dtype is None else f"a {aggregate!r} aggregate of {dtype_text(dtype)}"
         raise SchemaError(

@@ -98,8 +98,12 @@ class ValueReader:
             found = self._get(sample)
         except AttributeError as error:
             self._raise_missing(sample, error)
-        if tuple(map(type, found)) == self._exact and all(low <= found[at] <= high for at, low, high in self._ranges):
-            return list(found)
+        if tuple(map(type, found)) == self._exact:
+            for at, low, high in self._ranges:
+                if not low <= found[at] <= high:
+                    break
+            else:
+                return list(found)
         return self._checked(found)
 
     def _checked(self, found: tuple[Any, ...]) -> list[Any]:
@@ -191,9 +195,9 @@ def _plain_list(value: Any) -> Any:
 
 def _list_taker(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def take(value: Any) -> Any:
-        cells: list[Any] = []
+        elements, cells = _plain_list(value), []
         try:
-            for each in _plain_list(value):
+            for each in elements:
                 cells.append(None if each is None else check(each))  # noqa: PERF401 -- its length says which is wrong
         except SampleValueError as error:
             raise error.within(f"[{len(cells)}]") from error.__cause__
