@@ -3,6 +3,7 @@
 import datetime as dt
 import enum
 import io
+import json
 import pathlib
 import pickle
 import types
@@ -16,7 +17,15 @@ import polars as pl
 import pytest
 
 import atdata
-from atdata.manifest import ManifestBuilder, ManifestField, manifest_column, resolve_manifest_fields
+from atdata.manifest import (
+    ManifestBuilder,
+    ManifestField,
+    ManifestWriter,
+    QueryExecutor,
+    ShardManifest,
+    manifest_column,
+    resolve_manifest_fields,
+)
 from atdata.manifest._values import Unreadable, value_reader
 
 UTC = pl.Datetime("us", "UTC")
@@ -115,6 +124,36 @@ def test_a_value_that_does_not_fit_is_refused_at_its_sample_by_field(changes, fi
     with pytest.raises(atdata.SampleValueError, match=problem) as caught:
         value_reader(Wide)(wide(**changes))
     assert caught.value.field == field
+
+
+def test_a_published_manifest_of_every_type_is_read_and_answers(manifest_of, tmp_path):
+    samples = [wide(), wide(day=dt.date(2027, 1, 1), price=None, took=dt.timedelta(0)), wide(price=Decimal("0.01"))]
+    manifest = manifest_of(samples)
+    paths = ManifestWriter(tmp_path / "shard-000000").write(manifest)
+    again = ShardManifest.from_files(*paths)
+    assert again.frame.equals(manifest.frame)
+    assert again.aggregates == manifest.aggregates
+    assert again.aggregates["price"] | {"mean": 0} == {
+        "type": "numeric", "min": "0.01", "max": "9.50", "mean": 0, "count": 2, "null_count": 1,
+    }  # fmt: skip
+    wanted = (pl.col("day") == dt.date(2026, 1, 2)) & (pl.col("price") < Decimal("1.00"))
+    assert [each.key for each in QueryExecutor([again]).query(wanted)] == ["k000002"]
+
+
+def test_the_header_names_the_dtypes_in_the_documented_text(manifest_of, tmp_path):
+    header, _ = ManifestWriter(tmp_path / "s").write(manifest_of([wide()]))
+    columns = json.loads(header.read_text())["samples"]["columns"]
+    named = ("day", "clock", "naive", "moment", "took", "price", "small", "days")
+    assert [columns[name] for name in named] == [
+        "Date",
+        "Time",
+        "Datetime(us)",
+        "Datetime(us, UTC)",
+        "Duration(us)",
+        "Decimal(12, 2)",
+        "Int8",
+        "List(Date)",
+    ]
 
 
 @atdata.packable

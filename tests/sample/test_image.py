@@ -84,9 +84,7 @@ def test_an_optional_image_is_none_or_decoded(annotation, one):
 )
 @pytest.mark.parametrize("annotation", [BYTES, ARRAY, IMAGE], ids=["bytes", "numpy", "pil"])
 def test_only_bytes_are_written(annotation, value, one):
-    with pytest.raises(
-        atdata.SampleValueError, match="(?s)'value': expected the bytes of .*not encoded again"
-    ):
+    with pytest.raises(atdata.SampleValueError, match="(?s)'value': expected the bytes of .*not encoded again"):
         one(annotation).stored(value)
 
 
