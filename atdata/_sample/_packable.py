@@ -10,7 +10,6 @@ from typing import Any, Self, TypeVar
 
 from atdata._errors import SchemaError
 
-from ._checks import to_natives
 from ._computed import remember_computed
 from ._dict import DictSample
 from ._fields import is_packable, remember_fields
@@ -56,13 +55,13 @@ class PackableSample:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """Make a sample from a mapping of field name to value, arrays as they are or as bytes.
+        """Make a sample from a mapping of field name to value: as a sample holds it, or as the payload does.
 
         Raises:
             SampleValueError: A value is nothing that a sample holds.
             DecodeError: A field is missing, or of another type.
         """
-        return cls.from_bytes(pack(to_natives(dict(data), arrays=True)))
+        return cls.from_bytes(pack(plan_of(cls).natives(data)))
 
 
 @typing.dataclass_transform()

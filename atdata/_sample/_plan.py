@@ -11,11 +11,12 @@ import numpy as np
 from atdata._errors import DecodeError, SampleValueError
 
 from ._array import array_parts
+from ._checks import at_place, to_natives
 from ._codec import codec_of
 from ._record import record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Plan", "pack", "plan_of"]
 
@@ -75,6 +76,22 @@ class Plan:
             except SampleValueError as error:
                 raise error.within(name) from error.__cause__
         return parts
+
+    def natives(self, data: "Mapping[str, Any]") -> dict[str, Any]:
+        """Return a mapping's values as msgpack holds them: a field's own values, or what its payload would hold.
+
+        Raises:
+            SampleValueError: A value is neither.
+        """
+        return {name: at_place(f"[{name!r}]", self._native, value, name=name) for name, value in data.items()}
+
+    def _native(self, value: Any, *, name: str) -> Any:
+        if (codec := self._record.codecs.get(name)) is not None:
+            try:
+                return codec.check(value)
+            except SampleValueError:  # then it is the payload's form, or wrong, which decoding says best
+                pass
+        return to_natives(value, arrays=True)
 
     def decode(self, data: bytes | memoryview) -> Any:
         """Return the sample that a payload holds.

@@ -88,7 +88,7 @@ class ValueReader:
         self._get = _getter([source.name for source in sources])
 
     def __call__(self, sample: Any) -> list[Any]:
-        """Return the values of one sample's columns, in column order; they pickle.
+        """Return the values of one sample's columns, in column order; they can be sent to another process.
 
         Raises:
             SampleValueError: The sample has no such field, its value does not fit the column, or a method raises; the

@@ -1,6 +1,8 @@
 """Packable types as fields of others."""
 
 import dataclasses
+import datetime as dt
+import uuid
 from typing import Any
 
 import msgpack
@@ -166,3 +168,22 @@ def test_what_a_nested_type_does_after_reading_is_done():
         inner: Checked
 
     assert Outer.from_bytes(Outer(Checked(4)).packed).inner.twice == 8
+
+
+def test_a_mapping_may_hold_a_fields_own_values_or_those_of_its_payload():
+    @atdata.packable
+    class Event:
+        when: dt.datetime
+        place: Point
+        code: uuid.UUID
+
+    event = Event(dt.datetime(2026, 1, 2, tzinfo=dt.UTC), Point(1), uuid.UUID(int=7))
+    payload = atdata.DictSample.from_bytes(event.packed).to_dict()
+    assert Event.from_data(vars(event)) == Event.from_data(payload) == event
+
+
+def test_a_mapping_that_holds_neither_is_refused():
+    with pytest.raises(atdata.SampleValueError, match=r"field \"\['x'\]\": .*found date"):
+        Point.from_data({"x": dt.date(2026, 1, 2)})
+    with pytest.raises(atdata.DecodeError, match=r"Expected `int`, got `str` - at `\$.x`"):
+        Point.from_data({"x": "1"})
