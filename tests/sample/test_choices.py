@@ -168,3 +168,18 @@ def test_an_alias_is_its_member_and_is_read_by_its_name(one):
 
     assert one(Renamed).stored(Renamed.OLD) == "NEW"
     assert one(Renamed).decoded("OLD") is Renamed.NEW
+
+
+@pytest.mark.parametrize(
+    ("annotation", "raw", "path"),
+    [
+        (list[Size], ["SMALL", "HUGE"], r"value\[1\]"),
+        (list[list[Size]], [["SMALL"], ["LARGE", "HUGE"]], r"value\[1\]\[1\]"),
+        (tuple[int, Size], [1, "HUGE"], r"value\[1\]"),
+        (dict[str, Size], {"a": "HUGE"}, r"value\['a'\]"),
+    ],
+    ids=str,
+)
+def test_a_wrong_element_of_a_payload_is_named_by_its_path(annotation, raw, path, one):
+    with pytest.raises(DecodeError, match=rf"""field ['"]{path}['"]: Size has no 'HUGE'"""):
+        one(annotation).decoded(raw)
