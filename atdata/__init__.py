@@ -17,6 +17,7 @@ from atdata._errors import (
     LensNotFoundError,
     ManifestError,
     ManifestNotFoundError,
+    MissingPackageError,
     PartialFailureError,
     PredicateError,
     SampleKeyError,
@@ -27,9 +28,10 @@ from atdata._errors import (
     ShardExistsError,
     StaleManifestWarning,
     UncommittedShardWarning,
+    UnreadableImageWarning,
     UnsupportedFormatError,
 )
-from atdata._sample import DictSample, PackableSample, SampleBatch, packable
+from atdata._sample import DictSample, ImageField, PackableSample, SampleBatch, packable
 from atdata.manifest import (
     ManifestBuilder,
     ManifestField,
@@ -37,6 +39,7 @@ from atdata.manifest import (
     QueryExecutor,
     SampleLocation,
     ShardManifest,
+    manifest_column,
 )
 
 __version__ = "0.1.0"
@@ -48,12 +51,14 @@ __all__ = [
     "Dataset",
     "DecodeError",
     "DictSample",
+    "ImageField",
     "LensNotFoundError",
     "ManifestBuilder",
     "ManifestError",
     "ManifestField",
     "ManifestNotFoundError",
     "ManifestWriter",
+    "MissingPackageError",
     "PackableSample",
     "PartialFailureError",
     "PredicateError",
@@ -70,7 +75,9 @@ __all__ = [
     "ShardWriter",
     "StaleManifestWarning",
     "UncommittedShardWarning",
+    "UnreadableImageWarning",
     "UnsupportedFormatError",
+    "manifest_column",
     "packable",
     "write_samples",
 ]

@@ -11,6 +11,7 @@
     ├── PredicateError        (ValueError)          a question that cannot be asked
     ├── DecodeError           (ValueError)          bytes that are no such sample
     ├── PartialFailureError                         work on many shards that failed on some
+    ├── MissingPackageError   (ImportError)         an optional package that is not installed
     ├── ShardError                                  a shard that cannot be used
     │   ├── ShardChangedError                       a shard that is not what its manifest promises
     │   └── ShardExistsError  (FileExistsError)     a shard that would be overwritten
@@ -35,6 +36,7 @@ __all__ = [
     "LensNotFoundError",
     "ManifestError",
     "ManifestNotFoundError",
+    "MissingPackageError",
     "PartialFailureError",
     "PredicateError",
     "SampleKeyError",
@@ -45,6 +47,7 @@ __all__ = [
     "ShardExistsError",
     "StaleManifestWarning",
     "UncommittedShardWarning",
+    "UnreadableImageWarning",
     "UnsupportedFormatError",
     "first_line",
     "listed",
@@ -118,9 +121,7 @@ class SampleValueError(AtdataError, TypeError, ValueError):
 
     def within(self, field: str) -> Self:
         """Return the same error with the field's name put before what is there."""
-        inner = self.field or ""
-        path = field + inner if inner.startswith("[") else f"{field}.{inner}" if inner else field
-        return type(self)(self.problem, path, self.position)
+        return type(self)(self.problem, _joined(field, self.field or ""), self.position)
 
     @classmethod
     def wrong_type(cls, value: object, expected: str, hint: str = "") -> Self:
@@ -160,7 +161,33 @@ class PredicateError(AtdataError, ValueError):
 
 
 class DecodeError(AtdataError, ValueError):
-    """Bytes that do not hold a sample of the type asked for."""
+    """Bytes that do not hold a sample of the type asked for.
+
+    Attributes:
+        problem: What is wrong, without the place.
+        field: The field whose value it is, or None when the payload as a whole is meant.
+    """
+
+    def __init__(self, problem: str, field: str | None = None) -> None:
+        super().__init__(problem, field)
+        self.problem = problem
+        self.field = field
+
+    def __str__(self) -> str:
+        return self.problem if self.field is None else f"field {self.field!r}: {self.problem}"
+
+    def within(self, field: str) -> Self:
+        """Return the same error with the field's name put before what is there."""
+        return type(self)(self.problem, _joined(field, self.field or ""))
+
+
+class MissingPackageError(AtdataError, ImportError):
+    """An optional package that is needed and not installed."""
+
+    @classmethod
+    def named(cls, package: str, *, extra: str, purpose: str) -> Self:
+        """Name the package, what it is needed for, and the command that installs it."""
+        return cls(f"{purpose} takes {package}, which is not installed: pip install 'atdata-polars[{extra}]'")
 
 
 class PartialFailureError(AtdataError):
@@ -263,6 +290,10 @@ class StaleManifestWarning(UserWarning):
     """A manifest whose rows are not the samples of its tar. Reading in order follows the tar, queries the manifest."""
 
 
+class UnreadableImageWarning(UserWarning):
+    """Images that Pillow cannot read: they are stored as they are, and their columns are null."""
+
+
 def listed(names: Iterable[str], limit: int = 12) -> str:
     """Join names for a message, at most ``limit`` of them."""
     names = list(names)
@@ -285,12 +316,20 @@ def _named(error: BaseException | None) -> str:
     return "no error is known" if error is None else f"{type(error).__name__}: {first_line(error)}"
 
 
+def _joined(field: str, inner: str) -> str:
+    return field + inner if inner.startswith("[") else f"{field}.{inner}" if inner else field
+
+
+_repr = reprlib.Repr()  # never spells out a million elements
+_repr.maxother = 60
+
+
 def _shown(value: object, limit: int = 60) -> str:
-    text = reprlib.repr(value)  # never spells out a million elements
+    text = _repr.repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-_WARNINGS = (StaleManifestWarning, UncommittedShardWarning)
+_WARNINGS = (StaleManifestWarning, UncommittedShardWarning, UnreadableImageWarning)
 for _public in (AtdataError, *_WARNINGS, *AtdataError.__subclasses__(), *ShardError.__subclasses__()):
     _public.__module__ = "atdata"  # where people import it from
 for _public in ManifestError.__subclasses__():

@@ -2,20 +2,32 @@
 
 from ._batch import SampleBatch
 from ._codec import codec_of
+from ._computed import Computed, computed, computed_of
 from ._dict import DictSample
 from ._fields import Field, bare_type, fields_of
+from ._image import ImageField, ImageHead, check_encoded, image_head
 from ._packable import PackableSample, decode_sample, encode_sample, is_sample_type, packable
+from ._refine import dtype_in, integer_range
 
 __all__ = [
+    "Computed",
     "DictSample",
     "Field",
+    "ImageField",
+    "ImageHead",
     "PackableSample",
     "SampleBatch",
     "bare_type",
+    "check_encoded",
     "codec_of",
+    "computed",
+    "computed_of",
     "decode_sample",
+    "dtype_in",
     "encode_sample",
     "fields_of",
+    "image_head",
+    "integer_range",
     "is_sample_type",
     "packable",
 ]

@@ -8,7 +8,7 @@ import msgspec
 
 from atdata._errors import DecodeError, SampleValueError
 
-from ._codec import to_natives
+from ._checks import to_natives
 from ._plan import pack
 
 __all__ = ["DictSample"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from atdata._errors import SchemaError
 
-__all__ = ["Field", "bare_type", "fields_of", "remember_fields"]
+__all__ = ["Field", "bare_type", "fields_of", "is_packable", "remember_fields"]
 
 #: Where a class keeps its resolved fields; looked up in the class itself, never in its bases.
 _FIELDS = "_atdata_fields_"
@@ -34,6 +34,11 @@ class Field:
     def make_default(self) -> Any:
         """Return the value of a sample that was written without this field."""
         return self.default if self.default_factory is dataclasses.MISSING else self.default_factory()
+
+
+def is_packable(kind: type) -> bool:
+    """Tell whether a type is a dataclass that knows its own bytes."""
+    return getattr(kind, "_atdata_packable_", False) and dataclasses.is_dataclass(kind)
 
 
 def fields_of(sample_type: type) -> tuple[Field, ...]:

@@ -10,9 +10,9 @@ from typing import Any, Self, TypeVar
 
 from atdata._errors import SchemaError
 
-from ._codec import to_natives
+from ._computed import remember_computed
 from ._dict import DictSample
-from ._fields import remember_fields
+from ._fields import is_packable, remember_fields
 from ._plan import pack, plan_of
 
 __all__ = ["PackableSample", "decode_sample", "encode_sample", "is_sample_type", "packable"]
@@ -27,6 +27,7 @@ class PackableSample:
     """What every typed sample can do. ``@packable`` adds it to a class; a dataclass may also inherit it."""
 
     __slots__ = ()
+    _atdata_packable_ = True  # how a codec knows a packable type that it meets as a field
 
     @property
     def packed(self) -> bytes:
@@ -54,13 +55,13 @@ class PackableSample:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """Make a sample from a mapping of field name to value, arrays as they are or as bytes.
+        """Make a sample from a mapping of field name to value: as a sample holds it, or as the payload does.
 
         Raises:
             SampleValueError: A value is nothing that a sample holds.
             DecodeError: A field is missing, or of another type.
         """
-        return cls.from_bytes(pack(to_natives(dict(data), arrays=True)))
+        return cls.from_bytes(pack(plan_of(cls).natives(data)))
 
 
 @typing.dataclass_transform()
@@ -94,13 +95,14 @@ def packable(cls: type[T]) -> type[T]:
         made = _with_base(made)
     frame = inspect.currentframe()
     try:
-        remember_fields(made, _local_names(frame.f_back if frame else None))
+        names = _local_names(frame.f_back if frame else None)
+        remember_fields(made, names)
+        remember_computed(made, names)
+        plan_of(made)
     except SchemaError as error:
         # A name that is defined further down; the fields are resolved when they are first needed.
         if not isinstance(error.__cause__, NameError):
             raise
-    else:
-        plan_of(made)
     return made
 
 
@@ -110,7 +112,7 @@ def is_sample_type(sample_type: object) -> bool:
         return False
     if issubclass(sample_type, DictSample):
         return True
-    return issubclass(sample_type, PackableSample) and dataclasses.is_dataclass(sample_type)
+    return is_packable(sample_type)
 
 
 def encode_sample(sample: Any) -> list[bytes | memoryview]:

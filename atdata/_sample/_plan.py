@@ -2,25 +2,26 @@
 
 import struct
 import threading
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 import msgspec
 import numpy as np
 
-from atdata._errors import DecodeError, SampleValueError, SchemaError
+from atdata._errors import DecodeError, SampleValueError
 
 from ._array import array_parts
-from ._codec import Codec, codec_of
-from ._fields import Field, fields_of
+from ._checks import at_place, to_natives
+from ._codec import codec_of
+from ._record import record_of
 
-__all__ = ["Field", "Plan", "pack", "plan_of"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Plan", "pack", "plan_of"]
 
 #: Where a class keeps its plan; looked up in the class itself, never in its bases.
 _PLAN = "_atdata_plan_"
-#: Stands for a field that the payload does not have.
-_ABSENT: Any = object()
 #: The longest bin that msgpack can hold, in bytes.
 _MAX_BIN = (1 << 32) - 1
 
@@ -51,19 +52,11 @@ class Plan:
 
     def __init__(self, sample_type: type) -> None:
         self._type = sample_type
-        fields = fields_of(sample_type)
-        codecs = {field.name: _field_codec(sample_type, field) for field in fields}
-        self._head = _map_header(len(fields))
+        self._record = record_of(sample_type, codec_of)
+        codecs = self._record.codecs
+        self._head = _map_header(len(codecs))
         self._writes = [(name, pack(name), codec.check, codec.is_array) for name, codec in codecs.items()]
-        self._reads = [(name, codec.read) for name, codec in codecs.items() if codec.read]
-        self._defaults = [field for field in fields if not field.required]
-        wires: list[Any] = [
-            (field.name, codecs[field.name].wire) if field.required else (field.name, codecs[field.name].wire, _ABSENT)
-            for field in fields
-        ]
-        self._decoder = msgspec.msgpack.Decoder(msgspec.defstruct(sample_type.__name__, wires, gc=False, kw_only=True))
-        self._plain = "__dict__" in dir(sample_type) and not _slots(sample_type)
-        self._finish = getattr(sample_type, "__post_init__", None)
+        self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(self._record.struct)
 
     def encode(self, sample: Any) -> list[bytes | memoryview]:
         """Return a sample as msgpack, in parts that together are the payload; large arrays are not copied.
@@ -84,6 +77,22 @@ class Plan:
                 raise error.within(name) from error.__cause__
         return parts
 
+    def natives(self, data: "Mapping[str, Any]") -> dict[str, Any]:
+        """Return a mapping's values as msgpack holds them: a field's own values, or what its payload would hold.
+
+        Raises:
+            SampleValueError: A value is neither.
+        """
+        return {name: at_place(f"[{name!r}]", self._native, value, name=name) for name, value in data.items()}
+
+    def _native(self, value: Any, *, name: str) -> Any:
+        if (codec := self._record.codecs.get(name)) is not None:
+            try:
+                return codec.check(value)
+            except SampleValueError:  # then it is the payload's form, or wrong, which decoding says best
+                pass
+        return to_natives(value, arrays=True)
+
     def decode(self, data: bytes | memoryview) -> Any:
         """Return the sample that a payload holds.
 
@@ -93,33 +102,13 @@ class Plan:
             DecodeError: The payload is no msgpack, or no sample of this type; the error names the field.
         """
         try:
-            values = msgspec.structs.asdict(self._decoder.decode(data))
+            values = self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
             raise DecodeError(f"the payload is no {self._type.__qualname__}: {error}") from error
-        for name, read in self._reads:
-            if (value := values[name]) is not _ABSENT:
-                values[name] = self._read(name, read, value)
-        for field in self._defaults:
-            if values[field.name] is _ABSENT:
-                values[field.name] = field.make_default()
-        return self._construct(values)
-
-    def _read(self, name: str, read: Callable[[Any], Any], value: Any) -> Any:
         try:
-            return read(value)
+            return self._record.to_sample(values)
         except DecodeError as error:
-            raise DecodeError(f"the payload is no {self._type.__qualname__}: field {name!r}: {error}") from error
-
-    def _construct(self, values: dict[str, Any]) -> Any:
-        sample: Any = object.__new__(self._type)
-        if self._plain:
-            object.__setattr__(sample, "__dict__", values)  # also where the class is frozen
-        else:
-            for name, value in values.items():
-                object.__setattr__(sample, name, value)
-        if self._finish is not None:
-            self._finish(sample)
-        return sample
+            raise DecodeError(f"the payload is no {self._type.__qualname__}: {error}") from error
 
 
 def plan_of(sample_type: type) -> Plan:
@@ -133,13 +122,6 @@ def plan_of(sample_type: type) -> Plan:
         plan = Plan(sample_type)
         setattr(sample_type, _PLAN, plan)
     return plan
-
-
-def _field_codec(sample_type: type, field: Field) -> Codec:
-    try:
-        return codec_of(field.annotation)
-    except SchemaError as error:
-        raise SchemaError(f"{sample_type.__qualname__}.{field.name}: {error}") from None
 
 
 def _map_header(count: int) -> bytes:
@@ -157,7 +139,3 @@ def _array_bin(array: np.ndarray[Any, Any]) -> tuple[bytes, bytes | memoryview]:
     if length < 1 << 16:
         return struct.pack(">BH", 0xC5, length) + header, data
     return struct.pack(">BI", 0xC6, length) + header, data
-
-
-def _slots(sample_type: type) -> bool:
-    return any("__slots__" in vars(base) and vars(base)["__slots__"] for base in sample_type.__mro__)

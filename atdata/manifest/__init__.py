@@ -4,7 +4,7 @@ The law: a manifest is a promise about a tar's bytes; a query is a function from
 """
 
 from ._builder import ManifestBuilder
-from ._fields import AggregateKind, ManifestField, resolve_manifest_fields
+from ._fields import AggregateKind, ManifestField, manifest_column, resolve_manifest_fields
 from ._header import MANIFEST_FORMAT_VERSION
 from ._location import SampleLocation
 from ._manifest import ShardManifest
@@ -25,5 +25,6 @@ __all__ = [
     "SetAggregate",
     "ShardManifest",
     "create_aggregate",
+    "manifest_column",
     "resolve_manifest_fields",
 ]

@@ -57,7 +57,8 @@ def truncated(summary: dict[str, Any], limit: int, dtype: pl.DataType) -> dict[s
         shorter.setdefault("cardinality", len(counts))
     if "min" not in summary:
         values = [text_value(text, dtype) for text in counts]
-        shorter["min"], shorter["max"] = _lower_bound(min(values)), _upper_bound(max(values))
+        shorter["min"] = _lower_bound(min(values), dtype)
+        shorter["max"] = _upper_bound(max(values), dtype)
     return {**shorter, "truncated": True}
 
 
@@ -69,12 +70,13 @@ def without_nan(values: pl.Series) -> pl.Series:
 def _numeric(known: pl.Series) -> dict[str, Any]:
     if not len(known):
         return {"type": "numeric", "min": None, "max": None, "mean": None, "count": 0}
-    low, high, mean = known.min(), known.max(), known.mean()
+    is_plain = known.dtype.is_integer() or known.dtype.is_float()
     summary: dict[str, Any] = {
         "type": "numeric",
-        "min": _finite(low),
-        "max": _finite(high),
-        "mean": _finite(mean),
+        "min": _bound(known.min(), known.dtype),
+        "max": _bound(known.max(), known.dtype),
+        # The mean of times or decimals is no such value, and a float would not be exact.
+        "mean": _bound(known.mean(), known.dtype) if is_plain else None,
         "count": len(known),
     }
     if summary["min"] is None or summary["max"] is None:
@@ -105,13 +107,13 @@ def _counted(known: pl.Series) -> pl.DataFrame:
     return known.to_frame("value").group_by("value", maintain_order=True).agg(pl.len().alias("n"))
 
 
-def _lower_bound(value: Any) -> Any:
-    return value[:_MAX_BOUND] if isinstance(value, str) else _finite(value)
+def _lower_bound(value: Any, dtype: pl.DataType) -> Any:
+    return value[:_MAX_BOUND] if isinstance(value, str) else _bound(value, dtype)
 
 
-def _upper_bound(value: Any) -> Any:
+def _upper_bound(value: Any, dtype: pl.DataType) -> Any:
     if not isinstance(value, str) or len(value) <= _MAX_BOUND:
-        return _finite(value)
+        return _bound(value, dtype)
     for end in range(_MAX_BOUND - 1, -1, -1):
         if (point := ord(value[end])) < _LAST_CHARACTER:
             following = _AFTER_SURROGATES if point == _BEFORE_SURROGATES else point + 1
@@ -119,9 +121,13 @@ def _upper_bound(value: Any) -> Any:
     return None
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _bound(value: Any, dtype: pl.DataType) -> Any:
+    """Return a bound as JSON holds it: null where it is infinite, text where JSON has no such value."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    is_plain = value is None or isinstance(value, bool | int | str)
+    return value if is_plain else value_text(value, dtype)
 
 
 def _is_json(value: Any) -> bool:
-    return not isinstance(value, float) or math.isfinite(value)
+    return math.isfinite(value) if isinstance(value, float) else isinstance(value, bool | int | str)

@@ -1,19 +1,20 @@
 """Gathering a manifest while a shard is written."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from atdata._errors import SampleValueError
+from atdata._errors import SampleValueError, UnreadableImageWarning
 from atdata._shard import check_key
 
 from ._aggregate import aggregate, without_nan
-from ._fields import columns_of
 from ._header import FileFacts, now
 from ._manifest import ShardManifest
 from ._process import enter_polars
 from ._table import CRC32, KEY, LOCATION, OFFSET, SIZE, ColumnGatherer
+from ._values import value_reader
 
 __all__ = ["ManifestBuilder"]
 
@@ -61,7 +62,9 @@ class ManifestBuilder:
             "pipeline_version": pipeline_version,
         }
         self._provenance = {name: value for name, value in provenance.items() if value is not None}
-        self._gatherers = [ColumnGatherer(column) for column in columns_of(sample_type)]
+        self._reader = value_reader(sample_type)
+        self._gatherers = [ColumnGatherer(column) for column in self._reader.columns]
+        self._appends = [gatherer.append for gatherer in self._gatherers]
         self._keys: dict[str, None] = {}
         self._offsets: list[int] = []
         self._sizes: list[int] = []
@@ -86,12 +89,28 @@ class ManifestBuilder:
         Raises:
             SampleValueError: The key cannot be a key or is there already, or a value does not fit its column.
         """
+        self.add_row(key=key, offset=offset, size=size, crc32=crc32, values=self._reader(sample))
+
+    def add_row(self, *, key: str, offset: int, size: int, crc32: int | None, values: Sequence[Any]) -> None:
+        """Take one sample whose values were read before, perhaps in another process.
+
+        Args:
+            key: As for :meth:`add_sample`.
+            offset: As for :meth:`add_sample`.
+            size: As for :meth:`add_sample`.
+            crc32: As for :meth:`add_sample`.
+            values: What the :class:`ValueReader` of the type returned for the sample.
+
+        Raises:
+            SampleValueError: The key cannot be a key or is there already, or the values are not one for each column.
+        """
         check_key(key)
         if key in self._keys:
             raise SampleValueError(f"the key {key!r} is in the shard already; a key names one sample", "__key__")
-        values = [gatherer.take(sample) for gatherer in self._gatherers]
-        for gatherer, value in zip(self._gatherers, values, strict=True):
-            gatherer.append(value)
+        if len(values) != len(self._appends):
+            raise SampleValueError(f"expected {len(self._appends)} values, one for each column, found {len(values)}")
+        for append, value in zip(self._appends, values, strict=True):
+            append(value)
         self._keys[key] = None
         self._offsets.append(offset)
         self._sizes.append(size)
@@ -110,14 +129,27 @@ class ManifestBuilder:
         shard: FileFacts | None,
         content_metadata: Mapping[str, Any] | None,
         created_at: str | None,
+        *,
+        provenance: Mapping[str, Any] | None = None,
     ) -> ShardManifest:
-        """Return the manifest, with what is known of the tar and the dataset."""
+        """Return the manifest, with what is known of the tar and the dataset.
+
+        Args:
+            shard: The tar's name, length and SHA-256, when there is a tar.
+            content_metadata: What the writer says of the dataset.
+            created_at: ISO 8601; None for now.
+            provenance: More of it; what the builder was told wins.
+
+        Raises:
+            SampleValueError: A value does not fit its column; the error names field and row.
+        """
         enter_polars()
         try:
             written = [gatherer.series() for gatherer in self._gatherers]
         except SampleValueError as error:
             raise SampleValueError(f"shard {self._shard_id!r}: {error.problem}", error.field) from None
-        columns = [gatherer.column for gatherer in self._gatherers]
+        self._warn_of_unreadable_images()
+        columns = self._reader.columns
         return ShardManifest(
             shard_id=self._shard_id,
             schema_type=self._schema_type,
@@ -129,10 +161,26 @@ class ManifestBuilder:
                 column.name: aggregate(column, values) for column, values in zip(columns, written, strict=True)
             },
             samples=pl.DataFrame([*self._locations(), *map(without_nan, written)]),
-            provenance=self._provenance,
+            provenance={**(provenance or {}), **self._provenance},
             content_metadata=content_metadata,
             shard=shard,
         )
+
+    def _warn_of_unreadable_images(self) -> None:
+        found = {name: self._gatherers[index].unreadable() for name, index in self._reader.images}
+        keys = list(self._keys)
+        unreadable = [
+            f"{len(rows)} of field {name!r}, the first in sample {keys[rows[0]]!r}"
+            for name, rows in found.items()
+            if rows
+        ]
+        if unreadable:
+            warnings.warn(
+                f"shard {self._shard_id!r} holds images that Pillow cannot read as JPEG, PNG or WebP: "
+                f"{'; '.join(unreadable)}. They are stored as they are, and their width, height and mode are null",
+                UnreadableImageWarning,
+                stacklevel=3,
+            )
 
     def _locations(self) -> list[pl.Series]:
         values: dict[str, list[Any]] = {

@@ -1,17 +1,21 @@
-"""The dtypes of manifest columns, as Python annotations, as text in a header, and their values as text.
+"""The dtypes of manifest columns, as text in a header, and their values as text.
 
 The tables here are those of docs/format.md, "Columns and their text".
 """
 
+import datetime as dt
+import decimal
 import math
+import re
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
 from atdata._errors import UnsupportedFormatError
 
-__all__ = ["SCALARS", "dtype_text", "is_number", "parse_dtype", "text_value", "value_text"]
+__all__ = ["SCALARS", "dtype_text", "is_number", "parse_dtype", "python_type", "text_value", "value_text"]
 
 #: Python and NumPy types to the dtype of their column.
 SCALARS: dict[Any, pl.DataType] = {
@@ -19,6 +23,10 @@ SCALARS: dict[Any, pl.DataType] = {
     bool: pl.Boolean(),
     int: pl.Int64(),
     float: pl.Float64(),
+    dt.date: pl.Date(),
+    dt.time: pl.Time(),
+    dt.datetime: pl.Datetime("us"),
+    dt.timedelta: pl.Duration("us"),
     np.str_: pl.String(),
     np.bool_: pl.Boolean(),
     np.int8: pl.Int8(),
@@ -33,17 +41,41 @@ SCALARS: dict[Any, pl.DataType] = {
     np.float32: pl.Float32(),
     np.float64: pl.Float64(),
 }
-_BY_TEXT = {str(dtype): dtype for dtype in SCALARS.values()}
+_BY_TEXT = {str(dtype): dtype for dtype in SCALARS.values() if not isinstance(dtype, pl.Datetime | pl.Duration)}
+#: The dtypes that take parameters: times of a unit and perhaps a zone, durations of a unit, decimals.
+_DATETIME = re.compile(r"Datetime\((ms|us|ns)(?:, ([A-Za-z0-9_+/-]+))?\)")
+_DURATION = re.compile(r"Duration\((ms|us|ns)\)")
+_DECIMAL = re.compile(r"Decimal\(([1-9][0-9]?), ([0-9]{1,2})\)")
+#: The digits of Polars' widest Decimal.
+_MAX_DIGITS = 38
 
 
 def is_number(dtype: pl.DataType) -> bool:
-    """Tell whether a dtype's values have a minimum, a maximum and a mean."""
-    return dtype.is_numeric()
+    """Tell whether a dtype's values have a minimum and a maximum that say something: numbers and times."""
+    return dtype.is_numeric() or dtype.is_temporal()
+
+
+def python_type(dtype: pl.DataType) -> type:
+    """Return the type of a column's values in Python."""
+    if dtype.is_integer():
+        return int
+    if dtype.is_float():
+        return float
+    found: type = dtype.to_python()
+    return found
 
 
 def dtype_text(dtype: pl.DataType) -> str:
-    """Return a dtype as a header names it: ``String``, ``Int64``, ``List(String)``."""
-    return f"List({dtype_text(dtype.inner)})" if isinstance(dtype, pl.List) else str(dtype)  # type: ignore[arg-type]  # an instance
+    """Return a dtype as a header names it: ``String``, ``Datetime(us, UTC)``, ``Decimal(12, 2)``, ``List(Date)``."""
+    if isinstance(dtype, pl.List):
+        return f"List({dtype_text(dtype.inner)})"  # type: ignore[arg-type]  # an instance
+    if isinstance(dtype, pl.Datetime):
+        return f"Datetime({dtype.time_unit}{f', {dtype.time_zone}' if dtype.time_zone else ''})"
+    if isinstance(dtype, pl.Duration):
+        return f"Duration({dtype.time_unit})"
+    if isinstance(dtype, pl.Decimal):
+        return f"Decimal({dtype.precision}, {dtype.scale})"
+    return str(dtype)
 
 
 def parse_dtype(text: str) -> pl.DataType:
@@ -54,22 +86,44 @@ def parse_dtype(text: str) -> pl.DataType:
     """
     if text.startswith("List(") and text.endswith(")"):
         return pl.List(parse_dtype(text[len("List(") : -1]))
-    try:
-        return _BY_TEXT[text]
-    except KeyError:
+    dtype = _BY_TEXT.get(text) or _parameterised(text)
+    if dtype is None:
         raise UnsupportedFormatError(
             f"a column of dtype {text!r} is not known to this version of atdata-polars; use a newer one"
-        ) from None
+        )
+    return dtype
+
+
+def _parameterised(text: str) -> pl.DataType | None:
+    if found := _DATETIME.fullmatch(text):
+        unit: Any = found[1]
+        return pl.Datetime(unit, found[2])
+    if found := _DURATION.fullmatch(text):
+        unit = found[1]
+        return pl.Duration(unit)
+    if (found := _DECIMAL.fullmatch(text)) and int(found[2]) <= int(found[1]) <= _MAX_DIGITS:
+        return pl.Decimal(int(found[1]), int(found[2]))
+    return None
 
 
 def value_text(value: Any, dtype: pl.DataType) -> str:
     """Return a column's value as the text that stands for it in a header.
 
-    Text stands for itself; booleans are ``True`` and ``False``; numbers take their shortest form that reads back.
+    Text stands for itself; booleans are ``True`` and ``False``; numbers take their shortest form that reads back;
+    decimals have all their places; dates, times and durations take their ISO 8601 form.
     """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        text: str = msgspec.to_builtins(value)
+        return text
+    if isinstance(value, decimal.Decimal):
+        return f"{value:.{dtype.scale}f}" if isinstance(dtype, pl.Decimal) else f"{value:f}"
     if isinstance(value, float) and not math.isnan(value) and dtype == pl.Float32:
         return str(np.float32(value))
-    return value if isinstance(value, str) else str(value)
+    return str(value)
 
 
 def text_value(text: str, dtype: pl.DataType) -> Any:
@@ -78,4 +132,12 @@ def text_value(text: str, dtype: pl.DataType) -> Any:
         return text == "True"
     if dtype.is_integer():
         return int(text)
-    return float(text) if dtype.is_float() else text
+    if dtype.is_float():
+        return float(text)
+    if isinstance(dtype, pl.Decimal):
+        return decimal.Decimal(text)
+    if isinstance(dtype, pl.Duration):
+        return msgspec.convert(text, dt.timedelta)
+    if dtype.is_temporal():
+        return python_type(dtype).fromisoformat(text)  # type: ignore[attr-defined]  # a date, time or datetime
+    return text

@@ -1,19 +1,33 @@
 """Which fields of a sample type are columns of its manifests, and what kind of column each is."""
 
 import dataclasses
+import inspect
 import typing
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import polars as pl
 
 from atdata._errors import SchemaError
-from atdata._sample import DictSample, Field, bare_type, fields_of
+from atdata._sample import Computed, DictSample, Field, ImageField, computed, computed_of, fields_of
 
-from ._dtypes import SCALARS, is_number
+from ._annotations import column_type, fits, inferred, without_none
+from ._dtypes import dtype_text
 
-__all__ = ["AggregateKind", "Column", "ManifestField", "columns_of", "resolve_manifest_fields"]
+__all__ = [
+    "AggregateKind",
+    "Column",
+    "ManifestField",
+    "Source",
+    "columns_of",
+    "manifest_column",
+    "resolve_manifest_fields",
+    "sources_of",
+]
 
 AggregateKind: TypeAlias = Literal["categorical", "numeric", "set"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _KINDS = typing.get_args(AggregateKind)
 
@@ -36,7 +50,7 @@ class ManifestField:
         >>> @atdata.packable
         ... class Photo:
         ...     label: Annotated[str, ManifestField("categorical")]
-        ...     score: float  # numbers, text, booleans and lists are columns without being told
+        ...     score: float  # numbers, text, times and lists are columns without being told
         ...     note: Annotated[str, ManifestField("categorical", exclude=True)]
         >>> {name: field.aggregate for name, field in resolve_manifest_fields(Photo).items()}
         {'label': 'categorical', 'score': 'numeric'}
@@ -50,6 +64,41 @@ class ManifestField:
             raise SchemaError(f"there is no aggregate {self.aggregate!r}; there are {', '.join(_KINDS)}")
 
 
+def manifest_column(aggregate: AggregateKind) -> Callable[[Function], Function]:
+    """Decorate a method of a packable type whose result is a column of the manifest, like a field's value.
+
+    The column is computed when a sample is written; its dtype is that of the return annotation. The method stays an
+    ordinary method, and its result is no part of the payload.
+
+    Args:
+        aggregate: How the column is summed up in the header, as in :class:`ManifestField`.
+
+    Raises:
+        SchemaError: There is no such aggregate, or what is decorated is no method.
+
+    Examples:
+        >>> import atdata
+        >>> @atdata.packable
+        ... class Box:
+        ...     width: int
+        ...     height: int
+        ...
+        ...     @atdata.manifest_column("numeric")
+        ...     def area(self) -> int:
+        ...         return self.width * self.height
+        >>> list(atdata.manifest.resolve_manifest_fields(Box))
+        ['width', 'height', 'area']
+        >>> Box(2, 3).area()
+        6
+    """
+    said = ManifestField(aggregate)
+
+    def decorate(function: Function) -> Function:
+        return computed(function, said)
+
+    return decorate
+
+
 class Column(typing.NamedTuple):
     """One manifest field, as a column."""
 
@@ -58,11 +107,23 @@ class Column(typing.NamedTuple):
     dtype: pl.DataType
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """Where the values of a column come from, or of the three columns that describe an image."""
+
+    #: Of the field, or of the method.
+    name: str
+    kind: Literal["field", "method", "image"]
+    annotation: Any
+    columns: tuple[Column, ...]
+
+
 def resolve_manifest_fields(sample_type: type) -> dict[str, ManifestField]:
     """Return the manifest fields of a sample type, in order.
 
-    A field annotated with a :class:`ManifestField` is what it says. Of the others, text and booleans are categorical,
-    numbers numeric, and lists of these sets; ``Optional`` is looked through; everything else is left out.
+    A field annotated with a :class:`ManifestField` is what it says. Of the others, text, booleans, enums and literals
+    are categorical, numbers and times numeric, and lists of these sets; an image has three columns; ``Optional`` is
+    looked through; everything else is left out. Methods decorated with :func:`manifest_column` come last.
 
     Raises:
         SchemaError: The type is no dataclass, or a field cannot be what its annotation says.
@@ -76,61 +137,89 @@ def columns_of(sample_type: type) -> tuple[Column, ...]:
     Raises:
         SchemaError: As for :func:`resolve_manifest_fields`.
     """
+    return tuple(column for source in sources_of(sample_type) for column in source.columns)
+
+
+def sources_of(sample_type: type) -> tuple[Source, ...]:
+    """Return where the columns of a sample type come from: fields in order, then methods.
+
+    Raises:
+        SchemaError: As for :func:`resolve_manifest_fields`.
+    """
     if isinstance(sample_type, type) and issubclass(sample_type, DictSample):
         return ()
-    columns = (_column(sample_type, field) for field in fields_of(sample_type))
-    return tuple(column for column in columns if column is not None)
+    fields = fields_of(sample_type)
+    methods = computed_of(sample_type)
+    found = [_field_source(sample_type, field) for field in fields]
+    sources = (*(each for each in found if each is not None), *(_method_source(sample_type, each) for each in methods))
+    _check_names(sample_type, {field.name for field in fields}, sources)
+    return sources
 
 
-def _column(sample_type: type, field: Field) -> Column | None:
-    bare, metadata = bare_type(field.annotation)
-    bare, inner = _without_none(bare)
-    said = next((each for each in (*metadata, *inner) if isinstance(each, ManifestField)), None)
+def _field_source(sample_type: type, field: Field) -> Source | None:
+    bare, metadata = without_none(field.annotation)
+    said = next((each for each in metadata if isinstance(each, ManifestField)), None)
     if said is not None and said.exclude:
         return None
-    dtype = _dtype(bare, explicit=said is not None)
-    if said is None and dtype is None:
+    if bare is bytes and any(isinstance(each, ImageField) for each in metadata):
+        if said is not None:
+            raise SchemaError(
+                f"{sample_type.__qualname__}.{field.name}: an image's columns are its width, height and mode; leave "
+                "ManifestField away, or exclude them with ManifestField('categorical', exclude=True)"
+            )
+        return Source(field.name, "image", field.annotation, _image_columns(field.name))
+    place = f"{sample_type.__qualname__}.{field.name}"
+    column = _column(place, field.name, field.annotation, said)
+    return None if column is None else Source(field.name, "field", field.annotation, (column,))
+
+
+def _method_source(sample_type: type, method: Computed) -> Source:
+    place = f"{sample_type.__qualname__}.{method.name}()"
+    if method.annotation is inspect.Signature.empty:
+        raise SchemaError(f"{place} has no return annotation, which says what its column holds: def ...(self) -> int")
+    column = _column(place, method.name, method.annotation, method.said)
+    if column is None:
+        raise AssertionError("a column that is asked for is made or refused")
+    return Source(method.name, "method", method.annotation, (column,))
+
+
+def _column(place: str, name: str, annotation: Any, said: ManifestField | None) -> Column | None:
+    try:
+        found = column_type(annotation, explicit=said is not None)
+    except SchemaError as error:
+        raise SchemaError(f"{place}: {error}") from None
+    if said is None and found is None:
         return None
-    aggregate = said.aggregate if said else _inferred(dtype)
-    if dtype is None or not _fits(aggregate, dtype):
-        fitting = "a column" if dtype is None else f"a {aggregate!r} aggregate of {dtype}"
+    dtype = found.dtype if found else None
+    aggregate = said.aggregate if said else inferred(found) if found else "categorical"
+    if dtype is None or not fits(aggregate, dtype):
+        fitting = "a column" if dtype is None else f"a {aggregate!r} aggregate of {dtype_text(dtype)}"
         raise SchemaError(
-            f"{sample_type.__qualname__}.{field.name}: its annotation {bare} makes no {fitting.removeprefix('a ')}; "
-            "'categorical' takes text, booleans and numbers, 'numeric' numbers, 'set' lists of these"
+            f"{place}: its annotation {without_none(annotation)[0]} makes no {fitting.removeprefix('a ')}; "
+            "'categorical' takes text, booleans, numbers, times, enums and literals, 'numeric' numbers and times, "
+            "'set' lists of these"
         )
-    if field.name.startswith("__"):
-        raise SchemaError(
-            f"{sample_type.__qualname__}.{field.name}: names with '__' are the manifest's own; "
-            "rename the field, or exclude it"
-        )
-    return Column(field.name, aggregate, dtype)
+    if name.startswith("__"):
+        raise SchemaError(f"{place}: names with '__' are the manifest's own; rename the field, or exclude it")
+    return Column(name, aggregate, dtype)
 
 
-def _without_none(bare: Any) -> tuple[Any, tuple[Any, ...]]:
-    members = [member for member in typing.get_args(bare) if member is not type(None)]
-    if type(None) in typing.get_args(bare) and len(members) == 1:
-        return bare_type(members[0])
-    return bare, ()
+def _image_columns(name: str) -> tuple[Column, ...]:
+    return (
+        Column(f"{name}_width", "numeric", pl.Int64()),
+        Column(f"{name}_height", "numeric", pl.Int64()),
+        Column(f"{name}_mode", "categorical", pl.String()),
+    )
 
 
-def _dtype(bare: Any, *, explicit: bool) -> pl.DataType | None:
-    if (typing.get_origin(bare) or bare) is not list:
-        return SCALARS.get(bare) if isinstance(bare, type) else None
-    arguments = typing.get_args(bare)
-    if not arguments:  # a bare list says nothing of its elements; who asks for a column means text
-        return pl.List(pl.String()) if explicit else None
-    element, _ = bare_type(arguments[0])
-    inner = SCALARS.get(element) if isinstance(element, type) else None
-    return None if inner is None else pl.List(inner)
-
-
-def _inferred(dtype: pl.DataType | None) -> AggregateKind:
-    if isinstance(dtype, pl.List):
-        return "set"
-    return "numeric" if dtype is not None and is_number(dtype) else "categorical"
-
-
-def _fits(aggregate: AggregateKind, dtype: pl.DataType) -> bool:
-    if aggregate == "set":
-        return isinstance(dtype, pl.List)
-    return not isinstance(dtype, pl.List) and (aggregate == "categorical" or is_number(dtype))
+def _check_names(sample_type: type, fields: set[str], sources: tuple[Source, ...]) -> None:
+    taken = dict.fromkeys(fields, "field")
+    for source in sources:
+        for column in source.columns if source.kind != "field" else ():
+            if column.name in taken:
+                what = "method" if source.kind == "method" else f"image {source.name!r}"
+                raise SchemaError(
+                    f"{sample_type.__qualname__}: the column {column.name!r} of the {what} has the name of a "
+                    f"{taken[column.name]}; rename one of them"
+                )
+            taken[column.name] = "column of another field or method"

@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 
 from atdata._errors import SampleValueError
-from atdata._sample import codec_of
 
+from ._dtypes import dtype_text, python_type
 from ._fields import Column
+from ._values import Unreadable, cell_check
 
 __all__ = ["CRC32", "KEY", "LOCATION", "OFFSET", "PLACE", "SHARD", "SIZE", "ColumnGatherer", "parquet_bytes"]
 
@@ -28,43 +29,30 @@ _ROW_GROUP = 131_072
 
 
 class ColumnGatherer:
-    """Collects the values of one column, sample by sample; the frame's column is made at once at the end."""
+    """Collects the values of one column, sample by sample; the frame's column is made at once at the end.
+
+    Attributes:
+        append: Takes one sample's value, as a :class:`ValueReader` gives it.
+    """
 
     def __init__(self, column: Column) -> None:
         self.column = column
         self._values: list[Any] = []
-        self._is_list = isinstance(column.dtype, pl.List)
-        self._limits = _limits(column.dtype)
         # The lists' ends in the flat values; Polars takes 30 times as long for lists of lists.
         self._ends: list[int] = [0]
         self._nulls: list[bool] = []
+        self._is_list = isinstance(column.dtype, pl.List)
+        self.append: Callable[[Any], None] = self._append_list if self._is_list else self._values.append
 
-    def take(self, sample: Any) -> Any:
-        """Return a sample's value.
-
-        Raises:
-            SampleValueError: The sample has no such field, its value is no list where the column holds lists, or it is
-                beyond the range of the column's integers. Other misfits are found by :meth:`series`, all at once.
-        """
-        name = self.column.name
-        try:
-            value = getattr(sample, name)
-        except AttributeError:
-            raise SampleValueError(f"a {type(sample).__name__} has no such field", name) from None
-        if self._is_list and value is not None and not isinstance(value, list | tuple):
-            raise SampleValueError.wrong_type(value, "a list").within(name)
-        if self._limits and type(value) is int and not self._limits[0] <= value <= self._limits[1]:
-            raise self._misfit(value, self.column.dtype, len(self._values))
-        return value
-
-    def append(self, value: Any) -> None:
-        """Append a value that :meth:`take` returned."""
-        if not self._is_list:
-            self._values.append(value)
-            return
+    def _append_list(self, value: Any) -> None:
         self._values.extend(value or ())
         self._ends.append(len(self._values))
         self._nulls.append(value is None)
+
+    def unreadable(self) -> list[int]:
+        """Return the rows whose image could not be read."""
+        marks = Unreadable.IMAGE
+        return [row for row, value in enumerate(self._values) if value is marks] if marks in self._values else []
 
     def series(self) -> pl.Series:
         """Return the column as written, NaN and null among its values.
@@ -77,12 +65,12 @@ class ColumnGatherer:
         return self._lists(flat) if self._is_list else flat
 
     def _flat(self, dtype: pl.DataType) -> pl.Series:
-        exact = _exact_type(dtype)
-        if set(map(type, self._values)) <= {exact, type(None)}:
-            values = self._values
-        else:  # NumPy scalars, ints among floats, or what does not belong there
-            check = codec_of(exact).check
-            values = [self._checked(check, index) for index in range(len(self._values))]
+        values = self._values
+        exact = python_type(dtype)
+        if not set(map(type, values)) <= {exact, type(None)}:
+            # NumPy scalars, ints among floats, images that could not be read, or what does not belong there
+            check = cell_check(exact, dtype, by_codec=False)
+            values = [self._checked(check, index) for index in range(len(values))]
         try:
             return pl.Series(self.column.name, values, dtype, strict=True)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
@@ -91,7 +79,7 @@ class ColumnGatherer:
     def _checked(self, check: Callable[[Any], Any], index: int) -> Any:
         value = self._values[index]
         try:
-            return None if value is None else check(value)
+            return None if value is None or value is Unreadable.IMAGE else check(value)
         except SampleValueError as error:
             raise SampleValueError(f"{error.problem} (row {self._row(index)} of the shard)", self.column.name) from None
 
@@ -104,7 +92,7 @@ class ColumnGatherer:
         raise AssertionError("a column whose every value fits does not fit")
 
     def _misfit(self, value: Any, dtype: pl.DataType, row: int) -> SampleValueError:
-        expected, where = f"a value that fits a column of {dtype}", f"row {row} of the shard"
+        expected, where = f"a value that fits a column of {dtype_text(dtype)}", f"row {row} of the shard"
         return SampleValueError.wrong_type(value, expected, where).within(self.column.name)
 
     def _row(self, index: int) -> int:
@@ -117,21 +105,6 @@ class ColumnGatherer:
         mask = pa.array(self._nulls, pa.bool_()) if any(self._nulls) else None
         array = pa.LargeListArray.from_arrays(offsets, flat.to_arrow(), mask=mask)
         return pl.Series(self.column.name, array, self.column.dtype)
-
-
-def _limits(dtype: pl.DataType) -> tuple[int, int] | None:
-    if not dtype.is_integer():
-        return None
-    bits = int(str(dtype).removeprefix("U").removeprefix("Int"))
-    return (-(1 << bits - 1), (1 << bits - 1) - 1) if dtype.is_signed_integer() else (0, (1 << bits) - 1)
-
-
-def _exact_type(dtype: pl.DataType) -> type:
-    if dtype.is_integer():
-        return int
-    if dtype.is_float():
-        return float
-    return bool if dtype == pl.Boolean else str
 
 
 def parquet_bytes(frame: pl.DataFrame) -> bytes:

@@ -51,6 +51,7 @@ def test_the_names_that_programs_import_from_both_doorways_are_the_same_objects(
         "QueryExecutor",
         "SampleLocation",
         "ShardManifest",
+        "manifest_column",
     }
     assert all(getattr(atdata, name) is getattr(atdata.manifest, name) for name in shared)
 

@@ -1,6 +1,9 @@
 import collections
+import datetime as dt
+import json
 import math
 import statistics
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atdata.manifest._aggregate import MAX_VALUES, aggregate, truncated
-from atdata.manifest._dtypes import value_text
+from atdata.manifest._dtypes import text_value, value_text
 from atdata.manifest._fields import Column
 
 LAW = settings(derandomize=True, deadline=None, max_examples=100)
@@ -338,3 +341,68 @@ def test_the_listed_text_of_a_float32_is_its_shortest():
     (stored,) = pl.Series([0.1], dtype=pl.Float32)
     assert value_text(stored, pl.Float32()) in of([0.1], "categorical", pl.Float32())["value_counts"]
     assert list(of([0.1], "categorical", pl.Float32())["value_counts"]) == ["0.1"]
+
+
+#: Dtypes whose values JSON does not have, with values of them.
+TEXTUAL = {
+    pl.Date(): st.dates(),
+    pl.Time(): st.times(),
+    pl.Datetime("us"): st.datetimes(),
+    pl.Datetime("us", "UTC"): st.datetimes(timezones=st.just(dt.UTC)),
+    pl.Duration("us"): st.integers(-(2**62), 2**62).map(lambda n: dt.timedelta(microseconds=n)),
+    pl.Decimal(12, 2): st.integers(-(10**12) + 1, 10**12 - 1).map(lambda n: Decimal(n).scaleb(-2)),
+}
+TEXTUAL_DTYPES = pytest.mark.parametrize("dtype", TEXTUAL, ids=str)
+
+
+@TEXTUAL_DTYPES
+def test_the_bounds_of_times_and_decimals_are_exact_text_and_there_is_no_mean(dtype):
+    @LAW
+    @given(st.lists(st.none() | TEXTUAL[dtype], max_size=12))
+    def law(values):
+        known = [value for value in values if value is not None]
+        summary = json.loads(json.dumps(of(values, "numeric", dtype)))
+        bounds = [None if text is None else text_value(text, dtype) for text in (summary["min"], summary["max"])]
+        assert bounds == [min(known, default=None), max(known, default=None)]
+        assert summary["mean"] is None
+        assert (summary["count"], summary.get("null_count", 0)) == (len(known), values.count(None))
+        assert "unbounded" not in summary
+
+    law()
+
+
+@TEXTUAL_DTYPES
+def test_times_and_decimals_are_counted_by_value(dtype):
+    @LAW
+    @given(st.lists(st.none() | TEXTUAL[dtype], max_size=12))
+    def law(values):
+        summary = json.loads(json.dumps(of(values, "categorical", dtype)))
+        counts = {text_value(text, dtype): n for text, n in summary["value_counts"].items()}
+        assert counts == in_first_seen_order(values)
+
+    law()
+
+
+@TEXTUAL_DTYPES
+def test_the_elements_of_times_and_decimals_are_sorted_by_value(dtype):
+    @LAW
+    @given(st.lists(st.none() | st.lists(TEXTUAL[dtype], max_size=4), max_size=6))
+    def law(values):
+        summary = json.loads(json.dumps(of(values, "set", pl.List(dtype))))
+        found = [text_value(text, dtype) for text in summary["all_values"]]
+        assert found == sorted({element for value in values if value for element in value})
+        assert list(summary["value_counts"]) == summary["all_values"]
+
+    law()
+
+
+@TEXTUAL_DTYPES
+def test_a_truncated_aggregate_of_times_and_decimals_bounds_them_all(dtype):
+    @LAW
+    @given(st.lists(TEXTUAL[dtype], min_size=2, max_size=12, unique=True))
+    def law(values):
+        short = json.loads(json.dumps(truncated(of(values, "categorical", dtype), 1, dtype)))
+        assert (len(short["value_counts"]), short["truncated"]) == (1, True)
+        assert (text_value(short["min"], dtype), text_value(short["max"], dtype)) == (min(values), max(values))
+
+    law()

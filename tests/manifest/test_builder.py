@@ -1,4 +1,5 @@
 import datetime as dt
+import pickle
 from typing import Annotated
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata.manifest import ManifestBuilder, ManifestField
+from atdata.manifest._values import value_reader
 
 
 @atdata.packable
@@ -165,11 +167,17 @@ def test_what_can_be_a_key_is_kept(key):
     assert builder.build().frame["__key__"].to_list() == [key]
 
 
-def test_a_value_that_does_not_fit_its_column_names_field_and_row():
+def test_a_value_that_does_not_fit_its_column_is_refused_at_its_sample():
+    builder = ManifestBuilder(Photo, "s")
+    with pytest.raises(atdata.SampleValueError, match=r"field 'label': .*found int 3"):
+        add(builder, "b", photo(label=3))
+
+
+def test_an_element_that_does_not_fit_names_shard_field_and_row():
     builder = ManifestBuilder(Photo, "s")
     add(builder, "a")
-    add(builder, "b", photo(label=3))
-    with pytest.raises(atdata.SampleValueError, match=r"field 'label': .*found int 3.*row 1 of the shard"):
+    add(builder, "b", photo(tags=["x", 3]))
+    with pytest.raises(atdata.SampleValueError, match=r"field 'tags': shard 's': .*found int 3.*row 1 of the shard"):
         builder.build()
 
 
@@ -221,3 +229,32 @@ def test_a_column_of_nulls_keeps_its_dtype(rows):
     frame = builder.build().frame.select("a", "b", "c")
     assert dict(frame.schema) == {"a": pl.String, "b": pl.List(pl.Int64), "c": pl.Float64}
     assert frame.null_count().row(0) == (rows, rows, rows)
+
+
+def test_a_row_of_values_that_were_read_elsewhere_is_a_sample():
+    by_hand, by_row = ManifestBuilder(Photo, "s"), ManifestBuilder(Photo, "s")
+    add(by_hand, "a", photo("cat", 1, ["x"]), crc32=7)
+    values = pickle.loads(pickle.dumps(value_reader(Photo)(photo("cat", 1, ["x"]))))
+    by_row.add_row(key="a", offset=0, size=1024, crc32=7, values=values)
+    assert by_row.build().frame.equals(by_hand.build().frame)
+
+
+@pytest.mark.parametrize("values", [[], ["dog", 0.5], ["dog", 0.5, [], 1]], ids=len)
+def test_a_row_of_another_width_is_refused_and_leaves_the_builder_as_it_was(values):
+    builder = ManifestBuilder(Photo, "s")
+    with pytest.raises(atdata.SampleValueError, match=f"expected 3 values, one for each column, found {len(values)}"):
+        builder.add_row(key="a", offset=0, size=1024, crc32=7, values=values)
+    assert len(builder) == len(builder.build().frame) == 0
+
+
+def test_a_row_whose_key_is_there_is_refused():
+    builder = ManifestBuilder(Photo, "s")
+    add(builder, "a")
+    with pytest.raises(atdata.SampleValueError, match="'a' is in the shard already"):
+        builder.add_row(key="a", offset=0, size=1024, crc32=7, values=["dog", 0.5, []])
+
+
+def test_more_provenance_joins_what_the_builder_was_told_which_wins():
+    builder = ManifestBuilder(Photo, "s", source_job_id="job-7")
+    manifest = builder.finish(None, None, None, provenance={"source_job_id": "other", "tool": "x"})
+    assert manifest.provenance == {"source_job_id": "job-7", "tool": "x"}

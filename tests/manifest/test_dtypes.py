@@ -1,3 +1,5 @@
+import datetime as dt
+import decimal
 import math
 
 import numpy as np
@@ -10,13 +12,23 @@ import atdata
 from atdata.manifest._dtypes import SCALARS, dtype_text, is_number, parse_dtype, text_value, value_text
 
 LAW = settings(derandomize=True, deadline=None, max_examples=100)
-DTYPES = sorted(set(SCALARS.values()), key=str)
+UTC = pl.Datetime("us", "UTC")
+DTYPES = sorted({*SCALARS.values(), UTC, pl.Decimal(12, 2), pl.Decimal(38, 38), pl.Decimal(38, 0)}, key=str)
 #: The values of each dtype, by what the dtype itself can hold.
 VALUES = {
     pl.String(): st.text(),
     pl.Boolean(): st.booleans(),
     pl.Float32(): st.floats(width=32, allow_nan=False),
     pl.Float64(): st.floats(allow_nan=False),
+    pl.Date(): st.dates(),
+    pl.Time(): st.times(),
+    pl.Datetime("us"): st.datetimes(),
+    UTC: st.datetimes(timezones=st.just(dt.UTC)),
+    pl.Duration("us"): st.integers(-(2**63) + 1, 2**63 - 1).map(lambda n: dt.timedelta(microseconds=n)),
+    **{
+        pl.Decimal(p, s): st.integers(-(10**p) + 1, 10**p - 1).map(lambda n, s=s: decimal.Decimal(f"{n}E-{s}"))
+        for p, s in ((12, 2), (38, 38), (38, 0))
+    },
     **{
         getattr(pl, f"{sign}Int{bits}")(): st.integers(
             0 if sign else -(1 << (bits - 1)), (1 << bits if sign else 1 << (bits - 1)) - 1
@@ -41,6 +53,14 @@ def test_the_values_of_every_dtype_are_tried():
         (pl.Float32(), "Float32"),
         (pl.List(pl.String()), "List(String)"),
         (pl.List(pl.Float64()), "List(Float64)"),
+        (pl.Date(), "Date"),
+        (pl.Time(), "Time"),
+        (pl.Datetime("us"), "Datetime(us)"),
+        (pl.Datetime("us", "UTC"), "Datetime(us, UTC)"),
+        (pl.Duration("us"), "Duration(us)"),
+        (pl.Decimal(12, 2), "Decimal(12, 2)"),
+        (pl.List(pl.Date()), "List(Date)"),
+        (pl.List(pl.Decimal(38, 0)), "List(Decimal(38, 0))"),
     ],
 )
 def test_a_dtype_has_its_documented_text(dtype, text):
@@ -52,7 +72,19 @@ def test_a_dtype_comes_back_from_its_text(dtype):
     assert parse_dtype(dtype_text(dtype)) == dtype
 
 
-@pytest.mark.parametrize("text", ["Int65", "", "List(", "List(Int64", "List()", "List(Nope)", "Date", "int64"])
+UNKNOWN = [
+    "Datetime",
+    "Datetime(s)",
+    "Datetime(us,UTC)",
+    "Datetime(us, )",
+    "Duration()",
+    "Decimal(2, 12)",
+    "Decimal(39, 2)",
+    "Decimal(12)",
+]
+
+
+@pytest.mark.parametrize("text", ["Int65", "", "List(", "List(Int64", "List()", "List(Nope)", "int64", *UNKNOWN])
 def test_an_unknown_dtype_is_refused_by_name(text):
     with pytest.raises(atdata.UnsupportedFormatError, match="is not known to this version"):
         parse_dtype(text)
@@ -96,6 +128,14 @@ def test_different_values_have_different_texts(dtype):
         (-math.inf, pl.Float32(), "-inf"),
         ("1.0", pl.String(), "1.0"),
         ("", pl.String(), ""),
+        (dt.date(2026, 1, 2), pl.Date(), "2026-01-02"),
+        (dt.time(1, 2, 3, 4), pl.Time(), "01:02:03.000004"),
+        (dt.datetime(2026, 1, 2, 3), pl.Datetime("us"), "2026-01-02T03:00:00"),
+        (dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC), UTC, "2026-01-02T03:00:00+00:00"),
+        (dt.timedelta(days=1, seconds=1.5), pl.Duration("us"), "P1DT1.5S"),
+        (dt.timedelta(microseconds=-1), pl.Duration("us"), "-PT0.000001S"),
+        (decimal.Decimal("1.5"), pl.Decimal(12, 2), "1.50"),
+        (decimal.Decimal("0E-38"), pl.Decimal(38, 38), f"0.{'0' * 38}"),
     ],
 )
 def test_a_value_has_its_documented_text(value, dtype, text):
@@ -103,5 +143,5 @@ def test_a_value_has_its_documented_text(value, dtype, text):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_integers_and_floats_are_numbers_and_nothing_else_is(dtype):
+def test_numbers_and_times_have_bounds_and_nothing_else_has(dtype):
     assert is_number(dtype) is (dtype not in (pl.String, pl.Boolean))

@@ -1,6 +1,10 @@
 import dataclasses
+import datetime as dt
 import enum
-from typing import Annotated, Any, NewType, Optional
+import pathlib
+import uuid
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NewType, Optional
 
 import numpy as np
 import polars as pl
@@ -12,6 +16,19 @@ from atdata.manifest import ManifestField, resolve_manifest_fields
 from atdata.manifest._fields import columns_of
 
 UserId = NewType("UserId", int)
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+@atdata.packable
+class Inner:
+    x: int
 
 
 def aggregates(sample_type):
@@ -39,7 +56,31 @@ def column_of(annotation):
         (list[float], "set", pl.List(pl.Float64())),
         (list[bool], "set", pl.List(pl.Boolean())),
         (UserId, "numeric", pl.Int64()),
+        (dt.date, "numeric", pl.Date()),
+        (dt.time, "numeric", pl.Time()),
+        (dt.datetime, "numeric", pl.Datetime("us")),
+        (Annotated[dt.datetime, pl.Datetime("us", "UTC")], "numeric", pl.Datetime("us", "UTC")),
+        (dt.timedelta, "numeric", pl.Duration("us")),
+        (Annotated[Decimal, pl.Decimal(12, 2)], "numeric", pl.Decimal(12, 2)),
+        (Annotated[Decimal, pl.Decimal(12, 2)] | None, "numeric", pl.Decimal(12, 2)),
+        (Annotated[Decimal | None, pl.Decimal(12, 2)], "numeric", pl.Decimal(12, 2)),
+        (Annotated[int, pl.Int32], "numeric", pl.Int32()),
+        (Annotated[int, pl.UInt8()], "numeric", pl.UInt8()),
+        (Annotated[float, pl.Float32], "numeric", pl.Float32()),
+        (Colour, "categorical", pl.String()),
+        (Level, "categorical", pl.String()),
+        (Literal["a", "b"], "categorical", pl.String()),
+        (Literal["a", None], "categorical", pl.String()),  # noqa: PYI061 -- the spelling is the point
+        (Literal["a"] | None, "categorical", pl.String()),
+        (Literal[1, 2], "categorical", pl.Int64()),
+        (Literal[True], "categorical", pl.Boolean()),
+        (list[dt.date], "set", pl.List(pl.Date())),
+        (list[Colour], "set", pl.List(pl.String())),
+        (list[Literal[1, 2]], "set", pl.List(pl.Int64())),
+        (list[Annotated[Decimal, pl.Decimal(5, 1)]], "set", pl.List(pl.Decimal(5, 1))),
+        (list[Annotated[int, pl.Int8]] | None, "set", pl.List(pl.Int8())),
     ],
+    ids=str,
 )
 def test_a_plain_annotation_says_aggregate_and_dtype(annotation, aggregate, dtype):
     assert column_of(annotation) == ("value", aggregate, dtype)
@@ -93,6 +134,57 @@ def test_a_list_of_numpy_numbers_keeps_their_width():
 )
 def test_optional_is_looked_through(annotation):
     assert column_of(annotation) == ("value", "categorical", pl.String())
+
+
+@pytest.mark.parametrize(
+    ("annotation", "aggregate", "dtype"),
+    [
+        (uuid.UUID, "categorical", pl.String()),
+        (uuid.UUID | None, "categorical", pl.String()),
+        (pathlib.Path, "categorical", pl.String()),
+        (list[uuid.UUID], "set", pl.List(pl.String())),
+        (dt.date, "categorical", pl.Date()),
+        (Literal[1, 2], "numeric", pl.Int64()),
+        (Annotated[Decimal, pl.Decimal(12, 2)], "categorical", pl.Decimal(12, 2)),
+    ],
+    ids=str,
+)
+def test_a_column_that_is_asked_for_is_made(annotation, aggregate, dtype):
+    assert column_of(Annotated[annotation, ManifestField(aggregate)]) == ("value", aggregate, dtype)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "problem"),
+    [
+        (Decimal, r"needs their digits and places: Annotated\[Decimal, pl\.Decimal\(12, 2\)"),
+        (list[Decimal], "needs their digits and places"),
+        (Literal["a", 1], "are of several types"),
+        (Colour, "'numeric' aggregate of String"),
+        (uuid.UUID, "'numeric' aggregate of String"),
+        (list[list[int]], "makes no column"),
+        (Inner, "makes no column"),
+    ],
+    ids=str,
+)
+def test_a_column_that_cannot_be_is_refused_by_field(annotation, problem):
+    with pytest.raises(atdata.SchemaError, match=rf"Sample\.value: .*{problem}"):
+        resolve_manifest_fields(one_field(Annotated[annotation, ManifestField("numeric")]))
+
+
+@pytest.mark.parametrize("annotation", [Annotated[int, pl.Float64], list[Annotated[str, pl.Date]]], ids=str)
+def test_a_dtype_that_does_not_fit_is_refused_by_field_also_of_a_plain_dataclass(annotation):
+    sample_type = dataclasses.make_dataclass("Sample", [("value", annotation)])
+    with pytest.raises(atdata.SchemaError, match=r"Sample\.value: a column of"):
+        resolve_manifest_fields(sample_type)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [Decimal, uuid.UUID, pathlib.Path, list[uuid.UUID], Literal["a", 1], Inner, list[Inner], tuple[int, ...]],
+    ids=str,
+)
+def test_what_is_a_column_only_where_asked_for_is_left_out(annotation):
+    assert resolve_manifest_fields(one_field(annotation)) == {}
 
 
 @pytest.mark.parametrize(
@@ -215,10 +307,6 @@ def test_a_field_named_like_a_location_column_may_be_excluded():
 
 class Plain:
     label: str
-
-
-class Colour(enum.Enum):
-    RED = "red"
 
 
 @pytest.mark.parametrize("wrong", [int, Plain, Colour, "Photo", None, 3])

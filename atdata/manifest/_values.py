@@ -1,0 +1,243 @@
+"""What one sample gives to its manifest: the checked values of its columns.
+
+No Polars and no state, so that worker processes can read values and another process can gather them.
+"""
+
+import enum
+import operator
+from collections.abc import Callable
+from types import TracebackType
+from typing import Annotated, Any, NamedTuple, NoReturn
+
+import polars as pl
+
+from atdata._errors import SampleValueError
+from atdata._sample import check_encoded, codec_of, image_head, integer_range
+
+from ._annotations import column_type
+from ._dtypes import python_type
+from ._fields import Column, Source, sources_of
+
+__all__ = ["Unreadable", "ValueReader", "cell_check", "value_reader"]
+
+#: Where a class keeps its reader; looked up in the class itself, never in its bases.
+_READER = "_atdata_values_"
+#: Types whose exact instances fit their columns whatever their value.
+_ALWAYS_FIT = (pl.String, pl.Boolean, pl.Float64, pl.Date)
+#: Types whose lists are checked at once, when the column is made.
+_CHECKED_IN_BULK = (str, bool, int, float)
+
+
+class Unreadable(enum.Enum):
+    """Stands for the size and mode of an image that Pillow cannot read."""
+
+    IMAGE = "image"
+
+
+class _Never:
+    """Is the type of no value."""
+
+
+class _Read(NamedTuple):
+    """How the value of one source becomes cells."""
+
+    #: What errors name.
+    name: str
+    #: Values of exactly this type are taken as they are; an int, where it is in the column's range.
+    exact: type
+    #: Returns the cell, or the cells where there are several; raises SampleValueError.
+    take: Callable[[Any], Any]
+    several: bool
+
+
+class ValueReader:
+    """Reads the values of a sample's columns.
+
+    Args:
+        sample_type: The samples' type.
+
+    Attributes:
+        columns: The columns, in order.
+        images: For each image field, its name and the index of its first column.
+
+    Examples:
+        >>> import atdata
+        >>> @atdata.packable
+        ... class Photo:
+        ...     label: str
+        ...     score: float
+        >>> reader = ValueReader(Photo)
+        >>> [column.name for column in reader.columns], reader(Photo("dog", 0.5))
+        (['label', 'score'], ['dog', 0.5])
+    """
+
+    def __init__(self, sample_type: type) -> None:
+        sources = sources_of(sample_type)
+        self.columns: tuple[Column, ...] = tuple(column for source in sources for column in source.columns)
+        self.images = tuple(
+            (source.name, self.columns.index(source.columns[0])) for source in sources if source.kind == "image"
+        )
+        self._type = sample_type
+        self._reads = [_read_of(sample_type, source) for source in sources]
+        self._exact = tuple(read.exact for read in self._reads)
+        self._ranges = [
+            (at, *integer_range(source.columns[0].dtype))
+            for at, (source, read) in enumerate(zip(sources, self._reads, strict=True))
+            if read.exact is int
+        ]
+        self._get = _getter([source.name for source in sources])
+
+    def __call__(self, sample: Any) -> list[Any]:
+        """Return the values of one sample's columns, in column order; they can be sent to another process.
+
+        Raises:
+            SampleValueError: The sample has no such field, its value does not fit the column, or a method raises; the
+                error names the field. The elements of lists of text, booleans and numbers are checked later, at once.
+        """
+        try:
+            found = self._get(sample)
+        except AttributeError as error:
+            self._raise_missing(sample, error)
+        if tuple(map(type, found)) == self._exact:
+            for at, low, high in self._ranges:
+                if not low <= found[at] <= high:
+                    break
+            else:
+                return list(found)
+        return self._checked(found)
+
+    def _checked(self, found: tuple[Any, ...]) -> list[Any]:
+        values: list[Any] = []
+        name = ""
+        try:
+            for (name, exact, take, several), value in zip(self._reads, found, strict=True):  # noqa: B007 -- for the error
+                if several:
+                    values.extend(take(value))
+                elif value is None or (type(value) is exact and exact is not int):
+                    values.append(value)
+                else:
+                    values.append(take(value))
+        except SampleValueError as error:
+            raise error.within(name) from error.__cause__
+        return values
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return value_reader, (self._type,)
+
+    def _raise_missing(self, sample: Any, error: AttributeError) -> NoReturn:
+        for read in self._reads:
+            if not hasattr(sample, read.name):
+                raise SampleValueError(f"a {type(sample).__name__} has no such field", read.name) from None
+        raise error
+
+
+def value_reader(sample_type: type) -> ValueReader:
+    """Return a type's reader; it is made on first use.
+
+    Raises:
+        SchemaError: The type is no dataclass, or a field cannot be what its annotation says.
+    """
+    reader: ValueReader | None = vars(sample_type).get(_READER) if isinstance(sample_type, type) else None
+    if reader is None:
+        reader = ValueReader(sample_type)
+        setattr(sample_type, _READER, reader)
+    return reader
+
+
+def cell_check(item: Any, dtype: pl.DataType, *, by_codec: bool) -> Callable[[Any], Any]:
+    """Return what checks one value, or one element, and gives it as a column holds it.
+
+    Args:
+        item: Its annotation.
+        dtype: The dtype that it has to fit.
+        by_codec: Whether the annotation says what fits, as an enum does; else the dtype says it.
+    """
+    codec = codec_of(item if by_codec else Annotated[python_type(dtype), dtype])
+    return codec.cell or codec.check
+
+
+def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    if not names:
+        return lambda sample: ()  # noqa: ARG005 -- called as the others are
+    get = operator.attrgetter(*names)
+    return get if len(names) > 1 else lambda sample: (get(sample),)
+
+
+def _read_of(sample_type: type, source: Source) -> _Read:
+    if source.kind == "image":
+        return _Read(source.name, _Never, _image_cells, several=True)
+    take, exact = _taker(source)
+    if source.kind == "method":
+        return _Read(source.name, _Never, _called(sample_type, source, take), several=False)
+    return _Read(source.name, exact, take, several=False)
+
+
+def _taker(source: Source) -> tuple[Callable[[Any], Any], type]:
+    """Return what makes a cell of a source's value, and the type whose values need no making."""
+    kind = column_type(source.annotation, explicit=True)
+    if kind is None:
+        raise AssertionError("a source has columns")
+    if isinstance(kind.dtype, pl.List):
+        inner: Any = kind.dtype.inner
+        if not kind.by_codec and python_type(inner) in _CHECKED_IN_BULK:
+            return _plain_list, list
+        return _list_taker(cell_check(kind.item, inner, by_codec=kind.by_codec)), _Never
+    check = cell_check(kind.item, kind.dtype, by_codec=kind.by_codec)
+    fits = not kind.by_codec and (kind.dtype in _ALWAYS_FIT or kind.dtype.is_integer())
+    return check, python_type(kind.dtype) if fits else _Never
+
+
+def _plain_list(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        raise SampleValueError.wrong_type(value, "a list")
+    return value
+
+
+def _list_taker(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def take(value: Any) -> Any:
+        elements, cells = _plain_list(value), []
+        try:
+            for each in elements:
+                cells.append(None if each is None else check(each))  # noqa: PERF401 -- its length says which is wrong
+        except SampleValueError as error:
+            raise error.within(f"[{len(cells)}]") from error.__cause__
+        return cells
+
+    return take
+
+
+def _called(sample_type: type, source: Source, take: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    allowed = codec_of(source.annotation).check
+    blame = _Blame(f"{sample_type.__qualname__}.{source.name}()")
+
+    def call(method: Callable[[], Any]) -> Any:
+        with blame:
+            value = method()
+        allowed(value)  # nothing else has held it to its annotation
+        return None if value is None else take(value)
+
+    return call
+
+
+class _Blame:
+    """Names the method that raised, whatever it raised, so that the sample it was asked of can be named too."""
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            raise SampleValueError(f"{self._method} raised {type(error).__name__}: {error}") from error
+
+
+def _image_cells(data: Any) -> tuple[Any, Any, Any]:
+    head = None if data is None else image_head(check_encoded(data))
+    if head is not None:
+        return head
+    missing = None if data is None else Unreadable.IMAGE
+    return missing, missing, missing
