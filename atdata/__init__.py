@@ -28,12 +28,14 @@ from atdata._errors import (
 )
 from atdata._sample import DictSample, PackableSample, SampleBatch, packable
 from atdata.manifest import (
+    F,
     ManifestBuilder,
     ManifestField,
     ManifestWriter,
     QueryExecutor,
     SampleLocation,
     ShardManifest,
+    query_fields,
 )
 
 __version__ = "0.1.0"
@@ -45,6 +47,7 @@ __all__ = [
     "Dataset",
     "DecodeError",
     "DictSample",
+    "F",
     "ManifestBuilder",
     "ManifestError",
     "ManifestField",
@@ -65,5 +68,6 @@ __all__ = [
     "UncommittedShardWarning",
     "UnsupportedFormatError",
     "packable",
+    "query_fields",
     "write_samples",
 ]

@@ -153,14 +153,15 @@ class Dataset(Generic[S]):
         """
         return self._executor.scan()
 
-    def query(self, where: Where) -> list[SampleLocation]:
+    def query(self, where: Where | None = None, **equalities: object) -> list[SampleLocation]:
         """Return the locations of the samples that a predicate selects: see :meth:`QueryExecutor.query`.
 
         Raises:
             PredicateError: The predicate cannot be asked; the error says why.
             ManifestError: A manifest is damaged, gone, or was never written.
+            SchemaError: The shards' columns do not go together.
         """
-        return self._executor.query(where)
+        return self._executor.query(where, **equalities)
 
     def fetch(self, locations: Iterable[SampleLocation] | pl.DataFrame, *, verify: Verify = "fetch") -> Iterator[S]:
         """Return an iterator over the samples at some locations, in the order asked for.

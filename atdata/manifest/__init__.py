@@ -4,21 +4,27 @@ The law: a manifest is a promise about a tar's bytes; a query is a function from
 """
 
 from ._builder import ManifestBuilder
+from ._comparison import Predicate
 from ._fields import AggregateKind, ManifestField, resolve_manifest_fields
 from ._header import MANIFEST_FORMAT_VERSION
 from ._location import SampleLocation
 from ._manifest import ShardManifest
+from ._proxy import F, FieldProxy, query_fields
 from ._query import QueryExecutor
 from ._writer import ManifestWriter
 
 __all__ = [
     "MANIFEST_FORMAT_VERSION",
     "AggregateKind",
+    "F",
+    "FieldProxy",
     "ManifestBuilder",
     "ManifestField",
     "ManifestWriter",
+    "Predicate",
     "QueryExecutor",
     "SampleLocation",
     "ShardManifest",
+    "query_fields",
     "resolve_manifest_fields",
 ]

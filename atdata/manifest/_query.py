@@ -1,7 +1,9 @@
 """Asking manifests: which samples, and where are their bytes."""
 
+import functools
+import operator
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 import polars as pl
@@ -12,9 +14,11 @@ from ._location import SampleLocation
 from ._manifest import ShardManifest
 from ._open import open_folder, open_tars, report_uncommitted
 from ._pandas import row_mask
-from ._predicate import PandasFunction, Where, check_row_wise, parse_where
+from ._predicate import Question, Where, parse_where
 from ._process import enter_polars
-from ._source import GivenManifests, ManifestSource, StoredManifests
+from ._row_wise import check_row_wise
+from ._rows import GivenManifests, ManifestSource
+from ._source import StoredManifests
 from ._table import KEY, PLACE, SHARD
 
 __all__ = ["QueryExecutor"]
@@ -85,12 +89,15 @@ class QueryExecutor:
 
     @property
     def schema(self) -> pl.Schema:
-        """The columns of :meth:`scan` and their dtypes.
+        """The columns of :meth:`scan` and their dtypes, those of all shards together.
+
+        Asked for the first time, all footers are read.
 
         Raises:
             ManifestNotFoundError: There is no manifest.
+            SchemaError: The shards' columns do not go together.
         """
-        return self._source.schema
+        return self._source.whole.schema
 
     def scan(self) -> pl.LazyFrame:
         """Return all rows as a Polars LazyFrame: ``__shard__ __key__ __offset__ __size__ __crc32__`` and the fields.
@@ -99,71 +106,82 @@ class QueryExecutor:
 
         Raises:
             ManifestNotFoundError: There is no manifest.
+            SchemaError: The shards' columns do not go together.
         """
         enter_polars()
-        return self._source.rows
+        return self._source.whole.lazy
 
-    def query(self, where: Where) -> list[SampleLocation]:
+    def query(self, where: Where | None = None, **equalities: object) -> list[SampleLocation]:
         """Return the locations of the samples that a predicate selects, in shard order, then tar order.
+
+        Args:
+            where: The predicate: a Polars expression, an SQL condition, a comparison such as ``F.label == "dog"``, a
+                function of a pandas frame, or several of these in a list, all of which must hold.
+            **equalities: Columns and the value that each must have: ``label="dog"``.
 
         Raises:
             PredicateError: The predicate cannot be asked; the error says why.
             ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
         """
-        parse_where(where)  # None would select everything, and is more likely a slip
-        places = self.rows(where, columns=())
+        # None would select everything, and is more likely a slip.
+        places = self._selected(parse_where(where, equalities), PLACE)
         return list(map(SampleLocation, *(places[name].to_list() for name in PLACE)))
 
-    def rows(self, where: Where | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def rows(
+        self, where: Where | None = None, columns: Sequence[str] | None = None, **equalities: object
+    ) -> pl.DataFrame:
         """Return the rows that a predicate selects, in shard order, then tar order.
 
         Args:
-            where: The predicate; None selects every row.
+            where: The predicate, as for :meth:`query`; None selects every row.
             columns: Which fields to return beside ``__shard__`` and the location columns; None for all.
+            **equalities: Columns and the value that each must have.
 
         Raises:
             PredicateError: The predicate cannot be asked, or there is no such column.
             ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
         """
-        enter_polars()
-        fields = [name for name in self.schema if name not in PLACE]
-        if isinstance(columns, str):
-            columns = [columns]
-        if columns is not None:
-            if unknown := [name for name in columns if name not in self.schema]:
-                raise PredicateError.unknown_column(unknown[0], list(self.schema))
-            fields = [name for name in dict.fromkeys(columns) if name not in PLACE]
-        selected = [*PLACE, *fields]
-        predicate = None if where is None else parse_where(where)
-        if predicate is None or isinstance(predicate, pl.Expr):
-            return self._source.collect(self._filtered(predicate).select(selected))
-        return pl.concat(list(self._masked(predicate, selected)))
+        question = self._question(where, equalities)
+        if columns is None:
+            columns = list(self.schema)
+        named = [columns] if isinstance(columns, str) else columns
+        new = [name for name in named if name not in self._source.known.schema]
+        if unknown := new and [name for name in new if name not in self.schema]:
+            raise PredicateError.unknown_column(unknown[0], list(self.schema))
+        return self._selected(question, tuple(dict.fromkeys([*PLACE, *named])))
 
-    def count(self, where: Where | None = None) -> int:
-        """Return how many samples a predicate selects; all of them for None.
+    def count(self, where: Where | None = None, **equalities: object) -> int:
+        """Return how many samples a predicate selects, given as for :meth:`query`; all of them for None.
 
         Raises:
             PredicateError: The predicate cannot be asked.
             ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
         """
+        question = self._question(where, equalities)
+        if question.functions:
+            return len(self._selected(question, (KEY,)))
+        return int(self._source.collect(question, lambda rows: rows.select(pl.len())).item())
+
+    def _question(self, where: Where | None, equalities: Mapping[str, object]) -> Question:
+        return Question() if where is None and not equalities else parse_where(where, equalities)
+
+    def _selected(self, question: Question, columns: Sequence[str]) -> pl.DataFrame:
+        if not question.functions:
+            return self._source.collect(question, lambda rows: rows.select(columns))
         enter_polars()
-        predicate = None if where is None else parse_where(where)
-        self._source.schema  # noqa: B018 -- raises where there is nothing to ask
-        if predicate is None or isinstance(predicate, pl.Expr):
-            counted = self._source.collect(self._filtered(predicate).select(pl.len()))
-            return int(counted.item())
-        return sum(len(frame) for frame in self._masked(predicate, [KEY]))
+        return pl.concat(self._masked(question, columns))
 
-    def _filtered(self, predicate: pl.Expr | None) -> pl.LazyFrame:
-        rows = self.scan()
-        if predicate is None:
-            return rows
-        check_row_wise(predicate, self.schema)
-        return rows.filter(predicate)
-
-    def _masked(self, function: PandasFunction, selected: Sequence[str]) -> Iterator[pl.DataFrame]:
+    def _masked(self, question: Question, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        expression, whole = question.expression, self._source.whole
+        if expression is not None:
+            check_row_wise(expression, whole.schema, question.quoted)
         # Series by series: of a small shard, planning a select and a filter would cost more than doing them.
         for shard_id, frame in self._source.frames():
-            mask = row_mask(function, frame, shard_id)
+            mask = functools.reduce(operator.and_, (row_mask(each, frame, shard_id) for each in question.functions))
+            if expression is not None:
+                mask &= self._source.hold(expression, frame, shard_id)
             shard = pl.Series(SHARD, [shard_id], pl.String).new_from_index(0, int(mask.sum()))
-            yield pl.DataFrame([shard if name == SHARD else frame[name].filter(mask) for name in selected])
+            yield pl.DataFrame([shard if name == SHARD else frame[name].filter(mask) for name in columns])
