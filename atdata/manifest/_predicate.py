@@ -87,8 +87,8 @@ def _condition(where: object) -> Question:
         raise PredicateError(f"the field {where.name!r} alone is no condition; for booleans: F.{where.name} == True")
     raise PredicateError(
         "a predicate is a Polars expression such as pl.col('label') == 'dog', an SQL condition such as "
-        "\"label = 'dog'\", a comparison such as F.label == 'dog', a function of a pandas frame, or several of these in "
-        f"a list, beside equalities such as label='dog'; found {type(where).__name__} {where!r:.80}"
+        "\"label = 'dog'\", a comparison such as F.label == 'dog', a function of a pandas frame, or several of these "
+        f"in a list, beside equalities such as label='dog'; found {type(where).__name__} {where!r:.80}"
     )
 
 

@@ -3,23 +3,25 @@
 import functools
 import operator
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 import polars as pl
 
 from atdata._errors import PredicateError
 
+from ._describe import describe
+from ._explain import Explanation
 from ._location import SampleLocation
 from ._manifest import ShardManifest
-from ._open import open_folder, open_tars, report_uncommitted
+from ._open import absolute, open_folder, open_tars, report_uncommitted
 from ._pandas import row_mask
 from ._predicate import Question, Where, parse_where
 from ._process import enter_polars
 from ._row_wise import check_row_wise
 from ._rows import GivenManifests, ManifestSource
 from ._source import StoredManifests
-from ._table import KEY, PLACE, SHARD
+from ._table import KEY, PLACE, SHARD, SIZE
 
 __all__ = ["QueryExecutor"]
 
@@ -39,27 +41,40 @@ class QueryExecutor:
     """
 
     def __init__(self, manifests: Iterable[ShardManifest] | ManifestSource) -> None:
+        self._reopen: Callable[[], Self] | None = None
         self._source = manifests if isinstance(manifests, ManifestSource) else GivenManifests(list(manifests))
         self.uncommitted = list(self._source.uncommitted)
 
     @classmethod
     def from_directory(
-        cls, directory: str | os.PathLike[str], *, recursive: bool = False, strict: bool = False
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        recursive: bool = False,
+        manifests: str | os.PathLike[str] | None = None,
+        strict: bool = False,
     ) -> Self:
         """Open the manifests in a folder: one listing, and nothing is read.
 
         Args:
             directory: The folder.
             recursive: Whether to go into its folders too; a shard's id is then its path below ``directory``.
+            manifests: The folder that holds the manifests, under the same names, where they are kept apart from the
+                tars; manifests beside the tars are then passed over.
             strict: Raise where a tar has no manifest, instead of leaving it out with a warning.
 
         Raises:
             ManifestNotFoundError: There is no such folder, or a header has no sample table beside it.
             ShardError: With ``strict``: a tar has no manifest.
         """
-        store, listing = open_folder(directory, recursive=recursive)
+        store, listing = open_folder(directory, recursive=recursive, manifests=manifests)
         report_uncommitted(store, listing, strict=strict)
-        return cls(StoredManifests(store, listing))
+        opened = cls(StoredManifests(store, listing))
+        folder, apart = absolute(directory), None if manifests is None else absolute(manifests)
+        opened._reopen = functools.partial(
+            cls.from_directory, folder, recursive=recursive, manifests=apart, strict=strict
+        )
+        return opened
 
     @classmethod
     def from_shard_urls(cls, urls: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> Self:
@@ -73,10 +88,24 @@ class QueryExecutor:
         """
         store, listing = open_tars(urls)
         report_uncommitted(store, listing)
-        return cls(StoredManifests(store, listing))
+        opened = cls(StoredManifests(store, listing))
+        names = [urls] if isinstance(urls, str | os.PathLike) else urls
+        opened._reopen = functools.partial(cls.from_shard_urls, [absolute(name) for name in names])
+        return opened
 
     def __repr__(self) -> str:
         return f"QueryExecutor({len(self._source.shard_ids)} shards)"
+
+    def refresh(self) -> Self:
+        """Open again what was opened, by one listing: new shards are there, removed ones are not, files are read anew.
+
+        This executor stays as it is; one over manifests in memory is returned itself.
+
+        Raises:
+            ManifestNotFoundError: The folder is gone, or a header has no sample table beside it.
+            ShardError: It was opened with ``strict``, and a tar has no manifest.
+        """
+        return self if self._reopen is None else self._reopen()
 
     @property
     def _manifests(self) -> list[ShardManifest]:
@@ -164,6 +193,59 @@ class QueryExecutor:
         if question.functions:
             return len(self._selected(question, (KEY,)))
         return int(self._source.collect(question, lambda rows: rows.select(pl.len())).item())
+
+    def explain(self, where: Where | None = None, **equalities: object) -> Explanation:
+        """Return what a predicate, given as for :meth:`query`, selects and reads; the question is asked for it.
+
+        Raises:
+            PredicateError: The predicate cannot be asked.
+            ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
+        """
+        question = self._question(where, equalities)
+        shards, rows, size = self._totals(question)
+        _, all_rows, all_size = self._totals(Question())
+        plan = self._source.known.that(Question() if question.functions else question).select(PLACE).explain()
+        after = [f"\nthen, shard by shard: {question}"] if question.functions else []
+        return Explanation(
+            predicate=str(question) or None,
+            shards=len(self._source.shard_ids),
+            shards_selected=shards,
+            rows=all_rows,
+            rows_selected=rows,
+            bytes_selected=size,
+            bytes=all_size,
+            table_bytes=self._source.table_bytes(),
+            plan="".join([plan, *after]),
+        )
+
+    def describe(self) -> pl.DataFrame:
+        """Return what the headers say of the fields, one row a field; no sample table and no tar is read.
+
+        Its columns, where null is what the headers do not tell (a list of values that was cut short, a header of
+        format 1.0.0):
+
+        - ``field``, ``dtype``, ``aggregate``: the field, the dtype of its column, how it is summed up;
+        - ``samples``: rows of all shards; ``nulls``: those without a value, also for want of the column; ``nans``:
+          those that are NaN (of sets: elements), which are null in the sample table;
+        - ``min``, ``max``: bounds of the values as text, of sets those of the elements; ``mean``: of numeric fields;
+        - ``distinct``: different values, or elements of sets; ``top``, ``top_count``: the most frequent one as text,
+          and how many samples have it.
+
+        Raises:
+            ManifestError: A header is damaged or gone.
+        """
+        enter_polars()
+        return describe(self._source.facts())
+
+    def _totals(self, question: Question) -> tuple[int, int, int]:
+        """Return the shards, the rows and the bytes of samples that a question selects."""
+        sums = pl.col(SHARD).n_unique(), pl.len(), pl.col(SIZE).sum()
+        if question.functions:
+            shards, rows, size = self._selected(question, PLACE).select(*sums).row(0)
+        else:
+            shards, rows, size = self._source.collect(question, lambda found: found.select(*sums)).row(0)
+        return int(shards), int(rows), int(size)
 
     def _question(self, where: Where | None, equalities: Mapping[str, object]) -> Question:
         return Question() if where is None and not equalities else parse_where(where, equalities)

@@ -9,6 +9,7 @@ import polars as pl
 
 from atdata._errors import ManifestError, ManifestNotFoundError, PredicateError, first_line
 
+from ._describe import ShardFacts
 from ._manifest import ShardManifest
 from ._predicate import Question
 from ._process import enter_polars
@@ -67,6 +68,10 @@ class ManifestSource(abc.ABC):
     @abc.abstractmethod
     def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each shard's sample table, one at a time, with the columns of all."""
+
+    @abc.abstractmethod
+    def facts(self) -> list[ShardFacts]:
+        """Return what the headers say of the fields."""
 
     @abc.abstractmethod
     def table_bytes(self) -> int:
@@ -187,6 +192,11 @@ class GivenManifests(ManifestSource):
                 # A table without rows may have any dtypes.
                 fitted = each.frame.select(*as_union(each.frame.schema, union)) if len(each.frame) else union.to_frame()
                 yield each.shard_id, fitted
+
+    def facts(self) -> list[ShardFacts]:
+        """Return what the manifests say of the fields."""
+        headers = ((each, each.header_dict()) for each in self._manifests)
+        return [ShardFacts(each.num_samples, header["aggregates"], each.frame.schema) for each, header in headers]
 
     def table_bytes(self) -> int:
         """Return how long the frames are together in memory, in bytes."""

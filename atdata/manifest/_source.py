@@ -10,7 +10,8 @@ import polars as pl
 from atdata._errors import DamagedManifestError, ManifestNotFoundError
 from atdata._store import Store
 
-from ._dtypes import dtype_text
+from ._describe import ShardFacts
+from ._dtypes import dtype_text, parse_dtype
 from ._header import Header, parse_header
 from ._manifest import ShardManifest, checked_table
 from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
@@ -62,18 +63,11 @@ class StoredManifests(ManifestSource):
     def known(self) -> Rows:
         """The rows as far as they are known: once all columns are, all of them."""
         whole: Rows | None = vars(self).get("whole")
-        return whole or self.plain
+        return whole or (self.plain if self._has_paths else self.whole)
 
     @functools.cached_property
     def plain(self) -> Rows:
         """One scan of all sample tables with the columns of the first; it fails where another table differs."""
-        if not self._sidecars:
-            count = len(self.uncommitted)
-            tars = f"; it holds {count} tar{'s'[: count > 1]} without one" if count else ""
-            raise ManifestNotFoundError(
-                f"{self._store.url()} holds no manifest (*{HEADER_SUFFIX}){tars}. "
-                "Write shards with atdata.write_samples(..., manifest=True)"
-            )
         enter_polars()
         try:
             rows = self._scan(self._sidecars, _scan_alike)
@@ -84,12 +78,14 @@ class StoredManifests(ManifestSource):
     @functools.cached_property
     def whole(self) -> Rows:
         """All rows with all columns: where the tables differ, one scan of what they have together."""
-        plain = self.plain
+        one_scan = self._has_paths
         try:
             tables = [Table(each.shard_id, self._footer(each)) for each in self._sidecars]
-            if all(dict(each.schema) == dict(plain.columns) for each in tables) and not is_old(plain.schema):
-                return plain
-            tables = self._described(tables)
+            first = dict(tables[0].schema)
+            if is_old(first) or any(dict(each.schema) != first for each in tables):
+                tables = self._described(tables)
+            elif one_scan:
+                return self.plain
         except FAILURES as error:
             self.failed(error)
         union = unified(tables)
@@ -110,7 +106,7 @@ class StoredManifests(ManifestSource):
 
     def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each shard's sample table, one at a time, with the columns of all."""
-        columns, alike = self.whole.columns, self.whole is self.plain
+        columns, alike = self.whole.columns, self.whole is vars(self).get("plain")
         for each in self._sidecars:
             try:
                 frame = _scan_alike(self._source(each), None).collect()
@@ -121,6 +117,10 @@ class StoredManifests(ManifestSource):
             if dict(frame.schema) != dict(columns):
                 self.failed(pl.exceptions.SchemaError("the columns changed while the dataset was open"))
             yield each.shard_id, frame.select(columns.names())
+
+    def facts(self) -> list[ShardFacts]:
+        """Return what the headers say of the fields; no sample table is read."""
+        return [_facts(self.header(each.shard_id)) for each in self._sidecars]
 
     def table_bytes(self) -> int:
         """Return how long the sample tables are together, in bytes."""
@@ -133,6 +133,21 @@ class StoredManifests(ManifestSource):
             ManifestError: Its sample table is damaged or gone.
         """
         return self._checked(self._by_shard[shard_id], list(LOCATION))
+
+    @functools.cached_property
+    def _has_paths(self) -> bool:
+        """Tell whether Polars reads the tables by path, many in one scan."""
+        if not self._sidecars:
+            count = len(self.uncommitted)
+            tars = f"; it holds {count} tar{'s'[: count > 1]} without one" if count else ""
+            raise ManifestNotFoundError(
+                f"{self._store.url()} holds no manifest (*{HEADER_SUFFIX}){tars}. "
+                "Write shards with atdata.write_samples(..., manifest=True)"
+            )
+        try:
+            return isinstance(self._source(self._sidecars[0]), str)
+        except OSError as error:
+            self.failed(error)
 
     def _scan(self, some: Sequence[Sidecars], scan: Callable[[Any, str | None], pl.LazyFrame]) -> pl.LazyFrame:
         sources = [self._source(each) for each in some]
@@ -216,6 +231,14 @@ class StoredManifests(ManifestSource):
                 f"the manifest file {self._store.url(name)} was there when the dataset was opened and is gone; "
                 "open the dataset again"
             ) from None
+
+
+def _facts(header: Header) -> ShardFacts:
+    columns = header.samples.columns if header.samples else {}
+    dtypes = {name: parse_dtype(text) for name, text in columns.items()}
+    return ShardFacts(
+        header.num_samples, header.plain_aggregates(), dtypes, not header.manifest_version.startswith("1.0")
+    )
 
 
 def _scan_alike(sources: list[str] | str | IO[bytes], file_paths: str | None) -> pl.LazyFrame:

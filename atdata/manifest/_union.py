@@ -9,7 +9,7 @@ from atdata._errors import DamagedManifestError, SchemaError
 
 from ._table import CRC32, LOCATION
 
-__all__ = ["Table", "as_union", "is_old", "unified"]
+__all__ = ["Table", "as_union", "is_old", "unified", "widened"]
 
 #: Signed integers, by their bits.
 _SIGNED = {8: pl.Int8(), 16: pl.Int16(), 32: pl.Int32(), 64: pl.Int64()}
@@ -42,7 +42,7 @@ def unified(tables: Sequence[Table]) -> pl.Schema:
         if missing - {CRC32} and table.has_rows:
             raise DamagedManifestError(f"the sample table of {table.shard_id!r} lacks the columns {sorted(missing)}")
         for name, dtype in _dtypes(table).items():
-            wider = _wider(dtypes.setdefault(name, dtype), dtype)
+            wider = widened(dtypes.setdefault(name, dtype), dtype)
             if wider is None and table.has_rows:
                 raise _apart(name, table, tables)
             dtypes[name] = wider if wider and table.has_rows else dtypes[name]
@@ -58,10 +58,10 @@ def unified(tables: Sequence[Table]) -> pl.Schema:
 def _apart(name: str, table: Table, tables: Sequence[Table]) -> SchemaError:
     dtype = table.schema[name]
     others = ((each.shard_id, each.schema[name]) for each in tables if each.has_rows and name in each.schema)
-    shard_id, found = next((each, found) for each, found in others if _wider(found, dtype) is None)
+    shard_id, found = next((each, found) for each, found in others if widened(found, dtype) is None)
     return SchemaError(
-        f"the manifests of {shard_id!r} and {table.shard_id!r} differ in their columns: {name!r} is {found} and {dtype}, "
-        "and no column holds both. Write one of the shards again, or open them apart"
+        f"the manifests of {shard_id!r} and {table.shard_id!r} differ in their columns: {name!r} is {found} and "
+        f"{dtype}, and no column holds both. Write one of the shards again, or open them apart"
     )
 
 
@@ -103,7 +103,8 @@ def _encoded(table: Table) -> set[str]:
     return {name for name, dtype in table.schema.items() if dtype == pl.Binary} if is_old(table.schema) else set()
 
 
-def _wider(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
+def widened(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
+    """Return the dtype that holds both, or None where there is none."""
     if one == other:
         return one
     if pl.Null in (one, other):

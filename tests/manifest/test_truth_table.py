@@ -207,7 +207,9 @@ VALUES = st.tuples(
     st.sampled_from(["a", "b", "select", None]),
     st.sampled_from([[], ["a"], ["a", "b"], None]),
 )
-TABLES = st.lists(VALUES, min_size=1, max_size=6).map(lambda rows: {f"k{row}": values for row, values in enumerate(rows)})
+TABLES = st.lists(VALUES, min_size=1, max_size=6).map(
+    lambda rows: {f"k{row}": values for row, values in enumerate(rows)}
+)
 
 
 @LAW
