@@ -3,14 +3,12 @@
 import abc
 import dataclasses
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
-from atdata._errors import PredicateError
-
-from ._operand import Column, Operand, literal, operand, shown
+from ._operand import Column, Operand, literal, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -253,18 +251,3 @@ class _Not(Predicate):
 
 def _wrapped(part: Predicate) -> str:
     return f"({part!r})" if isinstance(part, Comparison | _Both) else repr(part)
-
-
-def listed_values(values: object) -> Iterator[Any]:
-    """Yield what is given to ``isin``, as operands.
-
-    Raises:
-        PredicateError: It is not several values, or one of them cannot be compared with.
-    """
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise PredicateError(f"isin takes several values, such as a list; found {type(values).__name__} {values!r:.60}")
-    for value in values:
-        one = operand(value)
-        if isinstance(one, Column):
-            raise PredicateError(f"isin takes values, not the field {one.name!r}; compare fields one by one, with |")
-        yield one

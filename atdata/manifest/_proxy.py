@@ -6,7 +6,7 @@ from typing import Any, Final
 from atdata._errors import PredicateError, listed, near_misses
 from atdata._sample import DictSample
 
-from ._comparison import Between, Comparison, Contains, IsIn, IsNull, Predicate, listed_values
+from ._comparison import Between, Comparison, Contains, IsIn, IsNull, Predicate
 from ._fields import columns_of
 from ._operand import Column, Operand, operand
 from ._table import PLACE
@@ -68,7 +68,11 @@ class FieldProxy:
 
         More than 64 numbers must be of the column's own kind: integers for integers, floats for floats.
         """
-        return IsIn(Column(self.name), tuple(listed_values(values)))
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+            raise PredicateError(
+                f"isin takes several values, such as a list; found {type(values).__name__} {values!r:.60}"
+            )
+        return IsIn(Column(self.name), tuple(self._value(each, "isin") for each in values))
 
     def between(self, low: object, high: object) -> Predicate:
         """Select the rows where the field is between two values, both included."""
@@ -76,10 +80,7 @@ class FieldProxy:
 
     def contains(self, value: object) -> Predicate:
         """Select the rows where the field is a list that holds the value."""
-        found = self._operand(value)
-        if isinstance(found, Column):
-            raise PredicateError(f"contains takes a value, not the field {found.name!r}; ask with a Polars expression")
-        return Contains(Column(self.name), found)
+        return Contains(Column(self.name), self._value(value, "contains"))
 
     def is_null(self) -> Predicate:
         """Select the rows where the field has no value, or NaN."""
@@ -91,6 +92,11 @@ class FieldProxy:
 
     def _compared(self, sign: str, other: object) -> Predicate:
         return Comparison(Column(self.name), sign, self._operand(other))
+
+    def _value(self, value: object, method: str) -> Operand:
+        if isinstance(value, FieldProxy):
+            raise PredicateError(f"{method} takes values, not the field {value.name!r}; ask with a Polars expression")
+        return self._operand(value)
 
     def _operand(self, value: object) -> Operand:
         return Column(value.name) if isinstance(value, FieldProxy) else operand(value, self.name)
