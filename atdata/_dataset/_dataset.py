@@ -11,7 +11,7 @@ import polars as pl
 from atdata._errors import ManifestNotFoundError, SchemaError, listed
 from atdata._sample import DictSample, SampleBatch, is_sample_type
 from atdata._store import Store
-from atdata.manifest import QueryExecutor, SampleLocation
+from atdata.manifest import Explanation, QueryExecutor, SampleLocation
 from atdata.manifest._names import Listing
 from atdata.manifest._open import open_folder, open_tars, report_uncommitted
 from atdata.manifest._predicate import Where
@@ -162,6 +162,16 @@ class Dataset(Generic[S]):
             SchemaError: The shards' columns do not go together.
         """
         return self._executor.query(where, **equalities)
+
+    def explain(self, where: Where | None = None, **equalities: object) -> Explanation:
+        """Return what a question selects and reads: see :meth:`QueryExecutor.explain`.
+
+        Raises:
+            PredicateError: The predicate cannot be asked.
+            ManifestError: A manifest is damaged, gone, or was never written.
+            SchemaError: The shards' columns do not go together.
+        """
+        return self._executor.explain(where, **equalities)
 
     def fetch(self, locations: Iterable[SampleLocation] | pl.DataFrame, *, verify: Verify = "fetch") -> Iterator[S]:
         """Return an iterator over the samples at some locations, in the order asked for.

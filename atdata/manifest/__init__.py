@@ -5,6 +5,7 @@ The law: a manifest is a promise about a tar's bytes; a query is a function from
 
 from ._builder import ManifestBuilder
 from ._comparison import Predicate
+from ._explain import Explanation
 from ._fields import AggregateKind, ManifestField, resolve_manifest_fields
 from ._header import MANIFEST_FORMAT_VERSION
 from ._location import SampleLocation
@@ -16,6 +17,7 @@ from ._writer import ManifestWriter
 __all__ = [
     "MANIFEST_FORMAT_VERSION",
     "AggregateKind",
+    "Explanation",
     "F",
     "FieldProxy",
     "ManifestBuilder",

@@ -1,4 +1,4 @@
-"""One schema for shards whose columns differ (docs/format.md, "Shards that differ")."""
+"""One schema for shards whose columns differ (docs/queries.md, "Shards that differ")."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple

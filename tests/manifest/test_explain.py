@@ -84,6 +84,11 @@ def test_an_explanation_is_a_value(executor):
         found.rows = 0
 
 
+def test_a_dataset_explains_as_an_executor_over_its_folder(executor, tmp_path):
+    ds = atdata.Dataset[Photo](tmp_path)
+    assert ds.explain(F.score > 0.5, label="dog") == executor.explain(F.score > 0.5, label="dog")
+
+
 def test_no_manifest_cannot_be_explained(tmp_path):
     with pytest.raises(atdata.ManifestNotFoundError):
         QueryExecutor.from_directory(tmp_path).explain()
