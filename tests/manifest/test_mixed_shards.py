@@ -237,6 +237,11 @@ def test_a_column_that_no_shard_has_is_unknown_in_all(opened):
         opened(manifest("s0", a=[1]), manifest("s1", b=[1])).query(pl.col("c") > 1)
 
 
+def test_selectors_by_dtype_mean_the_dtypes_of_all_shards(opened):
+    executor = opened(manifest("s0", a=[1, 9], f=[0.5, 0.5]), manifest("s1", a=[8.5], f=[0.5]))
+    assert [each.key for each in executor.query(pl.any_horizontal(pl.selectors.float() > 5))] == ["s0-1", "s1-0"]
+
+
 def test_filters_and_projections_reach_files_that_differ(tmp_path):
     executor = on_disk(tmp_path, three(1, b=EXTRA))
     plan = executor.scan().filter(pl.col("b") == "x").select("__key__").explain()

@@ -276,3 +276,8 @@ def test_a_type_whose_fields_nobody_declared_has_any():
 def test_what_is_no_sample_type_has_no_fields():
     with pytest.raises(atdata.SchemaError, match="is no dataclass"):
         query_fields(int)
+
+
+def test_lists_may_be_missing_or_arrays_in_a_pandas_frame():
+    frame = pd.DataFrame({"tags": [["a"], None, math.nan, np.array(["a", "b"]), [], ("b",)]})
+    assert F.tags.contains("a")(frame).tolist() == [True, False, False, True, False, False]
