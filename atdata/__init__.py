@@ -33,6 +33,7 @@ from atdata._errors import (
 )
 from atdata._sample import DictSample, ImageField, PackableSample, SampleBatch, packable
 from atdata.manifest import (
+    F,
     ManifestBuilder,
     ManifestField,
     ManifestWriter,
@@ -40,6 +41,7 @@ from atdata.manifest import (
     SampleLocation,
     ShardManifest,
     manifest_column,
+    query_fields,
 )
 
 __version__ = "0.1.0"
@@ -51,6 +53,7 @@ __all__ = [
     "Dataset",
     "DecodeError",
     "DictSample",
+    "F",
     "ImageField",
     "LensNotFoundError",
     "ManifestBuilder",
@@ -79,5 +82,6 @@ __all__ = [
     "UnsupportedFormatError",
     "manifest_column",
     "packable",
+    "query_fields",
     "write_samples",
 ]

@@ -141,11 +141,12 @@ class PredicateError(AtdataError, ValueError):
     """A predicate that cannot be asked of a dataset's manifests."""
 
     @classmethod
-    def unknown_column(cls, name: str, columns: Sequence[str]) -> Self:
-        """Name the columns that there are, the nearest first."""
+    def unknown_column(cls, name: str, columns: Sequence[str], *, quoted: bool = False) -> Self:
+        """Name the columns that there are, the nearest first; ``quoted`` in SQL it may have been meant as text."""
+        meant = f"; in SQL double quotes name a column, and text stands in single quotes: '{name}'" if quoted else ""
         return cls(
             f"the predicate reads a column {name!r}, which the manifests do not have"
-            f"{near_misses(name, columns)}; the columns are {listed(columns)}"
+            f"{near_misses(name, columns)}{meant}; the columns are {listed(columns)}"
         )
 
     @classmethod

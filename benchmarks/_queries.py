@@ -8,7 +8,7 @@ import polars as pl
 
 from atdata.manifest import QueryExecutor, SampleLocation
 from atdata.manifest._pandas import to_pandas
-from atdata.manifest._predicate import check_row_wise
+from atdata.manifest._row_wise import check_row_wise
 
 from ._data import Sidecars
 from ._measure import Candidate

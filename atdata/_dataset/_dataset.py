@@ -11,7 +11,7 @@ import polars as pl
 from atdata._errors import ManifestNotFoundError, SchemaError, listed
 from atdata._sample import DictSample, SampleBatch, is_sample_type
 from atdata._store import Store
-from atdata.manifest import QueryExecutor, SampleLocation
+from atdata.manifest import Explanation, QueryExecutor, SampleLocation
 from atdata.manifest._names import Listing
 from atdata.manifest._open import open_folder, open_tars, report_uncommitted
 from atdata.manifest._predicate import Where
@@ -153,14 +153,25 @@ class Dataset(Generic[S]):
         """
         return self._executor.scan()
 
-    def query(self, where: Where) -> list[SampleLocation]:
+    def query(self, where: Where | None = None, **equalities: object) -> list[SampleLocation]:
         """Return the locations of the samples that a predicate selects: see :meth:`QueryExecutor.query`.
 
         Raises:
             PredicateError: The predicate cannot be asked; the error says why.
             ManifestError: A manifest is damaged, gone, or was never written.
+            SchemaError: The shards' columns do not go together.
         """
-        return self._executor.query(where)
+        return self._executor.query(where, **equalities)
+
+    def explain(self, where: Where | None = None, **equalities: object) -> Explanation:
+        """Return what a question selects and reads: see :meth:`QueryExecutor.explain`.
+
+        Raises:
+            PredicateError: The predicate cannot be asked.
+            ManifestError: A manifest is damaged, gone, or was never written.
+            SchemaError: The shards' columns do not go together.
+        """
+        return self._executor.explain(where, **equalities)
 
     def fetch(self, locations: Iterable[SampleLocation] | pl.DataFrame, *, verify: Verify = "fetch") -> Iterator[S]:
         """Return an iterator over the samples at some locations, in the order asked for.

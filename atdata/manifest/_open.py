@@ -11,18 +11,42 @@ from atdata._store import LocalStore, Store
 
 from ._names import HEADER_SUFFIX, Listing, read_listing
 
-__all__ = ["open_folder", "open_tars", "report_uncommitted"]
+__all__ = ["absolute", "open_folder", "open_tars", "report_uncommitted"]
 
 
-def open_folder(directory: str | os.PathLike[str], *, recursive: bool = False) -> tuple[LocalStore, Listing]:
-    """Return a folder as a store, and its shards, by one listing.
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Return a path that means the same from any working folder, links as they were named."""
+    return os.path.abspath(os.fspath(path))  # noqa: PTH100 -- keeps links
+
+
+def open_folder(
+    directory: str | os.PathLike[str],
+    *,
+    recursive: bool = False,
+    manifests: str | os.PathLike[str] | None = None,
+) -> tuple[LocalStore, Listing]:
+    """Return the folder of manifests as a store, and its shards, by one listing.
+
+    Args:
+        directory: The folder of the tars, and of their manifests unless ``manifests`` names another one.
+        recursive: Whether to go into its folders too.
+        manifests: The folder of the manifests; shards are named alike below both.
 
     Raises:
         ManifestNotFoundError: There is no such folder.
     """
     store = LocalStore(directory)
+    if manifests is None:
+        return store, read_listing(_names_in(store, recursive=recursive))
+    sidecars = LocalStore(manifests)
+    tars = [name for name in _names_in(store, recursive=recursive) if shard_id_of(name) is not None]
+    beside = [name for name in _names_in(sidecars, recursive=recursive) if shard_id_of(name) is None]
+    return sidecars, read_listing([*tars, *beside])
+
+
+def _names_in(store: LocalStore, *, recursive: bool) -> list[str]:
     try:
-        return store, read_listing(store.names(recursive=recursive))
+        return store.names(recursive=recursive)
     except (FileNotFoundError, NotADirectoryError):
         raise ManifestNotFoundError(
             f"{store.url()} is no folder; give the folder that holds the shards and their manifests"
@@ -38,7 +62,7 @@ def open_tars(urls: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -
     """
     if isinstance(urls, str | os.PathLike):
         urls = [urls]
-    paths = list(dict.fromkeys(Path(os.path.abspath(os.fspath(url))) for url in urls))  # noqa: PTH100 -- keeps links
+    paths = list(dict.fromkeys(Path(absolute(url)) for url in urls))
     if not paths or (wrong := [str(path) for path in paths if shard_id_of(path.name) is None]):
         raise ValueError(f"expected the names of .tar files, found {listed(wrong) if paths else 'none'}")
     root = Path(os.path.commonpath([path.parent for path in paths]))
@@ -64,7 +88,7 @@ def report_uncommitted(store: Store, listing: Listing, *, strict: bool = False) 
     if not listing.uncommitted or not (listing.committed or strict):
         return
     problem = (
-        f"no manifest ({HEADER_SUFFIX}) beside the tar in {store.url()}: its writer did not finish, or the header was "
+        f"no manifest ({HEADER_SUFFIX}) in {store.url()}: its writer did not finish, or the header was "
         "removed. Restore it from a copy, or remove the shard and write it again"
     )
     if strict:

@@ -1,137 +1,115 @@
-"""From what a caller gives as ``where`` to one Polars expression that decides each row by that row alone."""
+"""From what a caller gives as ``where`` to one question: an expression, and functions of pandas frames."""
 
+import enum
 import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 
-from atdata._errors import PredicateError, first_line
+from atdata._errors import PredicateError
 
-from ._unstable import calls_python, passes_through, pushed_predicate
+from ._comparison import Predicate
+from ._operand import literal, operand
+from ._proxy import FieldProxy
+from ._sql import parse_sql
 
-__all__ = ["PandasFunction", "Where", "check_row_wise", "parse_where"]
-
-#: What may be made of a Python function's result without being asked about.
-_COMBINATIONS = (
-    operator.and_,
-    operator.or_,
-    operator.xor,
-    operator.eq,
-    operator.ne,
-    operator.gt,
-    operator.ge,
-    operator.lt,
-    operator.le,
-)
+__all__ = ["PandasFunction", "Question", "Where", "parse_where"]
 
 #: A function from one shard's rows as a pandas frame to a boolean Series.
 PandasFunction: TypeAlias = Callable[[Any], Any]
-#: What selects rows.
-Where: TypeAlias = pl.Expr | Sequence[pl.Expr] | PandasFunction
+#: One condition: a Polars expression, an SQL condition, a comparison of fields, a function of a pandas frame.
+Condition: TypeAlias = pl.Expr | str | Predicate | PandasFunction
+#: What selects rows: a condition, or several that must all hold.
+Where: TypeAlias = Condition | Sequence[Condition]
 
 
-def parse_where(where: object) -> pl.Expr | PandasFunction:
-    """Return a predicate as one expression, or as the function of a pandas frame that it is.
+class Question(NamedTuple):
+    """What must hold of a row that is selected: everything here."""
 
-    Raises:
-        PredicateError: It is neither.
-    """
-    if isinstance(where, pl.Expr):
-        return where
-    if callable(where):
-        return where
-    if isinstance(where, list | tuple) and where and all(isinstance(each, pl.Expr) for each in where):
-        combined: pl.Expr = functools.reduce(operator.and_, where)
-        return combined
-    raise PredicateError(
-        "a predicate is a Polars expression such as pl.col('label') == 'dog', several of them in a list, or a function "
-        f"of a pandas frame; found {type(where).__name__} {where!r:.80}"
-    )
+    #: Each condition that is an expression, and their text in the form that they were given in.
+    expressions: tuple[pl.Expr, ...] = ()
+    functions: tuple[PandasFunction, ...] = ()
+    texts: tuple[str, ...] = ()
+    #: The names that stand in double quotes in SQL; people mean text by them.
+    quoted: frozenset[str] = frozenset()
 
+    @property
+    def expression(self) -> pl.Expr | None:
+        """The expressions as one; None where there are only functions."""
+        return functools.reduce(operator.and_, self.expressions) if self.expressions else None
 
-def check_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> None:
-    """Check that a predicate fits the columns, gives booleans, and looks at one row at a time.
+    def __str__(self) -> str:
+        return self.texts[0] if len(self.texts) == 1 else " AND ".join(f"({text})" for text in self.texts)
 
-    A Python function (``map_elements``, ``map_batches``) cannot be looked into; it is taken at its word. What is made
-    of the result of ``map_batches``, beyond comparing and combining it, needs ``is_elementwise=True`` there.
-
-    Raises:
-        PredicateError: It does not; the error says which and what to do.
-    """
-    try:
-        given = pl.LazyFrame(schema=dict(schema)).select(predicate).collect_schema()
-        _check_boolean(predicate, given)
-        row_wise = _is_row_wise(predicate, schema)
-    except pl.exceptions.ColumnNotFoundError as error:
-        raise _unknown_column(predicate, schema, error) from None
-    except pl.exceptions.PolarsError as error:
-        raise PredicateError(
-            f"the predicate {_shown(predicate)} does not fit the columns: {first_line(error)}"
-        ) from error
-    if not row_wise and _compares_with_none(predicate, schema):
-        raise PredicateError(
-            f"the predicate {_shown(predicate)} compares with None, which is null for every row and selects none; "
-            "ask with .is_null() or .is_not_null()"
+    def also(self, other: "Question") -> "Question":
+        """Return the question whether both hold."""
+        return Question(
+            self.expressions + other.expressions,
+            self.functions + other.functions,
+            self.texts + other.texts,
+            self.quoted | other.quoted,
         )
-    if not row_wise:
-        raise PredicateError.not_row_wise(_shown(predicate), calls_python=calls_python(predicate))
 
 
-def _is_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    if not calls_python(predicate):
-        return all(each is not None for each in pushed_predicate(predicate, schema))
-    return passes_through(predicate, schema) or _is_excused(predicate, schema)
+def parse_where(where: object, equalities: Mapping[str, object] | None = None) -> Question:
+    """Return what a caller asks as a question.
 
+    Args:
+        where: One condition, or a list of some; None where there are equalities only.
+        equalities: Columns, and the value that each must have.
 
-def _is_excused(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    """Tell whether an expression is held back for no other reason than a Python function over whole columns.
-
-    Such a function cannot be looked into: alone, or compared and combined with other parts, it is taken at its word.
+    Raises:
+        PredicateError: It is no condition, or there is none.
     """
-    operands = part.meta.pop(schema=dict(schema)) if calls_python(part) else []
-    # Operands come in reverse; the last is what the method was called on.
-    is_function = bool(operands) and str(part).startswith(f"{operands[-1]}.python_udf(")
-    return (is_function or _is_combination(part, operands)) and all(
-        # `is_null` looks at one row, and makes a predicate of any part.
-        each.meta.is_literal() or passes_through(each.is_null(), schema) or _is_excused(each, schema)
-        for each in operands
+    if where is None and equalities:
+        conditions: list[Question] = []
+    elif isinstance(where, list | tuple) and where:
+        conditions = [_condition(each) for each in where]
+    else:
+        conditions = [_condition(where)]
+    conditions += [_equality(name, value) for name, value in (equalities or {}).items()]
+    return functools.reduce(Question.also, conditions)
+
+
+def _condition(where: object) -> Question:
+    if isinstance(where, pl.Expr):
+        return Question((where,), texts=(_without_marks(where),))
+    if isinstance(where, str):
+        condition = parse_sql(where)
+        return Question((condition.expr,), texts=(where.strip(),), quoted=condition.quoted)
+    if isinstance(where, Predicate):
+        return Question((where.expr,), texts=(repr(where),))
+    if callable(where) and not isinstance(where, type):
+        return Question(functions=(where,), texts=(f"{_name(where)}(df)",))
+    if isinstance(where, FieldProxy):
+        raise PredicateError(f"the field {where.name!r} alone is no condition; for booleans: F.{where.name} == True")
+    raise PredicateError(
+        "a predicate is a Polars expression such as pl.col('label') == 'dog', an SQL condition such as "
+        "\"label = 'dog'\", a comparison such as F.label == 'dog', a function of a pandas frame, or several of these "
+        f"in a list, beside equalities such as label='dog'; found {type(where).__name__} {where!r:.80}"
     )
 
 
-def _is_combination(part: pl.Expr, operands: Sequence[pl.Expr]) -> bool:
-    if len(operands) == 1:
-        return part.meta.eq(~operands[0])
-    return len(operands) == len(("left", "right")) and any(
-        part.meta.eq(combine(operands[1], operands[0])) for combine in _COMBINATIONS
-    )
+def _equality(name: str, value: object) -> Question:
+    if isinstance(value, pl.Expr | FieldProxy | Predicate | list | tuple | set | frozenset | dict):
+        raise PredicateError(
+            f"{name}={value!r:.60}: a column is compared with one value; for several use F.{name}.isin([...]) or "
+            f"pl.col({name!r}).is_in([...]), for an element of a list F.{name}.contains(...)"
+        )
+    known = operand(value, name)
+    text = f"{name}={value if isinstance(value, enum.Enum) else known!r}"
+    return Question((pl.col(name) == literal(known),), texts=(text,))
 
 
-def _compares_with_none(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    operands = part.meta.pop(schema=dict(schema))
-    if len(operands) == 2:  # noqa: PLR2004 -- a comparison's, the right one first
-        right, left = operands
-        compared = part.meta.eq(left == right) or part.meta.eq(left != right)
-        if compared and (right.meta.eq(pl.lit(None)) or left.meta.eq(pl.lit(None))):
-            return True
-    return any(_compares_with_none(each, schema) for each in operands)
+def _name(function: Callable[..., Any]) -> str:
+    inner = function.func if isinstance(function, functools.partial) else function
+    if isinstance(owner := getattr(inner, "__self__", None), Predicate):
+        return f"({owner!r}).compile()"
+    return getattr(inner, "__name__", type(inner).__name__)
 
 
-def _check_boolean(predicate: pl.Expr, given: Mapping[str, pl.DataType]) -> None:
-    wrong = {name: dtype for name, dtype in given.items() if dtype != pl.Boolean}
-    if wrong or not given:
-        found = ", ".join(f"{name!r}: {dtype}" for name, dtype in wrong.items()) or "no column"
-        raise PredicateError(f"the predicate {_shown(predicate)} gives {found}; expected a Boolean for each row")
-
-
-def _unknown_column(
-    predicate: pl.Expr, schema: Mapping[str, pl.DataType], error: pl.exceptions.ColumnNotFoundError
-) -> PredicateError:
-    unknown = [name for name in predicate.meta.root_names() if name not in schema]
-    return PredicateError.unknown_column(unknown[0] if unknown else first_line(error), list(schema))
-
-
-def _shown(predicate: pl.Expr, limit: int = 200) -> str:
-    text = str(predicate)
+def _without_marks(expression: pl.Expr, limit: int = 1000) -> str:
+    text = str(expression)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,21 +1,27 @@
 """Asking manifests: which samples, and where are their bytes."""
 
+import functools
+import operator
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 import polars as pl
 
 from atdata._errors import PredicateError
 
+from ._describe import describe
+from ._explain import Explanation
 from ._location import SampleLocation
 from ._manifest import ShardManifest
-from ._open import open_folder, open_tars, report_uncommitted
+from ._open import absolute, open_folder, open_tars, report_uncommitted
 from ._pandas import row_mask
-from ._predicate import PandasFunction, Where, check_row_wise, parse_where
+from ._predicate import Question, Where, parse_where
 from ._process import enter_polars
-from ._source import GivenManifests, ManifestSource, StoredManifests
-from ._table import KEY, PLACE, SHARD
+from ._row_wise import check_row_wise
+from ._rows import GivenManifests, ManifestSource
+from ._source import StoredManifests
+from ._table import KEY, PLACE, SHARD, SIZE
 
 __all__ = ["QueryExecutor"]
 
@@ -35,27 +41,40 @@ class QueryExecutor:
     """
 
     def __init__(self, manifests: Iterable[ShardManifest] | ManifestSource) -> None:
+        self._reopen: Callable[[], Self] | None = None
         self._source = manifests if isinstance(manifests, ManifestSource) else GivenManifests(list(manifests))
         self.uncommitted = list(self._source.uncommitted)
 
     @classmethod
     def from_directory(
-        cls, directory: str | os.PathLike[str], *, recursive: bool = False, strict: bool = False
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        recursive: bool = False,
+        manifests: str | os.PathLike[str] | None = None,
+        strict: bool = False,
     ) -> Self:
         """Open the manifests in a folder: one listing, and nothing is read.
 
         Args:
             directory: The folder.
             recursive: Whether to go into its folders too; a shard's id is then its path below ``directory``.
+            manifests: The folder that holds the manifests, under the same names, where they are kept apart from the
+                tars; manifests beside the tars are then passed over.
             strict: Raise where a tar has no manifest, instead of leaving it out with a warning.
 
         Raises:
             ManifestNotFoundError: There is no such folder, or a header has no sample table beside it.
             ShardError: With ``strict``: a tar has no manifest.
         """
-        store, listing = open_folder(directory, recursive=recursive)
+        store, listing = open_folder(directory, recursive=recursive, manifests=manifests)
         report_uncommitted(store, listing, strict=strict)
-        return cls(StoredManifests(store, listing))
+        opened = cls(StoredManifests(store, listing))
+        folder, apart = absolute(directory), None if manifests is None else absolute(manifests)
+        opened._reopen = functools.partial(
+            cls.from_directory, folder, recursive=recursive, manifests=apart, strict=strict
+        )
+        return opened
 
     @classmethod
     def from_shard_urls(cls, urls: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> Self:
@@ -69,10 +88,24 @@ class QueryExecutor:
         """
         store, listing = open_tars(urls)
         report_uncommitted(store, listing)
-        return cls(StoredManifests(store, listing))
+        opened = cls(StoredManifests(store, listing))
+        names = [urls] if isinstance(urls, str | os.PathLike) else urls
+        opened._reopen = functools.partial(cls.from_shard_urls, [absolute(name) for name in names])
+        return opened
 
     def __repr__(self) -> str:
         return f"QueryExecutor({len(self._source.shard_ids)} shards)"
+
+    def refresh(self) -> Self:
+        """Open again what was opened, by one listing: new shards are there, removed ones are not, files are read anew.
+
+        This executor stays as it is; one over manifests in memory is returned itself.
+
+        Raises:
+            ManifestNotFoundError: The folder is gone, or a header has no sample table beside it.
+            ShardError: It was opened with ``strict``, and a tar has no manifest.
+        """
+        return self if self._reopen is None else self._reopen()
 
     @property
     def _manifests(self) -> list[ShardManifest]:
@@ -85,12 +118,15 @@ class QueryExecutor:
 
     @property
     def schema(self) -> pl.Schema:
-        """The columns of :meth:`scan` and their dtypes.
+        """The columns of :meth:`scan` and their dtypes, those of all shards together.
+
+        Asked for the first time, all footers are read.
 
         Raises:
             ManifestNotFoundError: There is no manifest.
+            SchemaError: The shards' columns do not go together.
         """
-        return self._source.schema
+        return self._source.whole.schema
 
     def scan(self) -> pl.LazyFrame:
         """Return all rows as a Polars LazyFrame: ``__shard__ __key__ __offset__ __size__ __crc32__`` and the fields.
@@ -99,71 +135,135 @@ class QueryExecutor:
 
         Raises:
             ManifestNotFoundError: There is no manifest.
+            SchemaError: The shards' columns do not go together.
         """
         enter_polars()
-        return self._source.rows
+        return self._source.whole.lazy
 
-    def query(self, where: Where) -> list[SampleLocation]:
+    def query(self, where: Where | None = None, **equalities: object) -> list[SampleLocation]:
         """Return the locations of the samples that a predicate selects, in shard order, then tar order.
+
+        Args:
+            where: The predicate: a Polars expression, an SQL condition, a comparison such as ``F.label == "dog"``, a
+                function of a pandas frame, or several of these in a list, all of which must hold.
+            **equalities: Columns and the value that each must have: ``label="dog"``.
 
         Raises:
             PredicateError: The predicate cannot be asked; the error says why.
             ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
         """
-        parse_where(where)  # None would select everything, and is more likely a slip
-        places = self.rows(where, columns=())
+        # None would select everything, and is more likely a slip.
+        places = self._selected(parse_where(where, equalities), PLACE)
         return list(map(SampleLocation, *(places[name].to_list() for name in PLACE)))
 
-    def rows(self, where: Where | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def rows(
+        self, where: Where | None = None, columns: Sequence[str] | None = None, **equalities: object
+    ) -> pl.DataFrame:
         """Return the rows that a predicate selects, in shard order, then tar order.
 
         Args:
-            where: The predicate; None selects every row.
+            where: The predicate, as for :meth:`query`; None selects every row.
             columns: Which fields to return beside ``__shard__`` and the location columns; None for all.
+            **equalities: Columns and the value that each must have.
 
         Raises:
             PredicateError: The predicate cannot be asked, or there is no such column.
             ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
         """
-        enter_polars()
-        fields = [name for name in self.schema if name not in PLACE]
-        if isinstance(columns, str):
-            columns = [columns]
-        if columns is not None:
-            if unknown := [name for name in columns if name not in self.schema]:
-                raise PredicateError.unknown_column(unknown[0], list(self.schema))
-            fields = [name for name in dict.fromkeys(columns) if name not in PLACE]
-        selected = [*PLACE, *fields]
-        predicate = None if where is None else parse_where(where)
-        if predicate is None or isinstance(predicate, pl.Expr):
-            return self._source.collect(self._filtered(predicate).select(selected))
-        return pl.concat(list(self._masked(predicate, selected)))
+        question = self._question(where, equalities)
+        if columns is None:
+            columns = list(self.schema)
+        named = [columns] if isinstance(columns, str) else columns
+        new = [name for name in named if name not in self._source.known.schema]
+        if unknown := new and [name for name in new if name not in self.schema]:
+            raise PredicateError.unknown_column(unknown[0], list(self.schema))
+        return self._selected(question, tuple(dict.fromkeys([*PLACE, *named])))
 
-    def count(self, where: Where | None = None) -> int:
-        """Return how many samples a predicate selects; all of them for None.
+    def count(self, where: Where | None = None, **equalities: object) -> int:
+        """Return how many samples a predicate selects, given as for :meth:`query`; all of them for None.
 
         Raises:
             PredicateError: The predicate cannot be asked.
             ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
+        """
+        question = self._question(where, equalities)
+        if question.functions:
+            return len(self._selected(question, (KEY,)))
+        return int(self._source.collect(question, lambda rows: rows.select(pl.len())).item())
+
+    def explain(self, where: Where | None = None, **equalities: object) -> Explanation:
+        """Return what a predicate, given as for :meth:`query`, selects and reads; the question is asked for it.
+
+        Raises:
+            PredicateError: The predicate cannot be asked.
+            ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
+        """
+        question = self._question(where, equalities)
+        shards, rows, size = self._totals(question)
+        _, all_rows, all_size = self._totals(Question())
+        plan = self._source.known.that(Question() if question.functions else question).select(PLACE).explain()
+        after = [f"\nthen, shard by shard: {question}"] if question.functions else []
+        return Explanation(
+            predicate=str(question) or None,
+            shards=len(self._source.shard_ids),
+            shards_selected=shards,
+            rows=all_rows,
+            rows_selected=rows,
+            bytes_selected=size,
+            bytes=all_size,
+            table_bytes=self._source.table_bytes(),
+            plan="".join([plan, *after]),
+        )
+
+    def describe(self) -> pl.DataFrame:
+        """Return what the headers say of the fields, one row a field; no sample table and no tar is read.
+
+        Its columns, where null is what the headers do not tell (a list of values that was cut short, a header of
+        format 1.0.0):
+
+        - ``field``, ``dtype``, ``aggregate``: the field, the dtype of its column, how it is summed up;
+        - ``samples``: rows of all shards; ``nulls``: those without a value, also for want of the column; ``nans``:
+          those that are NaN (of sets: elements), which are null in the sample table;
+        - ``min``, ``max``: bounds of the values as text, of sets those of the elements; ``mean``: of numeric fields;
+        - ``distinct``: different values, or elements of sets; ``top``, ``top_count``: the most frequent one as text,
+          and how many samples have it.
+
+        Raises:
+            ManifestError: A header is damaged or gone.
         """
         enter_polars()
-        predicate = None if where is None else parse_where(where)
-        self._source.schema  # noqa: B018 -- raises where there is nothing to ask
-        if predicate is None or isinstance(predicate, pl.Expr):
-            counted = self._source.collect(self._filtered(predicate).select(pl.len()))
-            return int(counted.item())
-        return sum(len(frame) for frame in self._masked(predicate, [KEY]))
+        return describe(self._source.facts())
 
-    def _filtered(self, predicate: pl.Expr | None) -> pl.LazyFrame:
-        rows = self.scan()
-        if predicate is None:
-            return rows
-        check_row_wise(predicate, self.schema)
-        return rows.filter(predicate)
+    def _totals(self, question: Question) -> tuple[int, int, int]:
+        """Return the shards, the rows and the bytes of samples that a question selects."""
+        sums = pl.col(SHARD).n_unique(), pl.len(), pl.col(SIZE).sum()
+        if question.functions:
+            shards, rows, size = self._selected(question, PLACE).select(*sums).row(0)
+        else:
+            shards, rows, size = self._source.collect(question, lambda found: found.select(*sums)).row(0)
+        return int(shards), int(rows), int(size)
 
-    def _masked(self, function: PandasFunction, selected: Sequence[str]) -> Iterator[pl.DataFrame]:
+    def _question(self, where: Where | None, equalities: Mapping[str, object]) -> Question:
+        return Question() if where is None and not equalities else parse_where(where, equalities)
+
+    def _selected(self, question: Question, columns: Sequence[str]) -> pl.DataFrame:
+        if not question.functions:
+            return self._source.collect(question, lambda rows: rows.select(columns))
+        enter_polars()
+        return pl.concat(self._masked(question, columns))
+
+    def _masked(self, question: Question, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        expression, whole = question.expression, self._source.whole
+        if expression is not None:
+            check_row_wise(expression, whole.schema, question.quoted)
         # Series by series: of a small shard, planning a select and a filter would cost more than doing them.
         for shard_id, frame in self._source.frames():
-            mask = row_mask(function, frame, shard_id)
+            mask = functools.reduce(operator.and_, (row_mask(each, frame, shard_id) for each in question.functions))
+            if expression is not None:
+                mask &= self._source.hold(expression, frame, shard_id)
             shard = pl.Series(SHARD, [shard_id], pl.String).new_from_index(0, int(mask.sum()))
-            yield pl.DataFrame([shard if name == SHARD else frame[name].filter(mask) for name in selected])
+            yield pl.DataFrame([shard if name == SHARD else frame[name].filter(mask) for name in columns])

@@ -1,137 +1,27 @@
-"""Where a query's rows come from: sidecars in a store, or manifests in memory."""
+"""Where a query's rows come from: sidecars in a store."""
 
-import abc
 import functools
-from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any, NoReturn
 
 import polars as pl
 
-from atdata._errors import (
-    DamagedManifestError,
-    ManifestError,
-    ManifestNotFoundError,
-    PredicateError,
-    SchemaError,
-    first_line,
-)
+from atdata._errors import DamagedManifestError, ManifestNotFoundError
 from atdata._store import Store
 
+from ._describe import ShardFacts
+from ._dtypes import dtype_text, parse_dtype
 from ._header import Header, parse_header
 from ._manifest import ShardManifest, checked_table
 from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
 from ._process import enter_polars
+from ._rows import FAILURES, ManifestSource, Rows, predicate_failed
 from ._table import LOCATION, SHARD
+from ._union import Table, as_union, is_old, unified
+from ._unstable import scan_widened
 
-__all__ = ["GivenManifests", "ManifestSource", "StoredManifests"]
-
-
-class ManifestSource(abc.ABC):
-    """The sample tables of some shards, in shard order.
-
-    Attributes:
-        uncommitted: The ids of tars that have no manifest, sorted.
-    """
-
-    uncommitted: Sequence[str] = ()
-
-    @property
-    @abc.abstractmethod
-    def shard_ids(self) -> Sequence[str]:
-        """The shards."""
-
-    @property
-    @abc.abstractmethod
-    def rows(self) -> pl.LazyFrame:
-        """All rows, lazily: ``__shard__``, the location columns, the fields.
-
-        Raises:
-            ManifestNotFoundError: There is no manifest.
-        """
-
-    @abc.abstractmethod
-    def manifests(self) -> list[ShardManifest]:
-        """Return the manifests, one a shard, each read on first use."""
-
-    @abc.abstractmethod
-    def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Yield each shard's sample table, one at a time."""
-
-    @abc.abstractmethod
-    def failed(self, error: BaseException) -> NoReturn:
-        """Raise what a failed collect really means."""
-
-    def collect(self, rows: pl.LazyFrame) -> pl.DataFrame:
-        """Collect what was made from :attr:`rows`.
-
-        Raises:
-            ManifestError: A sidecar is damaged or gone; the error names it.
-            SchemaError: The shards' columns differ.
-            PredicateError: The rows are fine, and the predicate fails on them.
-        """
-        enter_polars()
-        try:
-            return rows.collect()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            self.failed(error)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Plans are made anew in another process.
-        return {name: value for name, value in vars(self).items() if name not in ("rows", "schema")}
-
-    def checked(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return one shard's table, once its columns are those of all.
-
-        Raises:
-            SchemaError: They are not.
-        """
-        if [(SHARD, pl.String()), *frame.schema.items()] != list(self.schema.items()) or LOCATION.keys() - frame.schema:
-            self.failed(pl.exceptions.SchemaError("the columns differ between shards"))
-        return frame
-
-    @functools.cached_property
-    def schema(self) -> pl.Schema:
-        """The columns of :attr:`rows`."""
-        enter_polars()
-        rows = self.rows
-        try:
-            return rows.collect_schema()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            self.failed(error)
-
-
-class GivenManifests(ManifestSource):
-    """Manifests in memory. A shard is what its manifest calls it."""
-
-    def __init__(self, manifests: Sequence[ShardManifest]) -> None:
-        self._manifests = list(manifests)
-
-    @property
-    def shard_ids(self) -> list[str]:
-        """The shards, in the order given."""
-        return [manifest.shard_id for manifest in self._manifests]
-
-    @functools.cached_property
-    def rows(self) -> pl.LazyFrame:
-        """All rows, lazily."""
-        if not self._manifests:
-            raise ManifestNotFoundError("there is no manifest to query; give at least one")
-        return _one_after_the_other([(each.shard_id, each.frame.lazy()) for each in self._manifests])
-
-    def manifests(self) -> list[ShardManifest]:
-        """Return the manifests."""
-        return self._manifests
-
-    def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Yield each shard's sample table."""
-        for each in self._manifests:
-            yield each.shard_id, self.checked(each.frame)
-
-    def failed(self, error: BaseException) -> NoReturn:
-        """Raise what a failed collect means: the frames were read already, so it is the schemas or the predicate."""
-        schemas = [(each.shard_id, each.frame.schema) for each in self._manifests]
-        _check_schemas(schemas, error)
-        raise _predicate_failed(error) from error
+__all__ = ["StoredManifests"]
 
 
 class StoredManifests(ManifestSource):
@@ -169,25 +59,40 @@ class StoredManifests(ManifestSource):
             self._headers[shard_id] = parse_header(self._read(name), self._store.url(name))
         return self._headers[shard_id]
 
+    @property
+    def known(self) -> Rows:
+        """The rows as far as they are known: once all columns are, all of them."""
+        whole: Rows | None = vars(self).get("whole")
+        return whole or (self.plain if self._has_paths else self.whole)
+
     @functools.cached_property
-    def rows(self) -> pl.LazyFrame:
-        """All rows, as one lazy scan of all sample tables."""
-        if not self._sidecars:
-            count = len(self.uncommitted)
-            tars = f"; it holds {count} tar{'s'[: count > 1]} without one" if count else ""
-            raise ManifestNotFoundError(
-                f"{self._store.url()} holds no manifest (*{HEADER_SUFFIX}){tars}. "
-                "Write shards with atdata.write_samples(..., manifest=True)"
-            )
-        sources = [self._store.scan_source(self._table(each)) for each in self._sidecars]
-        paths = [source for source in sources if isinstance(source, str)]
-        if len(paths) < len(sources):
-            return _one_after_the_other(
-                [(each.shard_id, pl.scan_parquet(source)) for each, source in zip(self._sidecars, sources, strict=True)]
-            )
-        rows = pl.scan_parquet(paths, include_file_paths=SHARD, glob=False, hive_partitioning=False)
-        shard = self._shard_of_path(paths).alias(SHARD)
-        return rows.select(shard, pl.exclude(SHARD))
+    def plain(self) -> Rows:
+        """One scan of all sample tables with the columns of the first; it fails where another table differs."""
+        enter_polars()
+        try:
+            rows = self._scan(self._sidecars, _scan_alike)
+            return Rows(rows, rows.collect_schema())
+        except FAILURES as error:
+            self.failed(error)
+
+    @functools.cached_property
+    def whole(self) -> Rows:
+        """All rows with all columns: where the tables differ, one scan of what they have together."""
+        one_scan = self._has_paths
+        try:
+            tables = [Table(each.shard_id, self._footer(each)) for each in self._sidecars]
+            first = dict(tables[0].schema)
+            if is_old(first) or any(dict(each.schema) != first for each in tables):
+                tables = self._described(tables)
+            elif one_scan:
+                return self.plain
+        except FAILURES as error:
+            self.failed(error)
+        union = unified(tables)
+        whole = pl.Schema({SHARD: pl.String(), **union})
+        runs = itertools.groupby((each for each in tables if each.has_rows), _kind)
+        parts = [self._scan_union(list(run), union) for _, run in runs]
+        return Rows(pl.concat(parts) if parts else pl.LazyFrame(schema=whole), whole)
 
     def manifests(self) -> list[ShardManifest]:
         """Return the manifests, sorted by shard; each header is read now, each table on first use."""
@@ -195,17 +100,31 @@ class StoredManifests(ManifestSource):
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise what a failed collect means: every sidecar is checked to find the one that is wrong."""
-        schemas = []
-        for each in self._sidecars:
-            frame = self._checked(each)
-            schemas.append((each.shard_id, frame.schema))
-        _check_schemas(schemas, error)
-        raise _predicate_failed(error) from error
+        frames = [(each.shard_id, self._checked(each)) for each in self._sidecars]
+        unified([Table(shard_id, frame.schema, len(frame) > 0) for shard_id, frame in frames])
+        raise predicate_failed(error) from error
 
     def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Yield each shard's sample table, one at a time."""
+        """Yield each shard's sample table, one at a time, with the columns of all."""
+        columns, alike = self.whole.columns, self.whole is vars(self).get("plain")
         for each in self._sidecars:
-            yield each.shard_id, self.checked(self.collect(self._scan(each)))
+            try:
+                frame = _scan_alike(self._source(each), None).collect()
+                if not alike:
+                    frame = frame.select(*as_union(frame.schema, columns)) if len(frame) else columns.to_frame()
+            except FAILURES as error:
+                self.failed(error)
+            if dict(frame.schema) != dict(columns):
+                self.failed(pl.exceptions.SchemaError("the columns changed while the dataset was open"))
+            yield each.shard_id, frame.select(columns.names())
+
+    def facts(self) -> list[ShardFacts]:
+        """Return what the headers say of the fields; no sample table is read."""
+        return [_facts(self.header(each.shard_id)) for each in self._sidecars]
+
+    def table_bytes(self) -> int:
+        """Return how long the sample tables are together, in bytes."""
+        return sum(self._store.size(self._table(each)) for each in self._sidecars)
 
     def places(self, shard_id: str) -> pl.DataFrame:
         """Return one shard's location columns, in tar order, from a table whose bytes are those that were written.
@@ -215,17 +134,74 @@ class StoredManifests(ManifestSource):
         """
         return self._checked(self._by_shard[shard_id], list(LOCATION))
 
-    def _scan(self, sidecars: Sidecars) -> pl.LazyFrame:
-        source = self._store.scan_source(self._table(sidecars))
-        return pl.scan_parquet(source, glob=False, hive_partitioning=False)
+    @functools.cached_property
+    def _has_paths(self) -> bool:
+        """Tell whether Polars reads the tables by path, many in one scan."""
+        if not self._sidecars:
+            count = len(self.uncommitted)
+            tars = f"; it holds {count} tar{'s'[: count > 1]} without one" if count else ""
+            raise ManifestNotFoundError(
+                f"{self._store.url()} holds no manifest (*{HEADER_SUFFIX}){tars}. "
+                "Write shards with atdata.write_samples(..., manifest=True)"
+            )
+        try:
+            return isinstance(self._source(self._sidecars[0]), str)
+        except OSError as error:
+            self.failed(error)
 
-    def _shard_of_path(self, paths: Sequence[str]) -> pl.Expr:
+    def _scan(self, some: Sequence[Sidecars], scan: Callable[[Any, str | None], pl.LazyFrame]) -> pl.LazyFrame:
+        sources = [self._source(each) for each in some]
+        paths = [source for source in sources if isinstance(source, str)]
+        if len(paths) == len(sources):
+            return scan(paths, SHARD).select(self._shard_of_path(some, paths).alias(SHARD), pl.exclude(SHARD))
+        each_alone = zip(some, sources, strict=True)
+        return pl.concat(
+            scan(source, None).select(pl.lit(each.shard_id).alias(SHARD), pl.all()) for each, source in each_alone
+        )
+
+    def _scan_union(self, tables: Sequence[Table], union: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+        """Scan tables of one kind as the union of their columns."""
+        some = [self._by_shard[table.shard_id] for table in tables]
+        old, encoded = _kind(tables[0])
+        if not old:
+            return self._scan(some, functools.partial(scan_widened, schema=union))
+        stored = {name: pl.Binary() if name in encoded else dtype for name, dtype in union.items()}
+        rows = self._scan(some, functools.partial(scan_widened, schema=stored))
+        return rows.select(SHARD, *as_union(stored, union, old=True))
+
+    def _footer(self, sidecars: Sidecars) -> Mapping[str, pl.DataType]:
+        return pl.read_parquet_schema(self._source(sidecars))
+
+    def _described(self, tables: Sequence[Table]) -> list[Table]:
+        """Return tables that differ with what is known of their rows, once their headers promise these columns."""
+        for each in tables:
+            if not is_old(each.schema):  # headers of format 1.0.0 promise nothing
+                self._check_columns(each)
+        scans = (_scan_alike(self._source(self._by_shard[each.shard_id]), None) for each in tables)
+        lengths = pl.collect_all(scan.select(pl.len()) for scan in scans)
+        return [each._replace(has_rows=bool(length.item())) for each, length in zip(tables, lengths, strict=True)]
+
+    def _check_columns(self, table: Table) -> None:
+        facts = self.header(table.shard_id).samples
+        found = {name: dtype_text(dtype) for name, dtype in table.schema.items()}
+        if facts is not None and facts.columns != found:
+            sidecars = self._by_shard[table.shard_id]
+            self._checked(sidecars)
+            raise DamagedManifestError.because(
+                self._store.url(self._table(sidecars)),
+                f"the header promises the columns {facts.columns}, found {found}",
+            )
+
+    def _source(self, sidecars: Sidecars) -> str | IO[bytes]:
+        return self._store.scan_source(self._table(sidecars))
+
+    def _shard_of_path(self, some: Sequence[Sidecars], paths: Sequence[str]) -> pl.Expr:
         root = self._store.url()
         prefix = root if root.endswith("/") else f"{root}/"
-        plain = zip(self._sidecars, paths, strict=True)
-        if all(path == f"{prefix}{each.shard_id}{TABLE_SUFFIX}" for each, path in plain):
+        both = zip(some, paths, strict=True)
+        if all(path == f"{prefix}{each.shard_id}{TABLE_SUFFIX}" for each, path in both):
             return pl.col(SHARD).str.strip_prefix(prefix).str.strip_suffix(TABLE_SUFFIX)
-        return pl.col(SHARD).replace_strict(list(paths), self.shard_ids, return_dtype=pl.String)
+        return pl.col(SHARD).replace_strict(list(paths), [each.shard_id for each in some], return_dtype=pl.String)
 
     def _table(self, sidecars: Sidecars) -> str:
         if len(sidecars.tables) == 1:
@@ -257,26 +233,18 @@ class StoredManifests(ManifestSource):
             ) from None
 
 
-def _one_after_the_other(tables: Sequence[tuple[str, pl.LazyFrame]]) -> pl.LazyFrame:
-    return pl.concat([rows.select(pl.lit(shard_id).alias(SHARD), pl.all()) for shard_id, rows in tables])
+def _facts(header: Header) -> ShardFacts:
+    columns = header.samples.columns if header.samples else {}
+    dtypes = {name: parse_dtype(text) for name, text in columns.items()}
+    return ShardFacts(
+        header.num_samples, header.plain_aggregates(), dtypes, not header.manifest_version.startswith("1.0")
+    )
 
 
-def _check_schemas(schemas: Sequence[tuple[str, pl.Schema]], error: BaseException) -> None:
-    first_id, first = schemas[0]
-    for shard_id, schema in schemas[1:]:
-        if list(schema.items()) != list(first.items()):
-            names = sorted(name for name in first.keys() | schema.keys() if first.get(name) != schema.get(name))
-            differences = ", ".join(
-                f"{name!r} is {first.get(name, 'absent')} and {schema.get(name, 'absent')}" for name in names
-            )
-            raise SchemaError(
-                f"the manifests of {first_id!r} and {shard_id!r} differ in their columns: "
-                f"{differences or 'their order'}"
-            ) from error
-    missing = LOCATION.keys() - first.keys()
-    if missing:
-        raise DamagedManifestError(f"the sample table of {first_id!r} lacks the columns {sorted(missing)}") from error
+def _scan_alike(sources: list[str] | str | IO[bytes], file_paths: str | None) -> pl.LazyFrame:
+    return pl.scan_parquet(sources, include_file_paths=file_paths, glob=False, hive_partitioning=False)
 
 
-def _predicate_failed(error: BaseException) -> PredicateError | ManifestError:
-    return PredicateError(f"the manifests are sound, and the query fails on their rows: {first_line(error)}")
+def _kind(table: Table) -> tuple[bool, frozenset[str]]:
+    """Return what tables have alike that one scan reads: their age, and where they hold lists as JSON."""
+    return is_old(table.schema), frozenset(name for name, dtype in table.schema.items() if dtype == pl.Binary)

@@ -1,11 +1,12 @@
 """What Polars marks unstable, in one place: change here when Polars changes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
-__all__ = ["calls_python", "passes_through", "pushed_predicate"]
+__all__ = ["calls_python", "passes_through", "pushed_predicate", "scan_widened"]
 
 
 def calls_python(expression: pl.Expr) -> bool:
@@ -54,3 +55,24 @@ def passes_through(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> boo
     """
     plan = pl.LazyFrame(schema=dict(schema)).with_columns(pl.lit(1).alias("__made__")).filter(predicate).explain()
     return not plan.lstrip().startswith("FILTER")
+
+
+def scan_widened(
+    sources: Sequence[str] | IO[bytes], file_paths: str | None, schema: Mapping[str, pl.DataType]
+) -> pl.LazyFrame:
+    """Scan Parquet files whose columns are among the schema's: missing ones are null, numbers widen, filters push down.
+
+    Args:
+        sources: The files, in order.
+        file_paths: The name of a column for the files' paths, or None.
+        schema: All columns.
+    """
+    return pl.scan_parquet(
+        list(sources) if isinstance(sources, Sequence) else sources,
+        schema=dict(schema),
+        missing_columns="insert",
+        cast_options=pl.ScanCastOptions(integer_cast=["upcast", "allow-float"], float_cast="upcast"),
+        include_file_paths=file_paths,
+        glob=False,
+        hive_partitioning=False,
+    )

@@ -1,4 +1,5 @@
 import os
+import pickle
 import warnings
 
 import pytest
@@ -226,3 +227,81 @@ def test_what_is_no_tar_is_refused_by_name(folder, name):
 def test_no_tar_at_all_is_refused():
     with pytest.raises(ValueError, match="found none"):
         QueryExecutor.from_shard_urls([])
+
+
+def test_a_refreshed_executor_finds_new_shards_and_misses_removed_ones(folder):
+    executor = QueryExecutor.from_directory(folder)
+    assert executor.count() == 6
+    write(folder / "late.tar", count=2)
+    for path in folder.glob("photos-000001.*"):
+        path.unlink()
+    refreshed = executor.refresh()
+    assert shards(refreshed) == ["late-000000", "late-000001", "photos-000000", "photos-000002"]
+    assert repr(executor) == "QueryExecutor(3 shards)"
+
+
+def test_a_refreshed_executor_reads_changed_files(folder):
+    executor = QueryExecutor.from_directory(folder)
+    assert executor.count(label="bird") == 0
+    for path in folder.glob("*"):
+        path.unlink()
+    atdata.write_samples([Photo("bird", 0.5)], folder / "photos-000000.tar", manifest=True, durable=False)
+    assert executor.refresh().count(label="bird") == 1
+
+
+def test_refreshing_keeps_how_the_folder_was_opened(tmp_path, monkeypatch):
+    write(tmp_path / "a" / "below" / "x.tar")
+    monkeypatch.chdir(tmp_path)
+    executor = QueryExecutor.from_directory("a", recursive=True, strict=True)
+    monkeypatch.chdir("/")
+    assert shards(pickle.loads(pickle.dumps(executor)).refresh()) == ["below/x"]
+    write(tmp_path / "a" / "late.tar", manifest=False)
+    with pytest.raises(atdata.ShardError, match="'late'"):
+        executor.refresh()
+
+
+def test_refreshing_keeps_the_tars_that_were_named(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    executor = QueryExecutor.from_shard_urls(["photos-000001.tar"])
+    monkeypatch.chdir("/")
+    assert shards(executor.refresh().refresh()) == ["photos-000001"]
+
+
+def test_manifests_in_memory_are_refreshed_to_themselves(folder):
+    executor = QueryExecutor(QueryExecutor.from_directory(folder).manifests)
+    assert executor.refresh() is executor
+
+
+@pytest.fixture
+def apart(tmp_path):
+    """Tars in one folder, their manifests in another one."""
+    for name in ("x", "train/x"):
+        write(tmp_path / "tars" / f"{name}.tar")
+        moved = tmp_path / "sidecars" / f"{name}.tar"
+        moved.parent.mkdir(parents=True, exist_ok=True)
+        for path in (tmp_path / "tars" / f"{name}.tar").parent.glob("x.manifest.*"):
+            path.rename(moved.parent / path.name)
+    return tmp_path
+
+
+def test_manifests_may_lie_in_another_folder(apart):
+    executor = QueryExecutor.from_directory(apart / "tars", manifests=apart / "sidecars", recursive=True)
+    assert shards(executor) == ["train/x", "x"]
+    assert executor.uncommitted == []
+    assert shards(executor.refresh()) == ["train/x", "x"]
+
+
+def test_tars_without_a_manifest_in_the_other_folder_are_listed(apart):
+    write(apart / "tars" / "late.tar")  # its own manifest is beside it, and passed over
+    with pytest.warns(atdata.UncommittedShardWarning, match=f"'late': no manifest .* in {apart}/sidecars"):
+        executor = QueryExecutor.from_directory(apart / "tars", manifests=str(apart / "sidecars"))
+    assert (shards(executor), executor.uncommitted) == (["x"], ["late"])
+    with pytest.raises(atdata.ShardError, match="shard 'late'"):
+        QueryExecutor.from_directory(apart / "tars", manifests=apart / "sidecars", strict=True)
+
+
+@pytest.mark.parametrize("missing", ["tars", "manifests"])
+def test_either_folder_that_is_not_there_is_named(apart, missing):
+    folders = {"tars": apart / "tars", "manifests": apart / "sidecars", missing: apart / "nowhere"}
+    with pytest.raises(atdata.ManifestNotFoundError, match="nowhere is no folder"):
+        QueryExecutor.from_directory(folders["tars"], manifests=folders["manifests"])

@@ -281,7 +281,9 @@ def test_every_way_of_asking_refuses_what_looks_at_other_rows(executor, ask, whe
         getattr(executor, ask)(where)
 
 
-@pytest.mark.parametrize("where", ["label == 'dog'", True, 1, [], [True]], ids=["text", "true", "1", "empty", "list"])
+@pytest.mark.parametrize(
+    "where", [True, 1, [], [True], [[pl.col("count") > 1]]], ids=["true", "1", "empty", "list", "nested"]
+)
 @pytest.mark.parametrize("ask", ["query", "rows", "count"])
 def test_every_way_of_asking_refuses_what_is_no_predicate(executor, ask, where):
     with pytest.raises(atdata.PredicateError, match="a predicate is a Polars expression"):

@@ -1,0 +1,253 @@
+"""``F.label == "dog"``: comparisons of fields, written as Python, that Polars and pandas both can ask."""
+
+import abc
+import dataclasses
+import operator
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import polars as pl
+
+from ._operand import Column, Operand, literal, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Between", "Comparison", "Contains", "IsIn", "IsNull", "Predicate"]
+
+#: What the methods of pandas and of Polars are named alike for.
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+#: Of up to so many numbers each is compared by itself, so that 1 finds 1.0.
+_FEW = 64
+
+#: A function from a pandas frame to a boolean Series.
+Mask: TypeAlias = "Callable[[pd.DataFrame], pd.Series[bool]]"
+
+
+class Predicate(abc.ABC):
+    """What selects rows, made by comparing fields: ``(F.label == "dog") & (F.confidence > 0.9)``.
+
+    Immutable and hashable; it crosses processes. As a question to manifests it follows Polars: a comparison with null
+    is null and selects nothing, nor does its opposite. Called with a pandas frame, it is the same comparison made by
+    pandas, with pandas' semantics: there ``!=`` holds where a value is missing, and so does ``~`` of a comparison.
+
+    Examples:
+        >>> from atdata import F
+        >>> (F.label == "dog") & ~F.confidence.between(0.2, 0.8)
+        (F.label == 'dog') & ~F.confidence.between(0.2, 0.8)
+        >>> import pandas as pd
+        >>> (F.count > 1)(pd.DataFrame({"count": [1, 2]})).to_list()
+        [False, True]
+    """
+
+    __slots__ = ()
+
+    @property
+    @abc.abstractmethod
+    def expr(self) -> pl.Expr:
+        """The same as a Polars expression."""
+
+    @abc.abstractmethod
+    def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
+        """Return which rows of a pandas frame it selects, by pandas' own comparisons."""
+
+    def compile(self) -> Mask:
+        """Return it as a plain function of a pandas frame; given as a question, that follows pandas."""
+        return self.__call__
+
+    def __and__(self, other: "Predicate") -> "Predicate":
+        return _All((self, other)) if isinstance(other, Predicate) else NotImplemented
+
+    def __or__(self, other: "Predicate") -> "Predicate":
+        return _Any((self, other)) if isinstance(other, Predicate) else NotImplemented
+
+    def __invert__(self) -> "Predicate":
+        return _Not(self)
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"{self!r} is neither true nor false before rows are asked: combine comparisons with & | ~ and "
+            "parentheses, not with 'and', 'or', 'not', 'in' or a chain such as 0 < F.a < 1 (that is F.a.between(0, 1), "
+            "which includes both ends)"
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Predicate):
+    """Two operands, one of them a field."""
+
+    left: Column
+    sign: str
+    right: Operand
+
+    @property
+    def expr(self) -> pl.Expr:
+        """The comparison."""
+        compared: pl.Expr = _COMPARE[self.sign](literal(self.left), literal(self.right))
+        return compared
+
+    def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
+        right = frame[self.right.name] if isinstance(self.right, Column) else self.right
+        mask: pd.Series[bool] = _COMPARE[self.sign](frame[self.left.name], right)
+        return mask
+
+    def __repr__(self) -> str:
+        return f"{shown(self.left)} {self.sign} {shown(self.right)}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class IsIn(Predicate):
+    """A field that is one of some values."""
+
+    field: Column
+    values: tuple[Any, ...]
+
+    @property
+    def expr(self) -> pl.Expr:
+        """``is_in``; of a few numbers each is compared, so that 1 finds 1.0."""
+        field = literal(self.field)
+        kinds = set(map(type, self.values))
+        if not kinds or (len(kinds) == 1 and (kinds - {int, float} or len(self.values) > _FEW)):
+            return field.is_in(list(self.values))
+        return pl.any_horizontal([field == literal(value) for value in self.values])
+
+    def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
+        return frame[self.field.name].isin(list(self.values))
+
+    def __repr__(self) -> str:
+        return f"{shown(self.field)}.isin([{', '.join(map(shown, self.values))}])"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Between(Predicate):
+    """A field between two operands, both included."""
+
+    field: Column
+    low: Operand
+    high: Operand
+
+    @property
+    def expr(self) -> pl.Expr:
+        """Both bounds."""
+        return self._both.expr
+
+    def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
+        return self._both(frame)
+
+    @property
+    def _both(self) -> Predicate:
+        return Comparison(self.field, ">=", self.low) & Comparison(self.field, "<=", self.high)
+
+    def __repr__(self) -> str:
+        return f"{shown(self.field)}.between({shown(self.low)}, {shown(self.high)})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Contains(Predicate):
+    """A field of lists that hold a value."""
+
+    field: Column
+    value: Any
+
+    @property
+    def expr(self) -> pl.Expr:
+        """``list.contains``."""
+        return literal(self.field).list.contains(literal(self.value))
+
+    def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
+        mask: pd.Series[bool] = frame[self.field.name].map(self._is_held).astype("bool")
+        return mask
+
+    def _is_held(self, cell: object) -> bool:
+        # A missing list is None, or NaN where pandas made it so.
+        return isinstance(cell, Iterable) and self.value in cell
+
+    def __repr__(self) -> str:
+        return f"{shown(self.field)}.contains({shown(self.value)})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class IsNull(Predicate):
+    """A field that has no value; NaN has none, in a manifest."""
+
+    field: Column
+    negated: bool = False
+
+    @property
+    def expr(self) -> pl.Expr:
+        """``is_null`` or ``is_not_null``."""
+        field = literal(self.field)
+        return field.is_not_null() if self.negated else field.is_null()
+
+    def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
+        series = frame[self.field.name]
+        return series.notna() if self.negated else series.isna()
+
+    def __repr__(self) -> str:
+        return f"{shown(self.field)}.is_{'not_' * self.negated}null()"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class _Both(Predicate):
+    parts: tuple[Predicate, Predicate]
+
+    def _joined(self, sign: str) -> str:
+        return f" {sign} ".join(map(_wrapped, self.parts))
+
+
+class _All(_Both):
+    __slots__ = ()
+
+    @property
+    def expr(self) -> pl.Expr:
+        left, right = self.parts
+        return left.expr & right.expr
+
+    def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
+        left, right = self.parts
+        return left(frame) & right(frame)
+
+    def __repr__(self) -> str:
+        return self._joined("&")
+
+
+class _Any(_Both):
+    __slots__ = ()
+
+    @property
+    def expr(self) -> pl.Expr:
+        left, right = self.parts
+        return left.expr | right.expr
+
+    def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
+        left, right = self.parts
+        return left(frame) | right(frame)
+
+    def __repr__(self) -> str:
+        return self._joined("|")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class _Not(Predicate):
+    part: Predicate
+
+    @property
+    def expr(self) -> pl.Expr:
+        return ~self.part.expr
+
+    def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
+        return ~self.part(frame)
+
+    def __repr__(self) -> str:
+        return f"~{_wrapped(self.part)}"
+
+
+def _wrapped(part: Predicate) -> str:
+    return f"({part!r})" if isinstance(part, Comparison | _Both) else repr(part)

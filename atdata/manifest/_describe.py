@@ -1,0 +1,136 @@
+"""What headers say of a dataset's fields, put together over its shards."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from ._dtypes import dtype_text, text_value, value_text
+from ._union import widened
+
+__all__ = ["ShardFacts", "describe"]
+
+_COLUMNS: dict[str, pl.DataType] = {
+    "field": pl.String(),
+    "dtype": pl.String(),
+    "aggregate": pl.String(),
+    "samples": pl.Int64(),
+    "nulls": pl.Int64(),
+    "nans": pl.Int64(),
+    "min": pl.String(),
+    "max": pl.String(),
+    "mean": pl.Float64(),
+    "distinct": pl.Int64(),
+    "top": pl.String(),
+    "top_count": pl.Int64(),
+}
+#: Beyond this, whole numbers that were kept as floats are rounded.
+_EXACT = 2**53
+
+
+class ShardFacts(NamedTuple):
+    """What one header says."""
+
+    samples: int
+    aggregates: Mapping[str, Mapping[str, Any]]
+    #: The dtypes of the columns, where the header names them.
+    dtypes: Mapping[str, pl.DataType]
+    #: False for format 1.0.0, which counts neither nulls nor NaN and keeps bounds as floats.
+    counts_nulls: bool = True
+
+
+class _Part(NamedTuple):
+    """One shard's aggregate of one field."""
+
+    said: Mapping[str, Any]
+    samples: int
+    counts_nulls: bool
+
+    @property
+    def has_values(self) -> bool:
+        return bool(self.said.get("count") or self.said.get("value_counts") or self.said.get("all_values"))
+
+
+def describe(shards: Sequence[ShardFacts]) -> pl.DataFrame:
+    """Return one row a field; null is what the headers do not tell."""
+    names = dict.fromkeys(name for shard in shards for name in shard.aggregates)
+    return pl.DataFrame([_row(name, shards) for name in names], schema=_COLUMNS, orient="row")
+
+
+def _row(name: str, shards: Sequence[ShardFacts]) -> dict[str, Any]:
+    having = [shard for shard in shards if name in shard.aggregates]
+    parts = [_Part(shard.aggregates[name], shard.samples, shard.counts_nulls) for shard in having]
+    kinds = {part.said["type"] for part in parts}
+    samples = sum(shard.samples for shard in shards)
+    known = all(part.counts_nulls for part in parts)
+    absent = samples - sum(shard.samples for shard in having)
+    dtype = _dtype([shard.dtypes.get(name) for shard in having])
+    row: dict[str, Any] = dict.fromkeys(_COLUMNS) | {
+        "field": name,
+        "dtype": None if dtype is None else dtype_text(dtype),
+        "aggregate": kinds.pop() if len(kinds) == 1 else None,
+        "samples": samples,
+        "nulls": absent + sum(part.said.get("null_count", 0) for part in parts) if known else None,
+        "nans": sum(part.said.get("nan_count", 0) for part in parts) if known else None,
+    }
+    filled = [part for part in parts if part.has_values]
+    if row["aggregate"] == "numeric":
+        row |= {"min": _bound(filled, "min", min), "max": _bound(filled, "max", max), "mean": _mean(filled)}
+    elif row["aggregate"] is not None:
+        inner = dtype.inner if isinstance(dtype, pl.List) else dtype
+        row |= _counted(filled, inner or pl.String())  # type: ignore[arg-type]  # an instance
+    return row
+
+
+def _dtype(dtypes: Sequence[pl.DataType | None]) -> pl.DataType | None:
+    found: pl.DataType | None = pl.Null()
+    for dtype in dtypes:
+        found = None if found is None or dtype is None else widened(found, dtype)
+    return found
+
+
+def _bound(parts: Sequence[_Part], which: str, better: Callable[[Iterable[Any]], Any]) -> str | None:
+    bounds = [part.said[which] for part in parts]
+    if not bounds or any(bound is None or (isinstance(bound, float) and math.isnan(bound)) for bound in bounds):
+        return None
+    if any(not part.counts_nulls and abs(part.said[which]) >= _EXACT for part in parts):
+        return None
+    return str(better(bounds))
+
+
+def _mean(parts: Sequence[_Part]) -> float | None:
+    means = [part.said["mean"] for part in parts]
+    if not means or any(mean is None for mean in means):
+        return None
+    total = sum(part.said["count"] for part in parts)
+    mean = math.fsum(part.said["mean"] * (part.said["count"] / total) for part in parts)
+    return mean if math.isfinite(mean) else None
+
+
+def _counted(parts: Sequence[_Part], dtype: pl.DataType) -> dict[str, Any]:
+    """Return what values there are and which is the most frequent, of lists of all of them."""
+    if any(part.said.get("truncated") for part in parts):
+        alone = parts[0].said.get("cardinality") if len(parts) == 1 else None
+        return {"distinct": alone}
+    if any(not part.counts_nulls and "nan" in part.said.get("value_counts", ()) for part in parts):
+        return {}  # text, or NaN counted as a value: nothing tells
+    # By value: shards may write one number as 1 and as 1.0.
+    texts = {text_value(text, dtype) for part in parts for text in _texts(part)}
+    counts: dict[Any, int] = {}
+    for part in parts:
+        for text, count in part.said.get("value_counts", {}).items():
+            value = text_value(text, dtype)
+            counts[value] = counts.get(value, 0) + count
+    row: dict[str, Any] = {"distinct": len(texts)}
+    if texts:
+        row |= {"min": value_text(min(texts), dtype), "max": value_text(max(texts), dtype)}
+    if counts and all("value_counts" in part.said for part in parts):
+        top = max(counts, key=counts.__getitem__)
+        row |= {"top": value_text(top, dtype), "top_count": counts[top]}
+    return row
+
+
+def _texts(part: _Part) -> Iterator[str]:
+    listed = part.said.get("value_counts", part.said.get("all_values", ()))
+    yield from map(str, listed)

@@ -1,0 +1,51 @@
+"""What a question would cost, and how Polars goes about it."""
+
+import dataclasses
+
+__all__ = ["Explanation"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a question selects, and what it reads; ``print`` it.
+
+    Examples:
+        >>> print(Explanation("label = 'dog'", 10, 3, 1000, 40, 40_960, 1_024_000, 20_480, "Parquet SCAN ..."))
+        predicate     label = 'dog'
+        shards        3 of 10 hold matches
+        rows          40 of 1,000 (4.00 %)
+        samples       40,960 of 1,024,000 bytes
+        sample tables 20,480 bytes to scan
+        plan
+          Parquet SCAN ...
+    """
+
+    #: The predicate as text; None where every row was asked for.
+    predicate: str | None
+    #: Shards that there are.
+    shards: int
+    #: Shards that hold selected rows.
+    shards_selected: int
+    #: Rows that there are.
+    rows: int
+    rows_selected: int
+    #: Bytes of the selected samples in their tars, headers and padding included.
+    bytes_selected: int
+    #: Bytes of all samples.
+    bytes: int
+    #: Length of the sample tables in bytes (of manifests in memory: of their frames).
+    table_bytes: int
+    #: Polars' optimised plan for the locations.
+    plan: str
+
+    def __str__(self) -> str:
+        share = f" ({self.rows_selected / self.rows:.2%})".replace("%", " %") if self.rows else ""
+        lines = {
+            "predicate": self.predicate or "none: every row",
+            "shards": f"{self.shards_selected:,} of {self.shards:,} hold matches",
+            "rows": f"{self.rows_selected:,} of {self.rows:,}{share}",
+            "samples": f"{self.bytes_selected:,} of {self.bytes:,} bytes",
+            "sample tables": f"{self.table_bytes:,} bytes to scan",
+        }
+        plan = "\n".join(f"  {line}".rstrip() for line in self.plan.splitlines())
+        return "\n".join([*(f"{name:<13} {text}" for name, text in lines.items()), "plan", plan])

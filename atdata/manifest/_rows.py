@@ -1,0 +1,212 @@
+"""The rows of some shards, lazily: alike until they are found to differ."""
+
+import abc
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import polars as pl
+
+from atdata._errors import ManifestError, ManifestNotFoundError, PredicateError, first_line
+
+from ._describe import ShardFacts
+from ._manifest import ShardManifest
+from ._predicate import Question
+from ._process import enter_polars
+from ._row_wise import check_row_wise
+from ._table import KEY, SHARD
+from ._union import Table, as_union, unified
+
+__all__ = ["FAILURES", "GivenManifests", "ManifestSource", "Rows", "predicate_failed"]
+
+#: What Polars raises where files or rows are not what a plan expects.
+FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+
+
+class Rows(NamedTuple):
+    """All rows, as a plan, and its columns."""
+
+    lazy: pl.LazyFrame
+    schema: pl.Schema
+
+    @property
+    def columns(self) -> pl.Schema:
+        """The columns of one sample table: all but the shard."""
+        return pl.Schema({name: dtype for name, dtype in self.schema.items() if name != SHARD})
+
+    def that(self, question: Question) -> pl.LazyFrame:
+        """Return the rows for which a question's expressions hold.
+
+        Raises:
+            PredicateError: They cannot be asked.
+        """
+        expression = question.expression
+        if expression is None:
+            return self.lazy
+        check_row_wise(expression, self.schema, question.quoted)
+        return self.lazy.filter(expression)
+
+
+class ManifestSource(abc.ABC):
+    """The sample tables of some shards, in shard order.
+
+    Attributes:
+        uncommitted: The ids of tars that have no manifest, sorted.
+    """
+
+    uncommitted: Sequence[str] = ()
+
+    @property
+    @abc.abstractmethod
+    def shard_ids(self) -> Sequence[str]:
+        """The shards."""
+
+    @abc.abstractmethod
+    def manifests(self) -> list[ShardManifest]:
+        """Return the manifests, one a shard, each read on first use."""
+
+    @abc.abstractmethod
+    def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Yield each shard's sample table, one at a time, with the columns of all."""
+
+    @abc.abstractmethod
+    def facts(self) -> list[ShardFacts]:
+        """Return what the headers say of the fields."""
+
+    @abc.abstractmethod
+    def table_bytes(self) -> int:
+        """Return how long the sample tables are together, in bytes."""
+
+    @abc.abstractmethod
+    def failed(self, error: BaseException) -> NoReturn:
+        """Raise what a failed collect really means."""
+
+    @property
+    @abc.abstractmethod
+    def known(self) -> Rows:
+        """The rows as far as they are known: the columns of the first shard, until all were asked for.
+
+        A plan on shards that differ from the first one fails, and never answers for them.
+
+        Raises:
+            ManifestNotFoundError: There is no manifest.
+        """
+
+    @property
+    @abc.abstractmethod
+    def whole(self) -> Rows:
+        """All rows with all columns of all shards: ``__shard__``, the location columns, the fields.
+
+        Raises:
+            ManifestNotFoundError: There is no manifest.
+            SchemaError: The shards' columns do not go together.
+        """
+
+    def collect(self, question: Question, select: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+        """Collect what is made of the rows that a question's expressions select.
+
+        Shards are taken to be alike; where that fails, their columns are read and put together, once.
+
+        Raises:
+            ManifestError: A sidecar is damaged or gone; the error names it.
+            SchemaError: The shards' columns do not go together.
+            PredicateError: The question cannot be asked, or the rows are fine, and it fails on them.
+        """
+        enter_polars()
+        expression = question.expression
+        # A selector means other columns where there are more of them.
+        by_selector = expression is not None and expression.meta.has_multiple_outputs()
+        rows = self.whole if by_selector else self.known
+        try:
+            return select(rows.that(question)).collect()
+        except PredicateError:
+            if self.whole is rows:
+                raise
+        except FAILURES as error:
+            if self.whole is rows:
+                self.failed(error)
+        try:
+            return select(self.whole.that(question)).collect()
+        except FAILURES as error:
+            self.failed(error)
+
+    def hold(self, expression: pl.Expr, frame: pl.DataFrame, shard_id: str) -> pl.Series:
+        """Return for which rows of one shard an expression holds; null counts as no.
+
+        Raises:
+            PredicateError: It fails on them.
+        """
+        rows = frame.lazy().with_columns(pl.lit(shard_id).alias(SHARD))
+        try:
+            return rows.select(pl.col(KEY), expression.alias("__holds__").fill_null(value=False)).collect()["__holds__"]
+        except FAILURES as error:
+            self.failed(error)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Plans are made anew in another process.
+        return {name: value for name, value in vars(self).items() if name not in ("whole", "plain")}
+
+
+class GivenManifests(ManifestSource):
+    """Manifests in memory. A shard is what its manifest calls it."""
+
+    def __init__(self, manifests: Sequence[ShardManifest]) -> None:
+        self._manifests = list(manifests)
+
+    @property
+    def shard_ids(self) -> list[str]:
+        """The shards, in the order given."""
+        return [manifest.shard_id for manifest in self._manifests]
+
+    @property
+    def known(self) -> Rows:
+        """All rows; the columns of frames cost nothing to know."""
+        return self.whole
+
+    @functools.cached_property
+    def whole(self) -> Rows:
+        """All rows, lazily."""
+        if not self._manifests:
+            raise ManifestNotFoundError("there is no manifest to query; give at least one")
+        enter_polars()
+        union = unified([Table(each.shard_id, each.frame.schema, len(each.frame) > 0) for each in self._manifests])
+        whole = pl.Schema({SHARD: pl.String(), **union})
+        parts = [
+            each.frame.lazy().select(pl.lit(each.shard_id).alias(SHARD), *as_union(each.frame.schema, union))
+            for each in self._manifests
+            if len(each.frame)
+        ]
+        return Rows(pl.concat(parts) if parts else pl.LazyFrame(schema=whole), whole)
+
+    def manifests(self) -> list[ShardManifest]:
+        """Return the manifests."""
+        return self._manifests
+
+    def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Yield each shard's sample table."""
+        union = self.whole.columns
+        for each in self._manifests:
+            if each.frame.schema == union:
+                yield each.shard_id, each.frame
+            else:
+                # A table without rows may have any dtypes.
+                fitted = each.frame.select(*as_union(each.frame.schema, union)) if len(each.frame) else union.to_frame()
+                yield each.shard_id, fitted
+
+    def facts(self) -> list[ShardFacts]:
+        """Return what the manifests say of the fields."""
+        headers = ((each, each.header_dict()) for each in self._manifests)
+        return [ShardFacts(each.num_samples, header["aggregates"], each.frame.schema) for each, header in headers]
+
+    def table_bytes(self) -> int:
+        """Return how long the frames are together in memory, in bytes."""
+        return int(sum(each.frame.estimated_size() for each in self._manifests))
+
+    def failed(self, error: BaseException) -> NoReturn:
+        """Raise what a failed collect means: the frames were read already, so it is the predicate."""
+        raise predicate_failed(error) from error
+
+
+def predicate_failed(error: BaseException) -> PredicateError | ManifestError:
+    """Describe a question that fails on sound rows."""
+    return PredicateError(f"the manifests are sound, and the query fails on their rows: {first_line(error)}")

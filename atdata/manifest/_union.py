@@ -1,0 +1,128 @@
+"""One schema for shards whose columns differ (docs/queries.md, "Shards that differ")."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from atdata._errors import DamagedManifestError, SchemaError
+
+from ._table import CRC32, LOCATION
+
+__all__ = ["Table", "as_union", "is_old", "unified", "widened"]
+
+#: Signed integers, by their bits.
+_SIGNED = {8: pl.Int8(), 16: pl.Int16(), 32: pl.Int32(), 64: pl.Int64()}
+
+
+class Table(NamedTuple):
+    """One shard's sample table, as its footer describes it."""
+
+    shard_id: str
+    schema: Mapping[str, pl.DataType]
+    #: False where it is known to have no row.
+    has_rows: bool = True
+
+
+def unified(tables: Sequence[Table]) -> pl.Schema:
+    """Return the columns of all tables together.
+
+    Columns come in the order of the first table, then as they appear. Integers widen to the one that holds both, an
+    integer with a float is a Float64, Float32 with Float64 too; whatever else differs does not go together. A table
+    without rows has no say about the dtype of a column that others have.
+
+    Raises:
+        SchemaError: A column's dtypes do not go together; the error names it and both shards.
+        DamagedManifestError: A table with rows lacks a location column.
+    """
+    dtypes: dict[str, pl.DataType] = {}
+    # Those that know least have their say last: tables without rows, and lists as JSON.
+    for table in sorted(tables, key=lambda each: not each.has_rows):
+        missing = LOCATION.keys() - table.schema
+        if missing - {CRC32} and table.has_rows:
+            raise DamagedManifestError(f"the sample table of {table.shard_id!r} lacks the columns {sorted(missing)}")
+        for name, dtype in _dtypes(table).items():
+            wider = widened(dtypes.setdefault(name, dtype), dtype)
+            if wider is None and table.has_rows:
+                raise _apart(name, table, tables)
+            dtypes[name] = wider if wider and table.has_rows else dtypes[name]
+    for table in tables:
+        for name in _encoded(table):
+            if not isinstance(dtypes.setdefault(name, pl.List(pl.String())), pl.List) and table.has_rows:
+                raise _apart(name, table, tables)
+    first = LOCATION if is_old(tables[0].schema) else {}
+    order = dict.fromkeys([*first, *(name for table in tables for name in table.schema), *LOCATION])
+    return pl.Schema({name: dtypes[name] if name in dtypes else LOCATION[name] for name in order})
+
+
+def _apart(name: str, table: Table, tables: Sequence[Table]) -> SchemaError:
+    dtype = table.schema[name]
+    others = ((each.shard_id, each.schema[name]) for each in tables if each.has_rows and name in each.schema)
+    shard_id, found = next((each, found) for each, found in others if widened(found, dtype) is None)
+    return SchemaError(
+        f"the manifests of {shard_id!r} and {table.shard_id!r} differ in their columns: {name!r} is {found} and "
+        f"{dtype}, and no column holds both. Write one of the shards again, or open them apart"
+    )
+
+
+def is_old(schema: Mapping[str, pl.DataType]) -> bool:
+    """Tell whether a table is of format 1.0.0: it has no checksums, and lists are JSON in binary columns."""
+    return CRC32 not in schema
+
+
+def as_union(
+    schema: Mapping[str, pl.DataType], union: Mapping[str, pl.DataType], *, old: bool | None = None
+) -> Iterable[pl.Expr]:
+    """Yield a union's columns as expressions over one table: missing ones null, numbers widened, old lists decoded.
+
+    Args:
+        schema: The table's columns.
+        union: All columns.
+        old: Whether the table is of format 1.0.0; None to tell by its columns.
+    """
+    old = is_old(schema) if old is None else old
+    for name, dtype in union.items():
+        found = schema.get(name)
+        if found is None:
+            yield pl.lit(None, dtype).alias(name)
+        elif old and found == pl.Binary:
+            yield pl.col(name).cast(pl.String).str.json_decode(dtype)
+        elif old and dtype.is_float():
+            yield pl.col(name).cast(dtype).fill_nan(None)  # its writers kept NaN
+        else:
+            yield pl.col(name).cast(dtype) if found != dtype else pl.col(name)
+
+
+def _dtypes(table: Table) -> dict[str, pl.DataType]:
+    encoded = _encoded(table)
+    return {name: dtype for name, dtype in table.schema.items() if name not in encoded}
+
+
+def _encoded(table: Table) -> set[str]:
+    """Return the columns whose lists are JSON, which says nothing of their elements."""
+    return {name for name, dtype in table.schema.items() if dtype == pl.Binary} if is_old(table.schema) else set()
+
+
+def widened(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
+    """Return the dtype that holds both, or None where there is none."""
+    if one == other:
+        return one
+    if pl.Null in (one, other):
+        return other if one == pl.Null else one
+    if one.is_integer() and other.is_integer():
+        return _wider_integer(one, other)
+    if one.is_numeric() and other.is_numeric() and not (one.is_decimal() or other.is_decimal()):
+        return pl.Float64()
+    return None
+
+
+def _wider_integer(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
+    if one.is_signed_integer() == other.is_signed_integer():
+        return max(one, other, key=_bits)
+    # One more bit for the sign of what was unsigned.
+    needed = max(_bits(each) * (1 if each.is_signed_integer() else 2) for each in (one, other))
+    return _SIGNED.get(needed)
+
+
+def _bits(dtype: pl.DataType) -> int:
+    return int(str(dtype).removeprefix("U").removeprefix("Int"))
