@@ -21,8 +21,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 _KEPT = _ROOT / ".bench"
 _PAGE = _ROOT / "docs" / "benchmarks.md"
 _SMALL = Sizes(
-    samples=60, shards=3, fetched=60, fetched_shards=3, picks=20, rows=2000, row_shards=4, small=1000, rounds=2,
-    slow_rounds=2,
+    samples=60, shards=3, fetched=60, fetched_shards=3, picks=20, rows=2000, row_shards=4, small=1000, rounds=1,
+    slow_rounds=1,
 )  # fmt: skip
 
 

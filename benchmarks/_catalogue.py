@@ -80,8 +80,8 @@ CATALOGUE = (
               "pages are never read; arrays are views, their shape from the benchmark's own constant", "atdata", _HF),
     Candidate("read", "lance, writable", "on_lance:read_writable", "as `lance`, and each array copied, so that it is "
               "writable and its own, as ours are", "atdata", _LANCE),
-    Candidate("read", "datasets, writable", "on_datasets:read_writable", "as `datasets`, and each array copied", "atdata",
-              _HF),
+    Candidate("read", "datasets, writable", "on_datasets:read_writable", "as `datasets`, and each array copied",
+              "atdata", _HF),
     Candidate("read", "webshart", "on_webshart:read", "our tars by an index made before; decoded by the least code to "
               "views; nothing checked", "atdata", ("webshart",)),
     Candidate("read", "limit: bytes", "raw:read", "read() of our tars, nothing found in them"),
