@@ -69,36 +69,39 @@ CATALOGUE = (
     Candidate("read", "atdata", "ours:read", "manifest, length, name and CRC-32 checked, fields type-checked, arrays "
               "copied and writable"),
     Candidate("read", "atdata, batches of 32", "ours:read_batches", "the same, images stacked into one array a batch"),
-    _original("read", "original", "read", "its own tars; arrays copied and writable; nothing checked", "atdata"),
+    _original("read", "original", "read", "its own tars; arrays copied and writable; payloads unchecked", "atdata"),
     _original("read", "original, our tars", "read_ours", "the same over our tars, which are cheaper to parse",
               "atdata"),
-    Candidate("read", "webdataset", "on_webdataset:read", "our tars; decoded by the least code to views; nothing "
-              "checked", "atdata", ("webdataset",)),
+    Candidate("read", "webdataset", "on_webdataset:read", "our tars; decoded by the least code to views; payloads "
+              "unchecked", "atdata", ("webdataset",)),
     Candidate("read", "lance", "on_lance:read", "to_batches; arrays are views of the batch, their shape from the "
-              "benchmark's own constant", "atdata", _LANCE),
-    Candidate("read", "datasets", "on_datasets:read", "batches of Arrow from a map of the file, of which untouched "
-              "pages are never read; arrays are views, their shape from the benchmark's own constant", "atdata", _HF),
+              "benchmark's own constant; payloads unchecked", "atdata", _LANCE),
+    Candidate("read", "datasets", "on_datasets:read", "row by row, as its documentation shows; arrays are views of "
+              "the row's bytes, their shape from the benchmark's own constant; payloads unchecked", "atdata", _HF),
+    Candidate("read", "datasets, views", "on_datasets:read_views", "batches of Arrow from a map of the file, of which "
+              "untouched pages are never read; arrays are views of the map; payloads unchecked", "atdata", _HF),
     Candidate("read", "lance, writable", "on_lance:read_writable", "as `lance`, and each array copied, so that it is "
               "writable and its own, as ours are", "atdata", _LANCE),
-    Candidate("read", "datasets, writable", "on_datasets:read_writable", "as `datasets`, and each array copied",
+    Candidate("read", "datasets, writable", "on_datasets:read_writable", "as `datasets, views`, and each array copied",
               "atdata", _HF),
     Candidate("read", "webshart", "on_webshart:read", "our tars by an index made before; decoded by the least code to "
-              "views; nothing checked", "atdata", ("webshart",)),
+              "views; payloads unchecked", "atdata", ("webshart",)),
     Candidate("read", "limit: bytes", "raw:read", "read() of our tars, nothing found in them"),
 
     Candidate("fetch", "atdata", "ours:fetch", "by location; length, name and CRC-32 checked, fields type-checked, "
               "arrays copied and writable"),
-    Candidate("fetch", "lance", "on_lance:fetch", "one take; arrays are views of the result", "atdata", _LANCE),
+    Candidate("fetch", "lance", "on_lance:fetch", "one take; arrays are views of the result; payloads "
+              "unchecked", "atdata", _LANCE),
     Candidate("fetch", "datasets", "on_datasets:fetch", "a list of rows from a map of the file; arrays are views of "
-              "the result", "atdata", _HF),
+              "the result; payloads unchecked", "atdata", _HF),
     Candidate("fetch", "lance, writable", "on_lance:fetch_writable", "as `lance`, and each array copied, so that it is "
               "writable and its own, as ours are", "atdata", _LANCE),
     Candidate("fetch", "datasets, writable", "on_datasets:fetch_writable", "as `datasets`, and each array copied",
               "atdata", _HF),
     Candidate("fetch", "webshart", "on_webshart:fetch", "read_file of opened readers; decoded by the least code to "
-              "views; nothing checked", "atdata", ("webshart",)),
+              "views; payloads unchecked", "atdata", ("webshart",)),
     Candidate("fetch", "limit: pread and decode", "raw:fetch_decoded", "pread of the same ranges, decoded by the "
-              "least code to views; nothing checked"),
+              "least code to views; payloads unchecked"),
     Candidate("fetch", "limit: pread", "raw:fetch", "pread of the same ranges; all bytes are kept until the end"),
 
     Candidate("query", "atdata", "queries:query", "opened before; a list of locations"),

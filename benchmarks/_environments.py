@@ -49,7 +49,7 @@ def _wanted(name: str) -> str:
     files = [_REQUIREMENTS / f"{name}.txt"]
     if name == "peers":
         files += [_REQUIREMENTS / "optional.txt", _ROOT / "pyproject.toml"]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return hashlib.sha256(b"".join([str(_ROOT).encode(), *(file.read_bytes() for file in files)])).hexdigest()
 
 
 def _install(interpreter: Path, *what: str, must: bool = True) -> None:

@@ -82,7 +82,7 @@ def read_ours(setup: Setup) -> Task:
     Raises:
         FileNotFoundError: Our library has not written them yet.
     """
-    folders = sorted(setup.data.glob(f"ours-*-{setup.samples}x{setup.shards}"))
+    folders = sorted(setup.data.glob(f"ours-[0-9]*-{setup.samples}x{setup.shards}"))
     if not folders:
         raise FileNotFoundError("our tars are made by the task that reads them, which comes first")
     source = pattern(folders[-1], setup.shards)
