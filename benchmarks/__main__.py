@@ -96,21 +96,24 @@ def _full(options: argparse.Namespace, jobs: list[str]) -> Run:
 def _run(interpreters: Mapping[str, Path], jobs: list[str], sizes: Sizes, folder: Path) -> Run:
     before, begin = load(), time.monotonic()
     records: list[Record] = []
-    with contextlib.ExitStack() as stack:
-        workers = {
-            name: stack.enter_context(Worker(interpreter, folder / f"worker-{name}.log"))
-            for name, interpreter in interpreters.items()
-        }
-        for job in jobs:
-            if job == "import":
-                records += imports(workers, sizes)
-            elif job == "memory":
-                records += memory(workers, sizes, folder)
-            else:
-                records += measure(workers, job, sizes, folder)
-        versions = {name: worker.versions for name, worker in workers.items()}
-    seconds = time.monotonic() - begin
-    return Run(Machine.here(), sizes, versions, before, load(), seconds, tuple(records))
+    versions: dict[str, dict[str, str]] = {}
+    for job in jobs:
+        with contextlib.ExitStack() as stack:  # each job has fresh workers: what another one left in memory is gone
+            workers = {
+                name: stack.enter_context(Worker(interpreter, folder / f"worker-{name}.log"))
+                for name, interpreter in interpreters.items()
+            }
+            versions = {name: worker.versions for name, worker in workers.items()}
+            records += _measure(job, workers, sizes, folder)
+    return Run(Machine.here(), sizes, versions, before, load(), time.monotonic() - begin, tuple(records))
+
+
+def _measure(job: str, workers: Mapping[str, Worker], sizes: Sizes, folder: Path) -> list[Record]:
+    if job == "import":
+        return imports(workers, sizes)
+    if job == "memory":
+        return memory(workers, sizes, folder)
+    return measure(workers, job, sizes, folder)
 
 
 def _print(run: Run) -> None:

@@ -19,8 +19,8 @@ _HOW = """\
 ## How it is measured
 
 - Two environments on the same Python: `atdata` and its peers in one, the original library, which has the same import
-  name, in the other. One long-lived process each. Candidates take turns, in an order shuffled each round; the clock
-  runs around the work alone. Each figure is a median of all rounds.
+  name, in the other. For each job one long-lived process in each. Candidates take turns, in an order shuffled each
+  round; the clock runs around the work alone. Each figure is a median of all rounds.
 - Before anything is timed, all candidates' answers are compared: the images' CRC-32, labels and numbers of all samples
   that were written or read, the shards and keys of all samples that were found. In each round they are compared again,
   by count and by the sum of what was touched. A limit finds nothing, and only its count is compared.

@@ -53,12 +53,16 @@ def _losses(run: Run, job: str) -> Iterator[str]:
 
 def job_table(run: Run, job: str) -> str:
     """Return a job's candidates with medians and ratios to ours."""
+    given = _of(run, job)
     if job == "memory":
         head = ["candidate", "samples", "MB", "to `atdata`"]
-        body = [[*_named(each), f"{each.median / 1e6:,.0f}", _ratio(run, job, each)] for each in _of(run, job)]
+        body = [[*_named(each), f"{each.median / 1e6:,.0f}", _ratio(run, job, each)] for each in given]
+    elif job == "import":
+        head = ["candidate", "ms", "to `atdata`", "slowest / fastest round"]
+        body = [[_named(each)[0], _ms(each.median), _ratio(run, job, each), _spread(each)] for each in given]
     else:
-        head = ["candidate", "count", "ms", "us each", "to `atdata`", "slowest / fastest round"]
-        body = [[*_named(each), *_times(each), _ratio(run, job, each), _spread(each)] for each in _of(run, job)]
+        head = ["candidate", "samples", "ms", "us each", "to `atdata`", "slowest / fastest round"]
+        body = [[*_named(each), *_times(each), _ratio(run, job, each), _spread(each)] for each in given]
     return _markdown(head, body)
 
 

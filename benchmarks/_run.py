@@ -39,7 +39,7 @@ class Sizes:
     row_shards: int = 100
     #: Small samples that are written in ten shards while memory is watched.
     small: int = 1_000_000
-    rounds: int = 9
+    rounds: int = 7
     #: Rounds that slow candidates take part in.
     slow_rounds: int = 5
 
