@@ -103,6 +103,7 @@ CATALOGUE = (
     Candidate("fetch", "limit: pread and decode", "raw:fetch_decoded", "pread of the same ranges, decoded by the "
               "least code to views; payloads unchecked"),
     Candidate("fetch", "limit: pread", "raw:fetch", "pread of the same ranges; all bytes are kept until the end"),
+    Candidate("fetch", "limit: pread, dropped", "raw:fetch_dropped", "pread of the same ranges; nothing is kept"),
 
     Candidate("query", "atdata", "queries:query", "opened before; a list of locations"),
     Candidate("query", "atdata, cold", "queries:query_cold", "opened and asked; a list of locations"),

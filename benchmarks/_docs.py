@@ -89,7 +89,7 @@ def _losses(run: Run) -> str:
 
 def _job(run: Run, job: str) -> str:
     table = question_table(run) if job == "query" else job_table(run, job)
-    asked = [f"- {name}: {words}" for name, words in QUESTIONS.items()] if job == "query" else []
+    asked = ["\n".join(f"- {name}: {words}" for name, words in QUESTIONS.items())] if job == "query" else []
     parts = [f"## {job}: {JOBS[job][0].lower()}{JOBS[job][1:]}", *asked, table, _NOTES[job], "\n".join(_who(run, job))]
     return "\n\n".join(parts) + "\n"
 
