@@ -1,36 +1,49 @@
 """The command: measure, print, and keep what was found."""
 
 import argparse
+import contextlib
+import shutil
 import sys
 import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from ._data import Recipe, open_sidecars
+from . import _environments
+from ._catalogue import JOBS
 from ._docs import page
-from ._report import append_lines, tables
-from ._run import DifferentAnswersError, Run, run
+from ._driver import DifferentAnswersError, Worker, WorkerFailedError, measure
+from ._fresh import imports, memory
+from ._report import job_table, jobs_measured, losses, question_table, targets_table
+from ._run import Machine, Record, Run, Sizes, load
 
 _ROOT = Path(__file__).resolve().parent.parent
 _KEPT = _ROOT / ".bench"
 _PAGE = _ROOT / "docs" / "benchmarks.md"
+_SMALL = Sizes(
+    samples=60, shards=3, fetched=60, fetched_shards=3, picks=20, rows=2000, row_shards=4, small=1000, rounds=1,
+    slow_rounds=1,
+)  # fmt: skip
 
 
 def main() -> int:
     """Run the benchmarks; return the exit status."""
     parser = _parser()
     options = parser.parse_args()
-    if options.small and options.write_docs:
-        parser.error("--small measures nothing that belongs in the documentation; leave out one of the two")
+    jobs = options.jobs.split(",")
+    if unknown := set(jobs) - set(JOBS):
+        parser.error(f"no such job: {', '.join(sorted(unknown))}; there are {', '.join(JOBS)}")
+    if options.write_docs and (options.small or set(jobs) != set(JOBS)):
+        parser.error("--write-docs takes all jobs of one run at full size: leave out --small and --jobs")
     try:
-        found = _small() if options.small else _full(options)
-    except DifferentAnswersError as error:
+        found = _small(jobs) if options.small else _full(options, jobs)
+    except (DifferentAnswersError, WorkerFailedError, _environments.NoPythonError) as error:
         print(error, file=sys.stderr)
         return 1
-    for title, table in tables(found).items():
-        print(f"\n{title} (ms)\n\n{table}")
+    _print(found)
     out = options.out or (None if options.small else _KEPT / "results.jsonl")
     if out is not None:
-        append_lines(found, out)
+        found.append_to(out)
         print(f"\nappended to {out}")
     if options.write_docs:
         _PAGE.write_text(page(found), encoding="utf-8")
@@ -39,26 +52,77 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    sizes = Sizes()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--small", action="store_true", help="2,000 rows, 2 repetitions: a test that all of it runs")
-    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md anew from this run")
+    parser.add_argument("--jobs", default=",".join(JOBS), help="some of %(default)s")
+    parser.add_argument("--small", action="store_true", help="tiny, in this environment: a test that all of it runs")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md anew, from data made anew")
+    parser.add_argument("--rebuild", action="store_true", help="make the data anew, even if it is there")
     parser.add_argument("--out", type=Path, metavar="FILE", help="append JSON lines here (.bench/results.jsonl)")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows over all shards (%(default)s)")
-    parser.add_argument("--shards", type=int, default=100, help="shards (%(default)s)")
-    parser.add_argument("--repetitions", type=int, default=9, help="rounds (%(default)s)")
-    parser.add_argument("--pandas-repetitions", type=int, default=3, help="rounds through pandas (%(default)s)")
-    parser.add_argument("--rebuild", action="store_true", help="make the sidecars even if they are there")
+    for name, words in {
+        "samples": "samples to write and read",
+        "shards": "their shards",
+        "fetched": "samples to fetch from",
+        "fetched-shards": "their shards",
+        "picks": "samples to fetch",
+        "rows": "rows to ask about",
+        "row-shards": "their shards",
+        "small": "small samples to write while memory is watched",
+        "rounds": "rounds",
+        "slow-rounds": "rounds that slow candidates take part in",
+    }.items():
+        flag = "--small-samples" if name == "small" else f"--{name}"
+        default = getattr(sizes, name.replace("-", "_"))
+        parser.add_argument(flag, type=int, default=default, metavar="N", help=f"{words} (%(default)s)")
     return parser
 
 
-def _small() -> Run:
+def _small(jobs: list[str]) -> Run:
     with tempfile.TemporaryDirectory() as folder:
-        return run(open_sidecars(Path(folder), Recipe(2_000, 4)), repetitions=2, slow_repetitions=2)
+        return _run({"peers": Path(sys.executable)}, jobs, _SMALL, Path(folder))
 
 
-def _full(options: argparse.Namespace) -> Run:
-    sidecars = open_sidecars(_KEPT, Recipe(options.rows, options.shards), rebuild=options.rebuild)
-    return run(sidecars, repetitions=options.repetitions, slow_repetitions=options.pandas_repetitions)
+def _full(options: argparse.Namespace, jobs: list[str]) -> Run:
+    interpreters = _environments.build(_KEPT / "env")
+    if options.rebuild or options.write_docs:
+        shutil.rmtree(_KEPT / "data", ignore_errors=True)
+    sizes = Sizes(
+        options.samples, options.shards, options.fetched, options.fetched_shards, options.picks, options.rows,
+        options.row_shards, options.small_samples, options.rounds, options.slow_rounds,
+    )  # fmt: skip
+    return _run(interpreters, jobs, sizes, _KEPT)
+
+
+def _run(interpreters: Mapping[str, Path], jobs: list[str], sizes: Sizes, folder: Path) -> Run:
+    before, begin = load(), time.monotonic()
+    records: list[Record] = []
+    versions: dict[str, dict[str, str]] = {}
+    for job in jobs:
+        with contextlib.ExitStack() as stack:  # each job has fresh workers: what another one left in memory is gone
+            workers = {
+                name: stack.enter_context(Worker(interpreter, folder / f"worker-{name}.log"))
+                for name, interpreter in interpreters.items()
+            }
+            versions = {name: worker.versions for name, worker in workers.items()}
+            records += _measure(job, workers, sizes, folder)
+    return Run(Machine.here(), sizes, versions, before, load(), time.monotonic() - begin, tuple(records))
+
+
+def _measure(job: str, workers: Mapping[str, Worker], sizes: Sizes, folder: Path) -> list[Record]:
+    if job == "import":
+        return imports(workers, sizes)
+    if job == "memory":
+        return memory(workers, sizes, folder)
+    return measure(workers, job, sizes, folder)
+
+
+def _print(run: Run) -> None:
+    for job in jobs_measured(run):
+        print(f"\n{job}\n\n{question_table(run) if job == 'query' else job_table(run, job)}")
+    print(f"\ntargets\n\n{targets_table(run)}\n")
+    for line in losses(run):
+        print(f"loses: {line}")
+    print(f"\nload {run.load_before} before and {run.load_after} after; {run.seconds:.0f} s")
 
 
 if __name__ == "__main__":

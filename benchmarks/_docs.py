@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from ._queries import CANDIDATES
-from ._report import FEWEST, FRACTION, PER_LOCATION, allowed, tables
+from ._catalogue import JOBS, QUESTIONS, candidates
+from ._report import NOISE, job_table, jobs_measured, losses, question_table, targets_table
 from ._run import Run
+from ._targets import TARGETS
 
 __all__ = ["page"]
 
@@ -12,100 +13,89 @@ _HEAD = """\
 # Benchmarks
 
 Written by `python -m benchmarks --write-docs` from one run; do not edit by hand. `make bench` measures and changes
-nothing here. Times are medians in milliseconds; numbers in brackets are ratios.
-Compare the ratios, not the times: the candidates took turns in one process, in an order shuffled each round.
-A ratio nearer to 1 than 0.1 may be noise.
+nothing here. Compare the ratios, not the times.
 """
+_HOW = """\
+## How it is measured
+
+- Two environments on the same Python: `atdata` and its peers in one, the original library, which has the same import
+  name, in the other. For each job one long-lived process in each. Candidates take turns, in an order shuffled each
+  round; the clock runs around the work alone. Each figure is a median of all rounds.
+- Before anything is timed, all candidates' answers are compared: the images' CRC-32, labels and numbers of all samples
+  that were written or read, the shards and keys of all samples that were found. In each round they are compared again,
+  by count and by the sum of what was touched. A limit finds nothing, and only its count is compared.
+- The files are in the page cache. What was written is flushed before the next writer starts, and removed.
+- Samples are 12,288 random bytes as an array of 64 x 64 x 3, a label of 10 and a number. Rows have tags out of 6
+  besides. No column is sorted and every shard holds every label, so no shard can be skipped.
+- The original takes no part in `fetch`: the offsets in its manifests are no places in its tars.
+"""
+_NOTES = {
+    "write": "Samples are made before the clock starts, the same ones for all.",
+    "read": "Touching one element favours those who hand out views: the rest of an image is never looked at.",
+    "fetch": "Opening, and finding out which samples to fetch, is not part of the time.",
+    "query": "In brackets: the time over that of our candidate it is held against. In the head: how many samples are "
+    "found.\nCold opens the folder anew each time; plain Polars always scans it anew.",
+    "import": "Whole processes, the interpreter's own start included.",
+    "memory": "Two small fields from a generator, in a fresh process; the peak before writing, imports included, is "
+    "taken off.\nMeasured once.",
+}
 
 
 def page(run: Run) -> str:
     """Return the page."""
-    titles = tables(run)
-    notes = dict(zip(titles, (_paths, _plain, _parts, _pandas), strict=True))
-    parts = [_HEAD, _setting(run), _questions(run), _candidates()]
-    for title, table in titles.items():
-        text = "\n".join(notes[title](run))
-        parts.append(f"## {title}\n\n{table}\n\n{text}\n")
+    parts = [_HEAD, _setting(run), _HOW, _targets(run), _losses(run), *(_job(run, job) for job in jobs_measured(run))]
     return "\n".join(parts)
 
 
 def _setting(run: Run) -> str:
-    machine, recipe = run.machine, run.recipe
+    machine, loads = run.machine, [each.load for each in run.records]
     return f"""\
 ## Setting
 
-- Data: {recipe.rows:,} rows in {recipe.shards:,} shards, {run.size_bytes / 1e6:.1f} MB of sample tables,
-  written by the library's own `ManifestBuilder` and `ManifestWriter`. No column is sorted and every shard holds every
-  label, so no shard can be skipped. Fields: a label of 10, a confidence uniform in [0, 1), tags out of 6.
-- Machine: {machine.platform}, {machine.cpus} cores, {machine.memory / 2**30:.0f} GiB; the files were in
-  the page cache. Load average {machine.load} before the run and {run.load_after} after it; the run itself adds
-  about the number of cores, and what is above that is other work, which disturbs the figures.
-- Versions: atdata {machine.atdata}, Python {machine.python}, Polars {machine.polars}, NumPy {machine.numpy},
-  pandas {machine.pandas}, PyArrow {machine.pyarrow}.
-- Command: `{_command(run)}`.
-- Repetitions: {run.repetitions}; {run.slow_repetitions} for what goes through pandas, which is slow.
-- Before a question was timed, all candidates had named the same shards and keys.
+- Machine: {machine.platform}, {machine.cpus} cores, {machine.memory / 2**30:.0f} GiB. Load average {run.load_before}
+  before the run, {min(loads)} to {max(loads)} before its jobs, {run.load_after} after it; the run itself adds about
+  the number of cores, and what is above that is other work, which disturbs the figures.
+- Sizes: {run.sizes.samples:,} samples in {run.sizes.shards} shards written and read; {run.sizes.picks:,} fetched of
+  {run.sizes.fetched:,} in {run.sizes.fetched_shards}; {run.sizes.rows:,} rows in {run.sizes.row_shards} shards asked.
+- Rounds: {run.sizes.rounds}; {min(run.sizes.slow_rounds, run.sizes.rounds)} for what is slow. The run took
+  {run.seconds / 60:.0f} minutes.
+{_versions(run)}
 """
 
 
-def _command(run: Run) -> str:
-    recipe = run.recipe
-    return (
-        f"python -m benchmarks --write-docs --rows {recipe.rows} --shards {recipe.shards} "
-        f"--repetitions {run.repetitions} --pandas-repetitions {run.slow_repetitions}"
-    )
+def _versions(run: Run) -> str:
+    shown = ("atdata-polars", "atdata", "polars", "numpy", "pandas", "pyarrow", "fastparquet", "webdataset", "pylance",
+             "datasets", "webshart", "duckdb", "msgspec")  # fmt: skip
+    lines = []
+    for environment, versions in run.versions.items():
+        named = ", ".join(f"{name} {versions[name]}" for name in shown if name in versions)
+        lines.append(f"- Versions, `{environment}`: Python {versions['python']}, {named}.")
+    return "\n".join(lines)
 
 
-def _questions(run: Run) -> str:
-    lines = [f"- {each.name}: {each.words} ({run.locations(each.name):,} found)" for each in run.questions]
-    return "## Questions\n\n" + "\n".join(lines) + "\n"
+def _targets(run: Run) -> str:
+    missed = [each for each in TARGETS if "missed" in each.verdict(run)]
+    words = f"{len(missed)} of {len(TARGETS)} were missed." if missed else "None was missed."
+    unmeasured = sum(each.found(run) is None for each in TARGETS)
+    words += f" {unmeasured} were not measured in this run." if unmeasured else ""
+    return f"## Targets\n\n{words}\n\n{targets_table(run)}\n"
 
 
-def _candidates() -> str:
-    lines = [f"- `{name}`: {words}" for name, words in CANDIDATES.items()]
-    return "## Candidates\n\n" + "\n".join(lines) + "\n"
+def _losses(run: Run) -> str:
+    lines = [f"- {line}" for line in losses(run)] or ["Nowhere in this run."]
+    head = f"A candidate is named here when it took less than ours that does the same job; within {NOISE:.0%} it may be"
+    return f"## Where `atdata` loses\n\n{head} noise.\n\n" + "\n".join(lines) + "\n"
 
 
-def _paths(run: Run) -> Iterator[str]:
-    ratios = [run.seconds(each.name, "pandas") / run.seconds(each.name, "query") for each in run.questions]
-    yield "In brackets: the function's time over the expression's. Cold opens the folder anew for each question."
-    yield f"An expression was answered {min(ratios):.0f} to {max(ratios):.0f} times as fast as the function."
+def _job(run: Run, job: str) -> str:
+    table = question_table(run) if job == "query" else job_table(run, job)
+    asked = ["\n".join(f"- {name}: {words}" for name, words in QUESTIONS.items())] if job == "query" else []
+    parts = [f"## {job}: {JOBS[job][0].lower()}{JOBS[job][1:]}", *asked, table, _NOTES[job], "\n".join(_who(run, job))]
+    return "\n\n".join(parts) + "\n"
 
 
-def _plain(run: Run) -> Iterator[str]:
-    yield f"In brackets: over `plain`. The target is {FRACTION:.0%} on top of plain Polars, and"
-    yield f"{PER_LOCATION * 1e6} us a location returned: `allowed` counts from `plain`, which returns every column, and"
-    yield "`allowed, places` from `plain_places`, which returns only four and no shard. `query` is held against both."
-    yield ""
-    short = [line for each in run.questions for line in _short(run, each.name)]
-    yield from short or ["`query` met the target on every question, against both."]
-    yield ""
-    opening = [run.difference(each.name, "query_cold", "query") * 1e3 for each in run.questions]
-    yield f"Opening the folder anew added {min(opening):.1f} to {max(opening):.1f} ms (the median over the rounds)."
-
-
-def _short(run: Run, question: str) -> Iterator[str]:
-    taken = run.seconds(question, "query")
-    for base in ("plain", "plain_places"):
-        limit = allowed(run, question, base)
-        if taken > limit:
-            yield (
-                f"- {question} falls short against `{base}`: {taken * 1e3:.1f} ms, where {limit * 1e3:.1f} are "
-                f"allowed. The check took {run.seconds(question, 'part_check') * 1e3:.1f} ms of it, the plan "
-                f"{run.seconds(question, 'part_plan') * 1e3:.1f} ms, and plan and scan together "
-                f"{run.difference(question, 'part_scan', base) * 1e3:+.1f} ms beside `{base}`."
-            )
-
-
-def _parts(_: Run) -> Iterator[str]:
-    yield "Each part was timed on its own, so they do not add up exactly. The last column is the median over the rounds"
-    yield f"of `query` less `rows`, for each location; with fewer than {FEWEST:,} of them it would say nothing."
-
-
-def _pandas(run: Run) -> Iterator[str]:
-    shares = [run.seconds(each.name, "part_convert") / run.seconds(each.name, "pandas") for each in run.questions]
-    yield (
-        f"Making pandas frames out of the sample tables took {min(shares):.0%} to {max(shares):.0%} of the time: a "
-        "function may look at any column,"
-    )
-    yield "so all of them are converted, the lists element by element."
+def _who(run: Run, job: str) -> Iterator[str]:
+    measured = {each.candidate for each in run.records if each.job.partition("/")[0] == job}
+    for each in candidates(job):
+        missing = "" if each.name in measured else " (not measured in this run)"
+        yield f"- `{each.name}`: {each.words}{missing}."

@@ -1,125 +1,119 @@
-"""What a run says: JSON lines for machines, Markdown tables for people."""
+"""What a run says in tables and sentences: the same on the terminal and on the page."""
 
-import dataclasses
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
-from ._run import Run
+from ._catalogue import JOBS, QUESTIONS, Candidate, candidates
+from ._run import Record, Run, jobs_of
+from ._targets import TARGETS, Target
 
-__all__ = ["FEWEST", "FRACTION", "PER_LOCATION", "allowed", "append_lines", "tables"]
+__all__ = ["job_table", "jobs_measured", "losses", "question_table", "targets_table"]
 
-#: The target: this share on top of plain Polars, and this many seconds for each location returned.
-FRACTION, PER_LOCATION = 0.10, 0.6e-6
-#: With fewer locations, a figure for each says nothing.
-FEWEST = 1000
+#: A ratio nearer to 1 than this may be noise.
+NOISE = 0.1
 
 
-def append_lines(run: Run, file: Path) -> None:
-    """Append a run to a file, one line for each question and candidate."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(line) + "\n" for line in _lines(run))
+def jobs_measured(run: Run) -> list[str]:
+    """Return the jobs that a run has anything of."""
+    there = {each.job.partition("/")[0] for each in run.records}
+    return [job for job in JOBS if job in there]
 
 
-def _lines(run: Run) -> Iterator[dict[str, Any]]:
-    machine, recipe = dataclasses.asdict(run.machine), dataclasses.asdict(run.recipe)
-    for each in run.results:
-        yield {
-            "question": each.question,
-            "candidate": each.candidate,
-            "median_seconds": each.timing.median,
-            "seconds": each.timing.seconds,
-            "locations": each.locations,
-            "digest": each.digest,
-            "recipe": recipe,
-            "machine": machine,
-            "load_after": run.load_after,
-        }
+def targets_table(run: Run) -> str:
+    """Return each target with what was found."""
+    head = ["target", "needed", "stretch", "found", ""]
+    return _markdown(head, [_target(run, each) for each in TARGETS], right=3)
 
 
-def allowed(run: Run, question: str, base: str) -> float:
-    """Return how long ``query`` may take for the target beside a base, in seconds."""
-    return run.seconds(question, base) * (1 + FRACTION) + PER_LOCATION * run.locations(question)
+def _target(run: Run, target: Target) -> list[str]:
+    found = target.found(run)
+    figures = [_figure(value, target.unit) for value in (target.needed, target.stretch, found)]
+    return [target.words, *figures, target.verdict(run)]
 
 
-def tables(run: Run) -> dict[str, str]:
-    """Return the Markdown tables of a run by their titles; times in milliseconds, ratios in brackets."""
-    return {
-        "Expression and function": _paths(run),
-        "Beside plain Polars": _plain(run),
-        "Where the time of `query` goes": _parts(run),
-        "Where the time of the pandas path goes": _pandas_parts(run),
-    }
+def _figure(value: float | None, unit: str) -> str:
+    return "-" if value is None else f"{value:,.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"  # noqa: PLR2004 -- digits
 
 
-def _paths(run: Run) -> str:
-    head = ["question", "locations", "expression", "function", "expression, cold", "function, cold"]
-    body = []
-    for each in run.questions:
-        times = [
-            _against(run, each.name, name, base)
-            for name, base in (("query", ""), ("pandas", "query"), ("query_cold", ""), ("pandas_cold", "query_cold"))
-        ]
-        body.append([each.name, f"{run.locations(each.name):,}", *times])
+def losses(run: Run) -> list[str]:
+    """Say where someone does the same job in less time, or less memory, than the library."""
+    return [line for job in jobs_measured(run) for name in jobs_of(job) for line in _losses(run, name)]
+
+
+def _losses(run: Run, job: str) -> Iterator[str]:
+    kind, _, question = job.partition("/")
+    where = f"{kind}, {question}" if question else kind
+    for each in candidates(kind):
+        ratio = run.ratio(job, each.against, each.name) if each.against else None
+        if ratio is not None and ratio > 1:
+            what = "needs" if kind == "memory" else "takes"
+            unit = "memory" if kind == "memory" else "time"
+            doubt = ", which may be noise" if ratio < 1 + NOISE else ""
+            yield f"{where}: `{each.against}` {what} {ratio:.2f} times the {unit} of `{each.name}`{doubt}."
+
+
+def job_table(run: Run, job: str) -> str:
+    """Return a job's candidates with medians and ratios to ours."""
+    given = _of(run, job)
+    if job == "memory":
+        head = ["candidate", "samples", "MB", "to `atdata`"]
+        body = [[*_named(each), f"{each.median / 1e6:,.0f}", _ratio(run, job, each)] for each in given]
+    elif job == "import":
+        head = ["candidate", "ms", "to `atdata`", "slowest / fastest round"]
+        body = [[_named(each)[0], _ms(each.median), _ratio(run, job, each), _spread(each)] for each in given]
+    else:
+        head = ["candidate", "samples", "ms", "us each", "to `atdata`", "slowest / fastest round"]
+        body = [[*_named(each), *_times(each), _ratio(run, job, each), _spread(each)] for each in given]
     return _markdown(head, body)
 
 
-def _plain(run: Run) -> str:
-    names = ["plain", "plain_places", "plain_shards", "rows", "query", "query_cold"]
-    head = ["question", *(f"`{name}`" for name in names), "allowed", "allowed, places"]
+def question_table(run: Run) -> str:
+    """Return the candidates' medians for each question, in ms, with the ratio to whom they are held against."""
+    asked = [name for name in QUESTIONS if _of(run, f"query/{name}")]
+    head = ["candidate", "held against", *(f"{name} ({_of(run, f'query/{name}')[0].count:,})" for name in asked)]
     body = []
-    for each in run.questions:
-        times = [_against(run, each.name, name, "plain" if name != "plain" else "") for name in names]
-        limits = [_limit(run, each.name, base) for base in ("plain", "plain_places")]
-        body.append([each.name, *times, *limits])
-    return _markdown(head, body)
+    for each in candidates("query"):
+        cells = [_cell(run, f"query/{name}", each) for name in asked]
+        if any(cells):
+            body.append([f"`{each.name}`", f"`{each.against}`" if each.against else "", *cells])
+    return _markdown(head, body, right=len(asked))
 
 
-def _limit(run: Run, question: str, base: str) -> str:
-    limit = allowed(run, question, base)
-    return f"{_ms(limit)} {'met' if run.seconds(question, 'query') <= limit else '**missed**'}"
+def _cell(run: Run, job: str, candidate: Candidate) -> str:
+    found = run.find(job, candidate.name)
+    if found is None:
+        return ""
+    ratio = run.ratio(job, candidate.name, candidate.against) if candidate.against else None
+    return _ms(found.median) if ratio is None else f"{_ms(found.median)} ({ratio:.2f})"
 
 
-def _parts(run: Run) -> str:
-    head = ["question", "`query`", "check", "plan", "plan and scan", "objects", "us a location"]
-    body = []
-    for each in run.questions:
-        names = ["query", "part_check", "part_plan", "part_scan", "part_locations"]
-        times = [run.seconds(each.name, name) for name in names]
-        body.append([each.name, *map(_ms, times), _per_location(run, each.name)])
-    return _markdown(head, body)
+def _of(run: Run, job: str) -> list[Record]:
+    return [each for each in run.records if each.job == job]
 
 
-def _per_location(run: Run, question: str) -> str:
-    count = run.locations(question)
-    if count < FEWEST:
-        return "-"
-    return f"{run.difference(question, 'query', 'rows') / count * 1e6:.2f}"
+def _named(record: Record) -> list[str]:
+    return [f"`{record.candidate}`", f"{record.count:,}"]
 
 
-def _pandas_parts(run: Run) -> str:
-    head = ["question", "`pandas`", "read", "convert", "function", "the rest"]
-    body = []
-    for each in run.questions:
-        whole, *parts = [
-            run.seconds(each.name, name) for name in ("pandas", "part_read", "part_convert", "part_function")
-        ]
-        body.append([each.name, *map(_ms, [whole, *parts, whole - sum(parts)])])
-    return _markdown(head, body)
+def _times(record: Record) -> list[str]:
+    return [_ms(record.median), f"{record.median / record.count * 1e6:,.1f}"]
 
 
-def _against(run: Run, question: str, candidate: str, base: str) -> str:
-    time = run.seconds(question, candidate)
-    return f"{_ms(time)} ({time / run.seconds(question, base):.2f})" if base else _ms(time)
+def _spread(record: Record) -> str:
+    return f"{max(record.values) / min(record.values):.2f}"
+
+
+def _ratio(run: Run, job: str, record: Record) -> str:
+    ratio = run.ratio(job, record.candidate, "atdata")
+    return "-" if ratio is None else f"{ratio:.2f}"
 
 
 def _ms(seconds: float) -> str:
     value = seconds * 1e3
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"  # noqa: PLR2004 -- three digits are enough
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"  # noqa: PLR2004 -- three digits are enough
 
 
-def _markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(head) - 1)]
+def _markdown(head: Sequence[str], body: Sequence[Sequence[str]], *, right: int | None = None) -> str:
+    numbers = len(head) - 1 if right is None else right
+    trailing = 1 if head[-1] == "" else 0
+    rule = ["---"] * (len(head) - numbers - trailing) + ["---:"] * numbers + ["---"] * trailing
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *body])

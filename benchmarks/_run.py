@@ -1,143 +1,122 @@
-"""One run: every candidate answers every question, the answers are compared, and only then is time taken."""
+"""What one run found, in memory and as JSON lines."""
 
 import dataclasses
-import importlib.metadata
+import json
 import os
 import platform
 import statistics
-import sys
+from pathlib import Path
+from typing import Any
 
-import atdata
+from ._catalogue import QUESTIONS
 
-from ._data import Recipe, Sidecars
-from ._measure import Candidate, Timing, measure
-from ._queries import Answers, candidates
-from ._questions import Question, questions
-
-__all__ = ["DifferentAnswersError", "Machine", "Result", "Run", "run"]
+__all__ = ["Machine", "Record", "Run", "Sizes", "jobs_of", "load"]
 
 
-class DifferentAnswersError(Exception):
-    """Two candidates gave different answers to one question."""
+def load() -> float:
+    """Return how many processes wanted a core in the last minute, on average."""
+    return round(os.getloadavg()[0], 2)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+def jobs_of(job: str) -> list[str]:
+    """Return what a job is made of: `query` is one for each question."""
+    return [f"query/{name}" for name in QUESTIONS] if job == "query" else [job]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    #: Samples of 64 x 64 x 3 bytes that are written and read.
+    samples: int = 20_000
+    shards: int = 4
+    #: Samples that are fetched from, and how many are fetched.
+    fetched: int = 100_000
+    fetched_shards: int = 10
+    picks: int = 10_000
+    #: Rows that are asked about.
+    rows: int = 1_000_000
+    row_shards: int = 100
+    #: Small samples that are written in ten shards while memory is watched.
+    small: int = 1_000_000
+    rounds: int = 7
+    #: Rounds that slow candidates take part in.
+    slow_rounds: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
 class Machine:
     """What a run was measured on."""
 
-    python: str
-    polars: str
-    numpy: str
-    pandas: str
-    pyarrow: str
-    atdata: str
     platform: str
     cpus: int
     #: Memory, in bytes.
     memory: int
-    #: How many processes wanted a core in the minute before the run, on average.
-    load: float
 
     @classmethod
     def here(cls) -> "Machine":
-        """Return this machine, now."""
-        return cls(
-            python=platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in ("polars", "numpy", "pandas", "pyarrow")},
-            atdata=atdata.__version__,
-            platform=f"{platform.system()} {platform.machine()}",
-            cpus=os.cpu_count() or 1,
-            memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-            load=_load(),
-        )
+        """Return this machine."""
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return cls(f"{platform.system()} {platform.machine()}", os.cpu_count() or 1, memory)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Result:
-    """What was measured of one candidate on one question."""
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What was measured of one candidate at one job."""
 
-    question: str
+    #: `query/<question>` for questions.
+    job: str
     candidate: str
-    #: How many samples its answer names, and a digest of their shards and keys; None for a part of the work.
-    locations: int | None
-    digest: str | None
-    timing: Timing
+    #: Seconds round by round; bytes for the job `memory`.
+    values: tuple[float, ...]
+    #: Samples it worked on or found.
+    count: int
+    #: Digest of all it found or wrote; None where nothing is found, as for limits.
+    digest: str | None = None
+    #: The load before the job.
+    load: float = 0.0
+
+    @property
+    def median(self) -> float:
+        """The median of the values."""
+        return statistics.median(self.values)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Run:
     """What one run found."""
 
     machine: Machine
-    recipe: Recipe
-    #: Length of the sample tables, in bytes.
-    size_bytes: int
-    repetitions: int
-    slow_repetitions: int
-    #: The load when the run was over; the run itself is part of it.
+    sizes: Sizes
+    #: Versions of Python and of each package, by environment.
+    versions: dict[str, dict[str, str]]
+    load_before: float
     load_after: float
-    questions: tuple[Question, ...]
-    results: tuple[Result, ...]
+    #: How long the measuring took, in seconds.
+    seconds: float
+    records: tuple[Record, ...]
 
-    def seconds(self, question: str, candidate: str) -> float:
-        """Return a candidate's median, in seconds."""
-        return self._find(question, candidate).timing.median
+    def find(self, job: str, candidate: str) -> Record | None:
+        """Return what was measured of a candidate, or None."""
+        return next((each for each in self.records if (each.job, each.candidate) == (job, candidate)), None)
 
-    def difference(self, question: str, candidate: str, other: str) -> float:
-        """Return how much longer a candidate took than another, in seconds: the median over the rounds."""
-        ours, theirs = (self._find(question, name).timing.seconds for name in (candidate, other))
-        return statistics.median([one - two for one, two in zip(ours, theirs, strict=True)])
+    def ratio(self, job: str, over: str, under: str) -> float | None:
+        """Return one candidate's median over another's, or None where one was not measured."""
+        first, second = self.find(job, over), self.find(job, under)
+        return first.median / second.median if first and second else None
 
-    def locations(self, question: str) -> int:
-        """Return how many samples answer a question."""
-        return self._find(question, "query").locations or 0
+    def difference(self, job: str, candidate: str, other: str) -> float | None:
+        """Return how much longer a candidate took than another, in seconds: the median over the rounds, or None."""
+        first, second = self.find(job, candidate), self.find(job, other)
+        if first is None or second is None:
+            return None
+        return statistics.median([one - two for one, two in zip(first.values, second.values, strict=False)])
 
-    def _find(self, question: str, candidate: str) -> Result:
-        return next(each for each in self.results if (each.question, each.candidate) == (question, candidate))
-
-
-def run(sidecars: Sidecars, *, repetitions: int, slow_repetitions: int) -> Run:
-    """Ask all questions of all candidates.
-
-    Raises:
-        DifferentAnswersError: Two candidates disagree; nothing of that question was timed.
-    """
-    machine = Machine.here()
-    asked = questions(sidecars.recipe.rows)
-    answers = Answers(sidecars)
-    results: list[Result] = []
-    for question in asked:
-        sys.stderr.write(f"{question.name}: {question.words}\n")
-        everyone = candidates(question, sidecars)
-        digests = {each.name: _answer(each, answers) for each in everyone}
-        _check_equal(question, digests)
-        timings = measure(everyone, repetitions=repetitions, slow_repetitions=slow_repetitions)
-        results += [
-            Result(question.name, name, count, digest, timings[name]) for name, (count, digest) in digests.items()
-        ]
-    return Run(
-        machine=machine,
-        recipe=sidecars.recipe,
-        size_bytes=sidecars.size_bytes,
-        repetitions=repetitions,
-        slow_repetitions=slow_repetitions,
-        load_after=_load(),
-        questions=tuple(asked),
-        results=tuple(results),
-    )
-
-
-def _load() -> float:
-    return round(os.getloadavg()[0], 2)
-
-
-def _answer(candidate: Candidate, answers: Answers) -> tuple[int, str] | tuple[None, None]:
-    answer = candidate.run()
-    return answers.digest(answer) if candidate.answers else (None, None)
-
-
-def _check_equal(question: Question, digests: dict[str, tuple[int, str] | tuple[None, None]]) -> None:
-    given = {name: each for name, each in digests.items() if each != (None, None)}
-    if len(set(given.values())) > 1:
-        counts = ", ".join(f"{name} names {count} ({digest})" for name, (count, digest) in given.items())
-        raise DifferentAnswersError(f"{question.name}, {question.words}: the answers differ: {counts}")
+    def append_to(self, file: Path) -> None:
+        """Append the run to a file, one JSON line for each record."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        about: dict[str, Any] = {**dataclasses.asdict(self), "records": None}
+        del about["records"]
+        with file.open("a", encoding="utf-8") as lines:
+            for each in self.records:
+                lines.write(json.dumps({**dataclasses.asdict(each), "median": each.median, "run": about}) + "\n")

@@ -10,7 +10,7 @@ import polars as pl
 
 from ._table import CRC32, LOCATION
 
-__all__ = ["is_old", "is_old_version", "list_dtypes", "normalised"]
+__all__ = ["is_old", "is_old_version", "json_columns", "list_dtypes", "normalised"]
 
 #: What text of JSON tells of a column's lists. The first pattern that a cell matches says what they hold.
 _ELEMENTS: dict[str, pl.DataType] = {
@@ -36,7 +36,7 @@ def is_old_version(manifest_version: str) -> bool:
 def list_dtypes(rows: pl.LazyFrame, schema: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
     """Return the dtypes of an old table's list columns: what holds all of its cells. The columns are read once.
 
-    Lists without a single element are lists of text. A column of other JSON (lists in lists) is text as it stands.
+    Lists without a single element are lists of Null. A column of other JSON (lists in lists) is text as it stands.
 
     Args:
         rows: One old table, or several with the same list columns.
@@ -45,7 +45,7 @@ def list_dtypes(rows: pl.LazyFrame, schema: Mapping[str, pl.DataType]) -> dict[s
     Raises:
         polars.exceptions.PolarsError: The rows cannot be read.
     """
-    columns = _json_columns(schema)
+    columns = json_columns(schema)
     if not columns:
         return {}
     patterns = [*_ELEMENTS, _NESTED]
@@ -65,9 +65,9 @@ def normalised(
         schema: Its columns, as stored.
         lists: The dtypes of its list columns, as :func:`list_dtypes` tells them; lists of text where it is silent.
     """
-    lists = lists or {}
+    lists = {name: dtype for name, dtype in (lists or {}).items() if dtype != pl.List(pl.Null())}
     added = [pl.lit(None, dtype).alias(name) for name, dtype in LOCATION.items() if name not in schema]
-    changed = [_decoded(name, lists.get(name, pl.List(pl.String()))) for name in _json_columns(schema)]
+    changed = [_decoded(name, lists.get(name, pl.List(pl.String()))) for name in json_columns(schema)]
     changed += [pl.col(name).fill_nan(None) for name, dtype in schema.items() if dtype.is_float()]
     changed += [pl.col(name).cast(dtype) for name, dtype in LOCATION.items() if schema.get(name, dtype) != dtype]
     fields = [name for name in schema if name not in LOCATION]
@@ -75,7 +75,8 @@ def normalised(
     return rows.with_columns(added + changed).select([*LOCATION, *fields])
 
 
-def _json_columns(schema: Mapping[str, pl.DataType]) -> list[str]:
+def json_columns(schema: Mapping[str, pl.DataType]) -> list[str]:
+    """Return the columns of an old table that hold lists as JSON."""
     return [name for name, dtype in schema.items() if dtype == pl.Binary and name not in LOCATION]
 
 
@@ -83,7 +84,7 @@ def _dtype(seen: Mapping[str, bool]) -> pl.DataType:
     mixed = not seen['"'] and seen["true|false"] and seen["[0-9]"]
     if seen[_NESTED] or mixed:
         return pl.String()
-    return pl.List(next((dtype for pattern, dtype in _ELEMENTS.items() if seen[pattern]), pl.String()))
+    return pl.List(next((dtype for pattern, dtype in _ELEMENTS.items() if seen[pattern]), pl.Null()))
 
 
 def _text(name: str) -> pl.Expr:

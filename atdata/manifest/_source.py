@@ -15,10 +15,11 @@ from ._dtypes import dtype_text, parse_dtype
 from ._header import Header, parse_header
 from ._manifest import ShardManifest, checked_table
 from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
+from ._old import is_old, json_columns, list_dtypes, normalised
 from ._process import enter_polars
 from ._rows import FAILURES, ManifestSource, Rows, predicate_failed
 from ._table import LOCATION, SHARD
-from ._union import Table, as_union, is_old, unified
+from ._union import Table, as_union, unified
 from ._unstable import scan_widened
 
 __all__ = ["StoredManifests"]
@@ -90,7 +91,7 @@ class StoredManifests(ManifestSource):
             self.failed(error)
         union = unified(tables)
         whole = pl.Schema({SHARD: pl.String(), **union})
-        runs = itertools.groupby((each for each in tables if each.has_rows), _kind)
+        runs = itertools.groupby((each for each in tables if each.has_rows), lambda table: table.encoded)
         parts = [self._scan_union(list(run), union) for _, run in runs]
         return Rows(pl.concat(parts) if parts else pl.LazyFrame(schema=whole), whole)
 
@@ -111,7 +112,7 @@ class StoredManifests(ManifestSource):
             try:
                 frame = _scan_alike(self._source(each), None).collect()
                 if not alike:
-                    frame = frame.select(*as_union(frame.schema, columns)) if len(frame) else columns.to_frame()
+                    frame = _fitted(frame, columns)
             except FAILURES as error:
                 self.failed(error)
             if dict(frame.schema) != dict(columns):
@@ -162,24 +163,26 @@ class StoredManifests(ManifestSource):
     def _scan_union(self, tables: Sequence[Table], union: Mapping[str, pl.DataType]) -> pl.LazyFrame:
         """Scan tables of one kind as the union of their columns."""
         some = [self._by_shard[table.shard_id] for table in tables]
-        old, encoded = _kind(tables[0])
-        if not old:
+        encoded = tables[0].encoded
+        if encoded is None:
             return self._scan(some, functools.partial(scan_widened, schema=union))
         stored = {name: pl.Binary() if name in encoded else dtype for name, dtype in union.items()}
         rows = self._scan(some, functools.partial(scan_widened, schema=stored))
-        return rows.select(SHARD, *as_union(stored, union, old=True))
+        return normalised(rows, {SHARD: pl.String(), **stored}, union).select(SHARD, *union)
 
     def _footer(self, sidecars: Sidecars) -> Mapping[str, pl.DataType]:
         return pl.read_parquet_schema(self._source(sidecars))
 
     def _described(self, tables: Sequence[Table]) -> list[Table]:
         """Return tables that differ with what is known of their rows, once their headers promise these columns."""
-        for each in tables:
+        scans = [_scan_alike(self._source(self._by_shard[each.shard_id]), None) for each in tables]
+        lengths = pl.collect_all(scan.select(pl.len()) for scan in scans)
+        known = [each._replace(has_rows=bool(length.item())) for each, length in zip(tables, lengths, strict=True)]
+        for each in known:
             if not is_old(each.schema):  # headers of format 1.0.0 promise nothing
                 self._check_columns(each)
-        scans = (_scan_alike(self._source(self._by_shard[each.shard_id]), None) for each in tables)
-        lengths = pl.collect_all(scan.select(pl.len()) for scan in scans)
-        return [each._replace(has_rows=bool(length.item())) for each, length in zip(tables, lengths, strict=True)]
+        both = zip(known, scans, strict=True)
+        return [_as_today(table, scan) if is_old(table.schema) else table for table, scan in both]
 
     def _check_columns(self, table: Table) -> None:
         facts = self.header(table.shard_id).samples
@@ -236,15 +239,24 @@ class StoredManifests(ManifestSource):
 def _facts(header: Header) -> ShardFacts:
     columns = header.samples.columns if header.samples else {}
     dtypes = {name: parse_dtype(text) for name, text in columns.items()}
-    return ShardFacts(
-        header.num_samples, header.plain_aggregates(), dtypes, not header.manifest_version.startswith("1.0")
-    )
+    return ShardFacts(header.num_samples, header.plain_aggregates(), dtypes, not header.is_old)
 
 
 def _scan_alike(sources: list[str] | str | IO[bytes], file_paths: str | None) -> pl.LazyFrame:
     return pl.scan_parquet(sources, include_file_paths=file_paths, glob=False, hive_partitioning=False)
 
 
-def _kind(table: Table) -> tuple[bool, frozenset[str]]:
-    """Return what tables have alike that one scan reads: their age, and where they hold lists as JSON."""
-    return is_old(table.schema), frozenset(name for name, dtype in table.schema.items() if dtype == pl.Binary)
+def _as_today(table: Table, rows: pl.LazyFrame) -> Table:
+    """Describe a table of format 1.0.0 by the columns that it has once it is read as today's."""
+    stored, lists = table.schema, list_dtypes(rows, table.schema)
+    today = normalised(pl.LazyFrame(schema=dict(stored)), stored, lists).collect_schema()
+    return table._replace(schema={**today, **lists}, encoded=frozenset(json_columns(stored)))
+
+
+def _fitted(frame: pl.DataFrame, columns: pl.Schema) -> pl.DataFrame:
+    """Return one shard's table with the columns of all."""
+    if not len(frame):  # it may have any dtypes
+        return columns.to_frame()
+    if is_old(frame.schema):
+        frame = normalised(frame.lazy(), frame.schema, columns).collect()
+    return frame.select(*as_union(frame.schema, columns))

@@ -9,7 +9,7 @@ from atdata._errors import DamagedManifestError, SchemaError
 
 from ._table import CRC32, LOCATION
 
-__all__ = ["Table", "as_union", "is_old", "unified", "widened"]
+__all__ = ["Table", "as_union", "unified", "widened"]
 
 #: Signed integers, by their bits.
 _SIGNED = {8: pl.Int8(), 16: pl.Int16(), 32: pl.Int32(), 64: pl.Int64()}
@@ -19,9 +19,12 @@ class Table(NamedTuple):
     """One shard's sample table, as its footer describes it."""
 
     shard_id: str
+    #: Its columns; of a table of format 1.0.0 those that it has once it is read as today's.
     schema: Mapping[str, pl.DataType]
     #: False where it is known to have no row.
     has_rows: bool = True
+    #: Which columns hold lists as JSON, in a table of format 1.0.0; None for a table of today's format.
+    encoded: frozenset[str] | None = None
 
 
 def unified(tables: Sequence[Table]) -> pl.Schema:
@@ -36,23 +39,23 @@ def unified(tables: Sequence[Table]) -> pl.Schema:
         DamagedManifestError: A table with rows lacks a location column.
     """
     dtypes: dict[str, pl.DataType] = {}
-    # Those that know least have their say last: tables without rows, and lists as JSON.
+    # Tables without rows have their say last.
     for table in sorted(tables, key=lambda each: not each.has_rows):
         missing = LOCATION.keys() - table.schema
         if missing - {CRC32} and table.has_rows:
             raise DamagedManifestError(f"the sample table of {table.shard_id!r} lacks the columns {sorted(missing)}")
-        for name, dtype in _dtypes(table).items():
+        for name, dtype in table.schema.items():
             wider = widened(dtypes.setdefault(name, dtype), dtype)
             if wider is None and table.has_rows:
                 raise _apart(name, table, tables)
             dtypes[name] = wider if wider and table.has_rows else dtypes[name]
-    for table in tables:
-        for name in _encoded(table):
-            if not isinstance(dtypes.setdefault(name, pl.List(pl.String())), pl.List) and table.has_rows:
-                raise _apart(name, table, tables)
-    first = LOCATION if is_old(tables[0].schema) else {}
-    order = dict.fromkeys([*first, *(name for table in tables for name in table.schema), *LOCATION])
-    return pl.Schema({name: dtypes[name] if name in dtypes else LOCATION[name] for name in order})
+    order = dict.fromkeys([*(name for table in tables for name in table.schema), *LOCATION])
+    return pl.Schema({name: _known(dtypes.get(name, LOCATION.get(name))) for name in order})
+
+
+def _known(dtype: pl.DataType | None) -> pl.DataType:
+    # Lists of which no shard has an element are lists of text.
+    return pl.List(pl.String()) if dtype is None or dtype == pl.List(pl.Null()) else dtype
 
 
 def _apart(name: str, table: Table, tables: Sequence[Table]) -> SchemaError:
@@ -65,42 +68,14 @@ def _apart(name: str, table: Table, tables: Sequence[Table]) -> SchemaError:
     )
 
 
-def is_old(schema: Mapping[str, pl.DataType]) -> bool:
-    """Tell whether a table is of format 1.0.0: it has no checksums, and lists are JSON in binary columns."""
-    return CRC32 not in schema
-
-
-def as_union(
-    schema: Mapping[str, pl.DataType], union: Mapping[str, pl.DataType], *, old: bool | None = None
-) -> Iterable[pl.Expr]:
-    """Yield a union's columns as expressions over one table: missing ones null, numbers widened, old lists decoded.
-
-    Args:
-        schema: The table's columns.
-        union: All columns.
-        old: Whether the table is of format 1.0.0; None to tell by its columns.
-    """
-    old = is_old(schema) if old is None else old
+def as_union(schema: Mapping[str, pl.DataType], union: Mapping[str, pl.DataType]) -> Iterable[pl.Expr]:
+    """Yield a union's columns as expressions over one table: missing ones null, numbers widened."""
     for name, dtype in union.items():
         found = schema.get(name)
         if found is None:
             yield pl.lit(None, dtype).alias(name)
-        elif old and found == pl.Binary:
-            yield pl.col(name).cast(pl.String).str.json_decode(dtype)
-        elif old and dtype.is_float():
-            yield pl.col(name).cast(dtype).fill_nan(None)  # its writers kept NaN
         else:
             yield pl.col(name).cast(dtype) if found != dtype else pl.col(name)
-
-
-def _dtypes(table: Table) -> dict[str, pl.DataType]:
-    encoded = _encoded(table)
-    return {name: dtype for name, dtype in table.schema.items() if name not in encoded}
-
-
-def _encoded(table: Table) -> set[str]:
-    """Return the columns whose lists are JSON, which says nothing of their elements."""
-    return {name for name, dtype in table.schema.items() if dtype == pl.Binary} if is_old(table.schema) else set()
 
 
 def widened(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
@@ -109,6 +84,8 @@ def widened(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
         return one
     if pl.Null in (one, other):
         return other if one == pl.Null else one
+    if pl.List(pl.Null()) in (one, other) and isinstance(one, pl.List) and isinstance(other, pl.List):
+        return other if one == pl.List(pl.Null()) else one
     if one.is_integer() and other.is_integer():
         return _wider_integer(one, other)
     if one.is_numeric() and other.is_numeric() and not (one.is_decimal() or other.is_decimal()):

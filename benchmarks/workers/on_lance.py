@@ -1,0 +1,53 @@
+"""Lance's tasks."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import lance
+import pyarrow as pa
+from common import Sample, Setup, Task, built, picks, read_task, samples, write_task
+from on_arrow import BATCH, SCHEMA, batches, given, objects, writable
+
+_NAME = "photos.lance"
+
+
+def _write(some: Iterable[Sample], folder: Path) -> None:
+    lance.write_dataset(pa.RecordBatchReader.from_batches(SCHEMA, batches(some)), folder / _NAME)
+
+
+def _open(setup: Setup) -> Path:
+    return built(setup, "lance", lambda folder: _write(samples(setup.samples, Sample), folder)) / _NAME
+
+
+def _read(path: Path) -> Iterable[Sample]:
+    return objects(lance.dataset(path).to_batches(batch_size=BATCH))
+
+
+def write(setup: Setup) -> Task:
+    """Write with write_dataset."""
+    some = given(setup.samples)
+    return write_task(setup, lambda folder: _write(some, folder), lambda at: _read(at / _NAME), count=len(some))
+
+
+def read(setup: Setup) -> Task:
+    """Read with to_batches."""
+    path = _open(setup)
+    return read_task(lambda: _read(path))
+
+
+def read_writable(setup: Setup) -> Task:
+    """Read the same, and copy each image."""
+    path = _open(setup)
+    return read_task(lambda: writable(_read(path)))
+
+
+def fetch(setup: Setup) -> Task:
+    """Fetch with one take."""
+    dataset, indices = lance.dataset(_open(setup)), picks(setup)
+    return read_task(lambda: objects(dataset.take(indices).to_batches()))
+
+
+def fetch_writable(setup: Setup) -> Task:
+    """Fetch the same, and copy each image."""
+    dataset, indices = lance.dataset(_open(setup)), picks(setup)
+    return read_task(lambda: writable(objects(dataset.take(indices).to_batches())))
