@@ -2,10 +2,11 @@
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from atdata._errors import SchemaError, ShardError, ShardExistsError, listed
+from atdata._errors import ShardError, ShardExistsError, listed
 from atdata._store import Store
 from atdata.manifest._header import parse_header
 from atdata.manifest._names import HEADER_SUFFIX, Listing, Sidecars, read_listing
+from atdata.manifest._union import check_addable
 
 from ._names import ShardNames
 
@@ -95,11 +96,7 @@ def _continued(store: Store, names: ShardNames) -> Continued:
 def _check_same_type(store: Store, continued: Continued, sample_type: type) -> None:
     for shard in continued.shards:
         header = parse_header(store.read(shard.header), store.url(shard.header))
-        if header.schema_type != sample_type.__name__:
-            raise SchemaError(
-                f"append=True adds samples of the type that is there: shard {shard.shard_id!r} holds "
-                f"{header.schema_type}, found {sample_type.__name__}. Write them to another path"
-            )
+        check_addable(header, shard.shard_id, sample_type)
 
 
 def _files_of(store: Store, names: ShardNames) -> list[str]:

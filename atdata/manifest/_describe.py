@@ -76,7 +76,11 @@ def _row(name: str, shards: Sequence[ShardFacts]) -> dict[str, Any]:
     }
     filled = [part for part in parts if part.has_values]
     if row["aggregate"] == "numeric":
-        row |= {"min": _bound(filled, "min", min), "max": _bound(filled, "max", max), "mean": _mean(filled)}
+        row |= {
+            "min": _bound(filled, "min", min, dtype),
+            "max": _bound(filled, "max", max, dtype),
+            "mean": _mean(filled),
+        }
     elif row["aggregate"] is not None:
         inner = dtype.inner if isinstance(dtype, pl.List) else dtype
         row |= _counted(filled, inner or pl.String())  # type: ignore[arg-type]  # an instance
@@ -90,12 +94,16 @@ def _dtype(dtypes: Sequence[pl.DataType | None]) -> pl.DataType | None:
     return found
 
 
-def _bound(parts: Sequence[_Part], which: str, better: Callable[[Iterable[Any]], Any]) -> str | None:
+def _bound(
+    parts: Sequence[_Part], which: str, better: Callable[[Iterable[Any]], Any], dtype: pl.DataType | None
+) -> str | None:
     bounds = [part.said[which] for part in parts]
     if not bounds or any(bound is None or (isinstance(bound, float) and math.isnan(bound)) for bound in bounds):
         return None
     if any(not part.counts_nulls and abs(part.said[which]) >= _EXACT for part in parts):
         return None
+    if dtype is not None and any(isinstance(bound, str) for bound in bounds):  # times and decimals, as text
+        return value_text(better(text_value(bound, dtype) for bound in bounds), dtype)
     return str(better(bounds))
 
 

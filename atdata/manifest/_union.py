@@ -7,9 +7,12 @@ import polars as pl
 
 from atdata._errors import DamagedManifestError, SchemaError
 
+from ._dtypes import parse_dtype
+from ._fields import columns_of
+from ._header import Header
 from ._table import CRC32, LOCATION
 
-__all__ = ["Table", "as_union", "unified", "widened"]
+__all__ = ["Table", "as_union", "check_addable", "unified", "widened"]
 
 #: Signed integers, by their bits.
 _SIGNED = {8: pl.Int8(), 16: pl.Int16(), 32: pl.Int32(), 64: pl.Int64()}
@@ -66,6 +69,23 @@ def _apart(name: str, table: Table, tables: Sequence[Table]) -> SchemaError:
         f"the manifests of {shard_id!r} and {table.shard_id!r} differ in their columns: {name!r} is {found} and "
         f"{dtype}, and no column holds both. Write one of the shards again, or open them apart"
     )
+
+
+def check_addable(header: Header, shard_id: str, sample_type: type) -> None:
+    """Check that samples of a type may be added beside a shard: of the same name, with columns that go together.
+
+    Raises:
+        SchemaError: They may not.
+    """
+    if header.schema_type != sample_type.__name__:
+        raise SchemaError(
+            f"append=True adds samples of the type that is there: shard {shard_id!r} holds {header.schema_type}, found "
+            f"{sample_type.__name__}. Write them to another path"
+        )
+    if header.samples is not None:
+        there = {name: parse_dtype(text) for name, text in header.samples.columns.items()}
+        new = LOCATION | {column.name: column.dtype for column in columns_of(sample_type)}
+        unified([Table(shard_id, there), Table("the new samples", new)])
 
 
 def as_union(schema: Mapping[str, pl.DataType], union: Mapping[str, pl.DataType]) -> Iterable[pl.Expr]:

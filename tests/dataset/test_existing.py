@@ -176,6 +176,25 @@ def test_another_type_is_not_added(tmp_path: Path, photos: Photos) -> None:
     refused(tmp_path, [DictSample(a=1)], SchemaError, "shard 'p-000000' holds Photo, found DictSample")
 
 
+def version(**annotations: type) -> Any:
+    """Make one version of a sample type."""
+    cls = type("Grown", (), {"__annotations__": annotations, "__module__": __name__})
+    return atdata.packable(cls)
+
+
+def test_a_type_that_has_grown_is_added_and_asked_together(tmp_path: Path) -> None:
+    first, second = version(label=str, score=int), version(label=str, score=float, note=str)
+    write(tmp_path, [first("a", 1)])
+    ds = write(tmp_path, [second("b", 2.5, "new")], append=True)
+    assert ds.scan().select("label", "score", "note").collect().rows() == [("a", 1.0, None), ("b", 2.5, "new")]
+
+
+def test_a_type_whose_column_became_something_else_is_not_added(tmp_path: Path) -> None:
+    first, second = version(label=str), version(label=int)
+    write(tmp_path, [first("a")])
+    refused(tmp_path, [second(1)], SchemaError, "'p-000000' and 'the new samples' differ .*'label' is String and Int64")
+
+
 def test_shards_without_manifests_are_not_added_to(tmp_path: Path, photos: Photos) -> None:
     write(tmp_path, photos(3), manifest=False)
     refused(tmp_path, photos(1), ShardError, r"adds to shards with manifests, and 'p-000000', 'p-000001' .* have none")

@@ -194,3 +194,16 @@ def test_sets_without_counts_have_no_most_frequent_element():
 def test_a_field_summed_up_in_two_ways_has_no_figures():
     found = one(ShardFacts(1, numeric(1, 1, 1.0, 1), INT), ShardFacts(1, categorical({"1": 1}), INT))
     assert (found["aggregate"], found["min"], found["distinct"], found["samples"]) == (None, None, None, 2)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bounds", "expected"),
+    [
+        (pl.Decimal(12, 2), [("9.50", "10.00"), ("-3.00", "9.75")], ("-3.00", "10.00")),
+        (pl.Date(), [("2026-02-01", "2026-10-01"), ("2025-12-31", "2026-01-01")], ("2025-12-31", "2026-10-01")),
+        (pl.Duration("us"), [("PT9S", "PT10S"), ("-PT1S", "P1D")], ("-PT1S", "P1D")),
+    ],
+)
+def test_bounds_that_are_text_are_compared_as_what_they_stand_for(dtype, bounds, expected):
+    found = one(*(ShardFacts(2, numeric(low, high, None, 2), {"a": dtype}) for low, high in bounds))
+    assert (found["min"], found["max"], found["mean"]) == (*expected, None)
