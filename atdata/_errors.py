@@ -23,7 +23,6 @@
 Every one pickles, so that it crosses processes whole.
 """
 
-import difflib
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
@@ -309,6 +308,8 @@ def first_line(error: BaseException) -> str:
 
 def near_misses(name: str, names: Iterable[str]) -> str:
     """Return a question with the names closest to ``name``, or nothing."""
+    import difflib  # noqa: PLC0415 -- only errors need it
+
     close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
     return f" (did you mean {' or '.join(repr(c) for c in close)}?)" if close else ""
 

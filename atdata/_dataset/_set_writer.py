@@ -1,10 +1,11 @@
 """Writing a set of shards: each published whole with its manifest, in order, or not at all."""
 
-import dataclasses
 from collections import deque
 from concurrent.futures import Executor
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from atdata._errors import SampleValueError
 from atdata._sample import is_sample_type
@@ -28,8 +29,7 @@ _IN_FLIGHT = 2
 _SHOWN_EVERY = 256
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SetOptions:
+class SetOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for every shard of a set."""
 
     names: ShardNames

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from atdata._errors import DecodeError, SampleValueError
 
@@ -39,7 +38,7 @@ _MAX_DIMENSIONS = 64
 _COPY_BELOW = 1 << 15
 
 
-def array_parts(array: npt.NDArray[Any]) -> tuple[bytes, bytes | memoryview]:
+def array_parts(array: np.ndarray[Any, Any]) -> tuple[bytes, bytes | memoryview]:
     """Return an array's header and its C-order bytes, not copied where that is possible.
 
     Raises:
@@ -68,12 +67,12 @@ def array_parts(array: npt.NDArray[Any]) -> tuple[bytes, bytes | memoryview]:
     return header, array.reshape(-1).view(np.uint8).data
 
 
-def array_to_bytes(array: npt.NDArray[Any]) -> bytes:
+def array_to_bytes(array: np.ndarray[Any, Any]) -> bytes:
     """Return an array as one run of bytes."""
     return b"".join(array_parts(array))
 
 
-def bytes_to_array(data: bytes | memoryview) -> npt.NDArray[Any]:
+def bytes_to_array(data: bytes | memoryview) -> np.ndarray[Any, Any]:
     """Return the array that the bytes hold: a copy, writable, C-contiguous.
 
     Raises:
@@ -118,7 +117,7 @@ def _size(dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
 
 def _take(
     data: bytes | memoryview, start: int, dtype: np.dtype[Any], shape: tuple[int, ...], size: int
-) -> npt.NDArray[Any]:
+) -> np.ndarray[Any, Any]:
     if size != len(data) - start:
         raise DecodeError(
             f"an array's header claims shape {shape} of {dtype} ({size} bytes), and {len(data) - start} bytes follow it"
@@ -129,7 +128,7 @@ def _take(
         raise DecodeError(f"an array's header claims the shape {shape}, which NumPy cannot make") from error
 
 
-def _npy_bytes(array: npt.NDArray[Any]) -> bytes:
+def _npy_bytes(array: np.ndarray[Any, Any]) -> bytes:
     descr: Any = np.lib.format.dtype_to_descr(array.dtype)
     if _descr_dtype(descr) != array.dtype:
         raise SampleValueError(f"the fields of an array of dtype {array.dtype} do not lie one after the other")
@@ -144,7 +143,7 @@ def _npy_bytes(array: npt.NDArray[Any]) -> bytes:
     return start + struct.pack(length, len(header)) + header + clean.tobytes()
 
 
-def _copy_fields(target: npt.NDArray[Any], source: npt.NDArray[Any]) -> None:
+def _copy_fields(target: np.ndarray[Any, Any], source: np.ndarray[Any, Any]) -> None:
     # Field by field: what lies between the fields is whatever the memory held.
     for name in target.dtype.names or ():
         if target[name].dtype.names:
@@ -153,7 +152,7 @@ def _copy_fields(target: npt.NDArray[Any], source: npt.NDArray[Any]) -> None:
             target[name][...] = source[name]
 
 
-def _read_npy(data: bytes | memoryview) -> npt.NDArray[Any]:
+def _read_npy(data: bytes | memoryview) -> np.ndarray[Any, Any]:
     start = bytes(data[:_NPY_START])
     version = start[len(_NPY_MAGIC)] if start.startswith(_NPY_MAGIC) and len(start) == _NPY_START else 0
     if version not in _NPY_LENGTHS:

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 
 from atdata._errors import SampleValueError
@@ -49,8 +50,7 @@ _NO_INTEGER = (bool, np.timedelta64)
 _TYPED = (dt.date, dt.time, dt.timedelta, np.datetime64, decimal.Decimal, enum.Enum, uuid.UUID, pathlib.PurePath)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(msgspec.Struct, frozen=True, gc=False):
     """How one annotation's values become msgpack and come back."""
 
     #: The type that msgspec demands of the payload's value.

@@ -6,6 +6,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from atdata._errors import SchemaError
 
 __all__ = ["Field", "bare_type", "fields_of", "is_packable", "remember_fields"]
@@ -14,8 +16,7 @@ __all__ = ["Field", "bare_type", "fields_of", "is_packable", "remember_fields"]
 _FIELDS = "_atdata_fields_"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One field of a sample type."""
 
     name: str

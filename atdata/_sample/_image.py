@@ -3,11 +3,11 @@
 Pillow is imported here, when an image's size or pixels are wanted, and nowhere else.
 """
 
-import dataclasses
 import io
 import struct
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
 from atdata._errors import DecodeError, MissingPackageError, SampleValueError, SchemaError
@@ -25,8 +25,7 @@ __all__ = ["ImageField", "ImageHead", "check_encoded", "image_codec", "image_hea
 _UNREADABLE = (SyntaxError, OSError, ValueError, TypeError, LookupError, EOFError, struct.error, OverflowError)
 
 
-@dataclasses.dataclass(frozen=True)
-class ImageField:
+class ImageField(msgspec.Struct, frozen=True):
     """Says that a ``bytes`` field holds an encoded image: a JPEG, a PNG or a WebP.
 
     The bytes are stored as they are. Manifests get the columns ``<field>_width`` and ``<field>_height`` in pixels and

@@ -1,12 +1,11 @@
 """``F.label == "dog"``: comparisons of fields, written as Python, that Polars and pandas both can ask."""
 
-import abc
-import dataclasses
 import operator
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
+from msgspec import Struct
 
 from ._operand import Column, Operand, literal, shown
 
@@ -31,7 +30,7 @@ _FEW = 64
 Mask: TypeAlias = "Callable[[pd.DataFrame], pd.Series[bool]]"
 
 
-class Predicate(abc.ABC):
+class Predicate(Struct, frozen=True):
     """What selects rows, made by comparing fields: ``(F.label == "dog") & (F.confidence > 0.9)``.
 
     Immutable and hashable; it crosses processes. As a question to manifests it follows Polars: a comparison with null
@@ -47,16 +46,14 @@ class Predicate(abc.ABC):
         [False, True]
     """
 
-    __slots__ = ()
-
     @property
-    @abc.abstractmethod
     def expr(self) -> pl.Expr:
         """The same as a Polars expression."""
+        raise NotImplementedError
 
-    @abc.abstractmethod
     def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
         """Return which rows of a pandas frame it selects, by pandas' own comparisons."""
+        raise NotImplementedError
 
     def compile(self) -> Mask:
         """Return it as a plain function of a pandas frame; given as a question, that follows pandas."""
@@ -79,8 +76,7 @@ class Predicate(abc.ABC):
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class Comparison(Predicate):
+class Comparison(Predicate, frozen=True):
     """Two operands, one of them a field."""
 
     left: Column
@@ -102,8 +98,7 @@ class Comparison(Predicate):
         return f"{shown(self.left)} {self.sign} {shown(self.right)}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class IsIn(Predicate):
+class IsIn(Predicate, frozen=True):
     """A field that is one of some values."""
 
     field: Column
@@ -125,8 +120,7 @@ class IsIn(Predicate):
         return f"{shown(self.field)}.isin([{', '.join(map(shown, self.values))}])"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class Between(Predicate):
+class Between(Predicate, frozen=True):
     """A field between two operands, both included."""
 
     field: Column
@@ -149,8 +143,7 @@ class Between(Predicate):
         return f"{shown(self.field)}.between({shown(self.low)}, {shown(self.high)})"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class Contains(Predicate):
+class Contains(Predicate, frozen=True):
     """A field of lists that hold a value."""
 
     field: Column
@@ -173,8 +166,7 @@ class Contains(Predicate):
         return f"{shown(self.field)}.contains({shown(self.value)})"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class IsNull(Predicate):
+class IsNull(Predicate, frozen=True):
     """A field that has no value; NaN has none, in a manifest."""
 
     field: Column
@@ -194,17 +186,14 @@ class IsNull(Predicate):
         return f"{shown(self.field)}.is_{'not_' * self.negated}null()"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class _Both(Predicate):
+class _Both(Predicate, frozen=True):
     parts: tuple[Predicate, Predicate]
 
     def _joined(self, sign: str) -> str:
         return f" {sign} ".join(map(_wrapped, self.parts))
 
 
-class _All(_Both):
-    __slots__ = ()
-
+class _All(_Both, frozen=True):
     @property
     def expr(self) -> pl.Expr:
         left, right = self.parts
@@ -218,9 +207,7 @@ class _All(_Both):
         return self._joined("&")
 
 
-class _Any(_Both):
-    __slots__ = ()
-
+class _Any(_Both, frozen=True):
     @property
     def expr(self) -> pl.Expr:
         left, right = self.parts
@@ -234,8 +221,7 @@ class _Any(_Both):
         return self._joined("|")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class _Not(Predicate):
+class _Not(Predicate, frozen=True):
     part: Predicate
 
     @property

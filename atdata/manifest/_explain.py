@@ -1,12 +1,11 @@
 """What a question would cost, and how Polars goes about it."""
 
-import dataclasses
+import msgspec
 
 __all__ = ["Explanation"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(msgspec.Struct, frozen=True):
     """What a question selects, and what it reads; ``print`` it.
 
     Examples:

@@ -6,6 +6,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, TypeVar
 
+import msgspec
 import polars as pl
 
 from atdata._errors import SchemaError
@@ -107,8 +108,7 @@ class Column(typing.NamedTuple):
     dtype: pl.DataType
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """Where the values of a column come from, or of the three columns that describe an image."""
 
     #: Of the field, or of the method.

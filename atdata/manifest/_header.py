@@ -1,6 +1,7 @@
 """The header: strict JSON, and the commit record of a shard (docs/format.md, "Header")."""
 
 import datetime as dt
+import functools
 import hashlib
 import json
 import os
@@ -117,8 +118,7 @@ class _Version(Struct):
     manifest_version: str
 
 
-_DECODER = msgspec.json.Decoder(Header)
-_VERSION_DECODER = msgspec.json.Decoder(_Version)
+_decoder_of = functools.cache(msgspec.json.Decoder)
 #: A string, which stays, or a token that is no JSON.
 _STRING_OR_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|(-?Infinity|NaN)', re.DOTALL)
 _DIGEST_TAIL = re.compile(rb',\s*"digest"\s*:\s*"[0-9a-f]{64}"\s*}\s*\Z')
@@ -170,7 +170,7 @@ def parse_header(data: bytes, file: str) -> Header:
         raise DamagedManifestError.because(file, f"a header of {len(data)} bytes; {_MAX_READ} at most are read")
     try:
         version, strict = _version(data)
-        header = _DECODER.decode(strict) if version.partition(".")[0] == "1" else None
+        header = _decoder_of(Header).decode(strict) if version.partition(".")[0] == "1" else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
         raise DamagedManifestError.because(file, f"no manifest header: {error}") from error
     if header is None:
@@ -185,10 +185,10 @@ def parse_header(data: bytes, file: str) -> Header:
 def _version(data: bytes) -> tuple[str, bytes]:
     """Return a header's version, and the header with null for what version 1.0 has and strict JSON has not."""
     try:
-        return _VERSION_DECODER.decode(data).manifest_version, data
+        return _decoder_of(_Version).decode(data).manifest_version, data
     except msgspec.DecodeError:
         strict = _STRING_OR_TOKEN.sub(lambda match: match[0] if match[1] is None else b"null", data)
-        version = _VERSION_DECODER.decode(strict).manifest_version
+        version = _decoder_of(_Version).decode(strict).manifest_version
         if not is_old_version(version):
             raise
         return version, strict

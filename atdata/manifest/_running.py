@@ -3,11 +3,11 @@
 Shards are summed up column by column, by Polars: see ``_aggregate.py``.
 """
 
-import dataclasses
 import math
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 
 from atdata._errors import listed
@@ -17,8 +17,7 @@ from ._fields import AggregateKind
 __all__ = ["CategoricalAggregate", "NumericAggregate", "SetAggregate", "create_aggregate"]
 
 
-@dataclasses.dataclass
-class CategoricalAggregate:
+class CategoricalAggregate(msgspec.Struct):
     """How often each value occurs.
 
     Args:
@@ -32,7 +31,7 @@ class CategoricalAggregate:
         {'type': 'categorical', 'cardinality': 2, 'value_counts': {'dog': 2, 'cat': 1}}
     """
 
-    value_counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    value_counts: dict[str, int] = msgspec.field(default_factory=dict)
 
     def add(self, value: Any) -> None:
         """Count a value."""
@@ -49,8 +48,7 @@ class CategoricalAggregate:
         return {"type": "categorical", "cardinality": self.cardinality, "value_counts": dict(self.value_counts)}
 
 
-@dataclasses.dataclass
-class NumericAggregate:
+class NumericAggregate(msgspec.Struct):
     """The least, the greatest and the mean of some numbers. NaN is none of them.
 
     Examples:
@@ -106,8 +104,7 @@ class NumericAggregate:
         return {**summary, "unbounded": True} if self.count and (low is None or high is None) else summary
 
 
-@dataclasses.dataclass
-class SetAggregate:
+class SetAggregate(msgspec.Struct):
     """Which elements some lists hold.
 
     Args:
@@ -121,7 +118,7 @@ class SetAggregate:
         {'type': 'set', 'all_values': ['blurry', 'night']}
     """
 
-    all_values: set[str] = dataclasses.field(default_factory=set)
+    all_values: set[str] = msgspec.field(default_factory=set)
 
     def add(self, values: Iterable[Any]) -> None:
         """Take one list's elements."""

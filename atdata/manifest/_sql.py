@@ -9,23 +9,19 @@ from atdata._errors import PredicateError, first_line
 
 __all__ = ["Condition", "parse_sql"]
 
+# Patterns are compiled when the first SQL text comes.
 #: What holds no word of SQL: text and quoted names. The first group is a name in double quotes.
-_QUOTED = re.compile(
-    r"""
+_QUOTED = r"""(?xs)
       '(?:[^']|'')*'                    # text
     | "((?:[^"]|"")*)"                  # a name
     | `[^`]*`                           # a name, as MySQL writes it
     | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$   # text, as PostgreSQL writes it
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_COMMENT = re.compile(r"--|/\*")
-_STATEMENT = re.compile(
-    r"(?i)\s*(SELECT|WITH|FROM|INSERT|UPDATE|DELETE|CREATE|DROP|EXPLAIN|SHOW|TABLE|VALUES)\b(?!\s*[=<>!])"
-)
-_WHERE = re.compile(r"(?i)\bWHERE\b")
-_NESTED = re.compile(r"(?i)\b(SELECT|EXISTS|UNION|INTERSECT|EXCEPT)\b|\(\s*(FROM|TABLE|VALUES|WITH)\b")
-_READS = re.compile(r"(?i)\b((?:read|scan)_\w+|glob|delta_scan|iceberg_scan)\s*\(")
+    """
+_COMMENT = r"--|/\*"
+_STATEMENT = r"(?i)\s*(SELECT|WITH|FROM|INSERT|UPDATE|DELETE|CREATE|DROP|EXPLAIN|SHOW|TABLE|VALUES)\b(?!\s*[=<>!])"
+_WHERE = r"(?i)\bWHERE\b"
+_NESTED = r"(?i)\b(SELECT|EXISTS|UNION|INTERSECT|EXCEPT)\b|\(\s*(FROM|TABLE|VALUES|WITH)\b"
+_READS = r"(?i)\b((?:read|scan)_\w+|glob|delta_scan|iceberg_scan)\s*\("
 _ELSEWHERE = "Ask that of the whole table: ds.scan() is a Polars LazyFrame, and pl.SQLContext(ds=ds.scan()) takes SQL"
 
 
@@ -45,7 +41,7 @@ def parse_sql(text: str) -> Condition:
     Raises:
         PredicateError: It is no condition; the error says what it is and what to do instead.
     """
-    bare = _QUOTED.sub(" ' ", text)  # a quote stays, so that no two words become neighbours
+    bare = re.sub(_QUOTED, " ' ", text)  # a quote stays, so that no two words become neighbours
     if problem := _problem(bare):
         raise PredicateError(f"the SQL {text!r:.200} {problem}")
     try:
@@ -61,7 +57,7 @@ def parse_sql(text: str) -> Condition:
         )
     if ".subplan(" in str(expression):
         raise PredicateError(f"the SQL {text!r:.200} nests a query. {_ELSEWHERE}")
-    quoted = (found[1].replace('""', '"') for found in _QUOTED.finditer(text) if found[1])
+    quoted = (found[1].replace('""', '"') for found in re.finditer(_QUOTED, text) if found[1])
     return Condition(expression, frozenset(quoted))
 
 
@@ -71,15 +67,15 @@ def _problem(bare: str) -> str | None:
         return f"is empty; {only}, or leave it out to select every row"
     if ";" in bare:
         return f"holds ';', as several statements do; {only}, or several conditions in a list"
-    if _COMMENT.search(bare):
+    if re.search(_COMMENT, bare):
         return f"holds a comment, which may hide a part of the condition; {only}"
-    if reads := _READS.search(bare):
+    if reads := re.search(_READS, bare):
         return f"calls {reads[1]}, which reads files; {only}. {_ELSEWHERE}"
-    if statement := _STATEMENT.match(bare):
+    if statement := re.match(_STATEMENT, bare):
         return f"is a whole statement ({statement[1].upper()}); {only}, without what stands before or after it"
-    if _WHERE.search(bare):
+    if re.search(_WHERE, bare):
         return f"holds WHERE; {only}, without the WHERE"
-    if nested := _NESTED.search(bare):
+    if nested := re.search(_NESTED, bare):
         word = (nested[1] or nested[2]).upper()
         return f"nests a query ({word}); {only}. {_ELSEWHERE}. (A column of that name stands in double quotes)"
     return None

@@ -1,6 +1,5 @@
 """A sample type's fields."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, NewType, TypeVar
 
@@ -60,7 +59,7 @@ def test_what_is_no_dataclass_is_refused_by_name(other, named):
 
 
 def test_a_field_does_not_change():
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError, match="immutable"):
         fields_of(Walk)[0].name = "other"
 
 
