@@ -3,11 +3,11 @@
 Shards are summed up column by column, by Polars: see ``_aggregate.py``.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-import msgspec
 import numpy as np
 
 from atdata._errors import listed
@@ -17,7 +17,8 @@ from ._fields import AggregateKind
 __all__ = ["CategoricalAggregate", "NumericAggregate", "SetAggregate", "create_aggregate"]
 
 
-class CategoricalAggregate(msgspec.Struct):
+@dataclasses.dataclass
+class CategoricalAggregate:
     """How often each value occurs.
 
     Args:
@@ -31,7 +32,7 @@ class CategoricalAggregate(msgspec.Struct):
         {'type': 'categorical', 'cardinality': 2, 'value_counts': {'dog': 2, 'cat': 1}}
     """
 
-    value_counts: dict[str, int] = msgspec.field(default_factory=dict)
+    value_counts: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def add(self, value: Any) -> None:
         """Count a value."""
@@ -48,7 +49,8 @@ class CategoricalAggregate(msgspec.Struct):
         return {"type": "categorical", "cardinality": self.cardinality, "value_counts": dict(self.value_counts)}
 
 
-class NumericAggregate(msgspec.Struct):
+@dataclasses.dataclass
+class NumericAggregate:
     """The least, the greatest and the mean of some numbers. NaN is none of them.
 
     Examples:
@@ -104,7 +106,8 @@ class NumericAggregate(msgspec.Struct):
         return {**summary, "unbounded": True} if self.count and (low is None or high is None) else summary
 
 
-class SetAggregate(msgspec.Struct):
+@dataclasses.dataclass
+class SetAggregate:
     """Which elements some lists hold.
 
     Args:
@@ -118,7 +121,7 @@ class SetAggregate(msgspec.Struct):
         {'type': 'set', 'all_values': ['blurry', 'night']}
     """
 
-    all_values: set[str] = msgspec.field(default_factory=set)
+    all_values: set[str] = dataclasses.field(default_factory=set)
 
     def add(self, values: Iterable[Any]) -> None:
         """Take one list's elements."""
