@@ -4,7 +4,7 @@ import functools
 import hashlib
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import polars as pl
@@ -27,13 +27,13 @@ from atdata.manifest._names import Listing
 from atdata.manifest._source import StoredManifests
 from atdata.manifest._table import PLACE
 
-__all__ = ["Place", "Places", "Verify", "as_locations"]
+__all__ = ["Place", "Places", "ShardPlaces", "Verify", "as_locations"]
 
 Verify: TypeAlias = Literal["none", "fetch", "full"]
 #: Of how many shards the keys are kept to complete locations.
 _SHARDS_BY_KEY = 64
 #: How much of a tar is hashed at once.
-_HASHED = 1 << 22
+_HASHED = 1 << 20
 
 
 #: How many columns of a location a frame must have: shard, key and offset.
@@ -94,6 +94,21 @@ class Place(NamedTuple):
     crc32: int | None
 
 
+class ShardPlaces(NamedTuple):
+    """The places of one shard's samples, in tar order, column by column."""
+
+    keys: Sequence[str]
+    #: In bytes from the start of the tar.
+    offsets: Sequence[int]
+    #: In bytes.
+    sizes: Sequence[int]
+    crc32s: Sequence[int | None]
+
+    def rows(self) -> Iterator[Place]:
+        """Return the places, one after the other."""
+        return map(Place, self.keys, self.offsets, self.sizes, self.crc32s)
+
+
 class Places:
     """The shards of a dataset, and the samples in each."""
 
@@ -120,8 +135,8 @@ class Places:
         """Return what the writer said of the dataset, from the first header."""
         return self._manifests.header(self.shard_ids[0]).content_metadata if self._committed else None
 
-    def of_shard(self, shard_id: str) -> Iterator[Place]:
-        """Yield the places of one shard's samples, in tar order.
+    def of_shard(self, shard_id: str) -> ShardPlaces:
+        """Return the places of one shard's samples, in tar order.
 
         Raises:
             ManifestError: Its manifest is damaged or gone.
@@ -130,9 +145,9 @@ class Places:
         if shard_id not in self._committed:
             return self._walked(shard_id)
         if self._is_old(shard_id):
-            return iter(self._of_old_shard(shard_id))
+            return self._of_old_shard(shard_id)
         table = self._manifests.places(shard_id)
-        return map(Place, *(column.to_list() for column in table.get_columns()))
+        return ShardPlaces(*(column.to_list() for column in table.get_columns()))
 
     def complete(self, location: SampleLocation) -> SampleLocation:
         """Return a location with size and CRC, from the manifest where it lacks them.
@@ -197,7 +212,7 @@ class Places:
 
     def _count(self, shard_id: str) -> int:
         if shard_id not in self._committed:
-            return sum(1 for _ in self._walked(shard_id))
+            return len(self._walked(shard_id).keys)
         if not self._is_old(shard_id):
             return self._manifests.header(shard_id).num_samples
         if shard_id not in self._old_counts:
@@ -217,19 +232,19 @@ class Places:
             )
         self._fetchable.add(shard_id)
 
-    def _of_old_shard(self, shard_id: str) -> list[Place]:
+    def _of_old_shard(self, shard_id: str) -> ShardPlaces:
         """Return the places of a shard whose manifest has none to go by, from its tar; report a count that differs."""
-        places = list(self._walked(shard_id))
-        promised = self._manifests.header(shard_id).num_samples
-        if len(places) != promised and shard_id not in self._old_counts:
+        places = self._walked(shard_id)
+        found, promised = len(places.keys), self._manifests.header(shard_id).num_samples
+        if found != promised and shard_id not in self._old_counts:
             warnings.warn(
-                f"shard {shard_id!r}: its manifest tells of {promised} samples, and its tar holds {len(places)}. "
+                f"shard {shard_id!r}: its manifest tells of {promised} samples, and its tar holds {found}. "
                 "Reading in order gives the tar's; queries find none but the manifest's. "
                 "Write the shard again, into another folder, with write_samples(..., manifest=True)",
                 StaleManifestWarning,
                 stacklevel=3,
             )
-        self._old_counts[shard_id] = len(places)
+        self._old_counts[shard_id] = found
         return places
 
     def _tar_size(self, shard_id: str) -> int:
@@ -245,26 +260,30 @@ class Places:
         if shard_id not in self._by_key:
             if len(self._by_key) == _SHARDS_BY_KEY:
                 del self._by_key[next(iter(self._by_key))]  # the oldest
-            self._by_key[shard_id] = {place.key: place for place in self.of_shard(shard_id)}
+            self._by_key[shard_id] = {place.key: place for place in self.of_shard(shard_id).rows()}
         return self._by_key[shard_id]
 
-    def _walked(self, shard_id: str) -> Iterator[Place]:
+    def _walked(self, shard_id: str) -> ShardPlaces:
         name = f"{shard_id}.tar"
-        members = walk(
-            lambda offset, length: self._store.read_ranges(name, [(offset, length)])[0],
-            self._tar_size(shard_id),
-            shard_id,
-        )
+        members = walk(lambda offset, length: self._read(name, offset, length), self._tar_size(shard_id), shard_id)
+        keys, offsets, sizes = [], [], []
         for run in sample_runs(members, shard_id):
             if run.extensions != (MSGPACK,):
                 raise DecodeError(
                     f"shard {shard_id!r}, sample {run.key!r} at offset {run.offset} holds "
                     f"{', '.join(run.extensions)}; expected one .{MSGPACK} member, as write_samples writes"
                 )
-            yield Place(run.key, run.offset, run.size, None)
+            keys.append(run.key)
+            offsets.append(run.offset)
+            sizes.append(run.size)
+        return ShardPlaces(keys, offsets, sizes, [None] * len(keys))
+
+    def _read(self, name: str, offset: int, length: int) -> bytes:
+        (found,) = map(bytes, self._store.read_ranges(name, [(offset, length)]))
+        return found
 
     def _sha256(self, name: str, size: int) -> str:
         digest = hashlib.sha256()
-        for offset in range(0, size, _HASHED):
-            digest.update(self._store.read_ranges(name, [(offset, _HASHED)])[0])
+        for part in self._store.read_ranges(name, ((offset, _HASHED) for offset in range(0, size, _HASHED))):
+            digest.update(part)
         return digest.hexdigest()

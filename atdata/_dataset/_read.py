@@ -2,47 +2,48 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from atdata._errors import DecodeError, ShardChangedError
-from atdata._sample import decode_sample
+from atdata._sample import decoder_of
 from atdata._shard import fenced_payload
 from atdata._store import Store
 from atdata.manifest import SampleLocation
 
-from ._places import Place, Places, Verify
+from ._places import Places, Verify
 
 __all__ = ["SampleReader", "spans", "windows"]
 
-#: How many bytes of a tar are read at once, in order.
-_SPAN = 1 << 22
+#: How many bytes of a tar are read at once, in order: few enough to stay in the processor's cache until decoded.
+_SPAN = 1 << 18
 #: How many bytes of samples are planned and held together: few at first, so that the first sample comes soon.
-_FIRST_WINDOW, _LAST_WINDOW = 1 << 20, 1 << 28
+_FIRST_WINDOW, _LAST_WINDOW = 1 << 20, 1 << 23
 
 
 class Span(NamedTuple):
     """Samples that lie side by side, read at once."""
 
+    #: The first sample, and the one after the last.
+    first: int
+    end: int
+    #: In bytes from the start of the tar.
     offset: int
+    #: In bytes.
     length: int
-    places: list[Place]
 
 
-def spans(places: Iterable[Place], limit: int) -> Iterator[Span]:
+def spans(offsets: Sequence[int], sizes: Sequence[int], limit: int) -> Iterator[Span]:
     """Join samples that lie side by side to spans of at most ``limit`` bytes, where one sample is not more."""
-    joined: list[Place] = []
-    start = end = 0
-    for place in places:
-        if joined and (place.offset != end or place.offset + place.size - start > limit):
-            yield Span(start, end - start, joined)
-            joined = []
-        if not joined:
-            start = place.offset
-        joined.append(place)
-        end = place.offset + place.size
-    if joined:
-        yield Span(start, end - start, joined)
+    first = start = end = 0
+    for index, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
+        if offset != end or end + size - start > limit:
+            if index > first:
+                yield Span(first, index, start, end - start)
+            first, start = index, offset
+        end = offset + size
+    if end > start:
+        yield Span(first, len(offsets), start, end - start)
 
 
 def windows(sizes: Iterable[int], first: int, last: int) -> Iterator[int]:
@@ -64,7 +65,7 @@ class SampleReader:
     def __init__(self, store: Store, places: Places, sample_type: type) -> None:
         self._store = store
         self._places = places
-        self._sample_type = sample_type
+        self._decode: Callable[[memoryview], Any] = decoder_of(sample_type)
 
     def ordered(self) -> Iterator[Any]:
         """Yield every sample, shard after shard, in tar order.
@@ -75,13 +76,15 @@ class SampleReader:
         """
         for shard_id in self._places.shard_ids:
             tar_size = self._places.check_tar(shard_id, "fetch")
-            places = (_inside(shard_id, place, tar_size) for place in self._places.of_shard(shard_id))
-            for span in spans(places, _SPAN):
-                (data,) = self._store.read_ranges(f"{shard_id}.tar", [(span.offset, span.length)])
-                view = memoryview(data)
-                for place in span.places:
-                    start = place.offset - span.offset
-                    yield self._sample(view[start : start + place.size], shard_id, *place)
+            places = self._places.of_shard(shard_id)
+            _check_inside(shard_id, places.keys, places.offsets, places.sizes, tar_size)
+            planned = list(spans(places.offsets, places.sizes, _SPAN))
+            ranges = [(span.offset, span.length) for span in planned]
+            for span, view in zip(planned, self._store.read_ranges(f"{shard_id}.tar", ranges), strict=True):
+                inside = (column[span.first : span.end] for column in places)
+                at = span.offset
+                for key, offset, size, crc in zip(*inside, strict=True):
+                    yield self._sample(view[offset - at : offset - at + size], shard_id, key, offset, size, crc)
 
     def fetch(self, locations: Iterable[SampleLocation], verify: Verify) -> Iterator[Any]:
         """Yield the samples at some locations, in the order asked for.
@@ -95,8 +98,7 @@ class SampleReader:
         checked: set[str] = set()
         sizes = (location.size or 0 for location in measured)
         for count in windows(sizes, _FIRST_WINDOW, _LAST_WINDOW):
-            window = list(itertools.islice(upcoming, count))
-            yield from self._window(window, verify, checked)
+            yield from self._window(list(itertools.islice(upcoming, count)), verify, checked)
 
     def _window(self, window: Sequence[SampleLocation], verify: Verify, checked: set[str]) -> Iterator[Any]:
         by_shard: dict[str, list[int]] = defaultdict(list)
@@ -107,10 +109,11 @@ class SampleReader:
             tar_size = self._places.check_tar(shard_id, "fetch" if shard_id in checked else verify)
             checked.add(shard_id)
             indices.sort(key=lambda index: window[index].offset)
-            places = (_inside(shard_id, _place(window[index]), tar_size) for index in indices)
-            ranges = [(place.offset, place.size) for place in places]
-            for index, run in zip(indices, self._store.read_ranges(f"{shard_id}.tar", ranges), strict=True):
-                runs[index] = run
+            keys, offsets, sizes = zip(*(_place(window[index]) for index in indices), strict=True)
+            _check_inside(shard_id, keys, offsets, sizes, tar_size)
+            ranges = zip(offsets, sizes, strict=True)
+            for index, view in zip(indices, self._store.read_ranges(f"{shard_id}.tar", ranges), strict=True):
+                runs[index] = bytes(view)
         for location, run in zip(window, runs, strict=True):
             crc = None if verify == "none" else location.crc32
             yield self._sample(memoryview(run), location.shard, location.key, location.offset, location.size or 0, crc)
@@ -118,23 +121,29 @@ class SampleReader:
     def _sample(self, run: memoryview, shard_id: str, key: str, offset: int, size: int, crc: int | None) -> Any:
         payload = fenced_payload(run, shard_id, key, offset, size, crc)
         try:
-            return decode_sample(self._sample_type, payload)
+            return self._decode(payload)
         except DecodeError as error:
             raise DecodeError(f"shard {shard_id!r}, sample {key!r} at offset {offset}: {error}") from error
 
 
-def _place(location: SampleLocation) -> Place:
-    return Place(location.key, location.offset, location.size or 0, location.crc32)
+def _place(location: SampleLocation) -> tuple[str, int, int]:
+    return location.key, location.offset, location.size or 0
 
 
-def _inside(shard_id: str, place: Place, tar_size: int) -> Place:
-    """Return a place that lies in its tar, so that no length is believed before it is checked."""
-    if 0 <= place.offset < place.offset + place.size <= tar_size:
-        return place
-    raise ShardChangedError.at_location(
-        shard_id,
-        place.key,
-        place.offset,
-        expected=f"a place inside the tar's {tar_size} bytes",
-        found=f"{place.size} bytes from {place.offset}",
-    )
+def _check_inside(
+    shard_id: str, keys: Sequence[str], offsets: Sequence[int], sizes: Sequence[int], tar_size: int
+) -> None:
+    """Check that places lie in their tar, so that no length is believed before it is checked.
+
+    Raises:
+        ShardChangedError: One does not.
+    """
+    for key, offset, size in zip(keys, offsets, sizes, strict=True):
+        if not 0 <= offset < offset + size <= tar_size:
+            raise ShardChangedError.at_location(
+                shard_id,
+                key,
+                offset,
+                expected=f"a place inside the tar's {tar_size} bytes",
+                found=f"{size} bytes from {offset}",
+            )

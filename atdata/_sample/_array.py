@@ -86,6 +86,8 @@ def bytes_to_array(data: bytes | memoryview) -> np.ndarray[Any, Any]:
     if len(data) < 2 + length or len(data) < (start := 2 + length + 8 * data[1 + length]):
         raise DecodeError(f"{len(data)} bytes are too few for an array's header")
     dtype, shape, size = _parse_compact_header(bytes(data[:start]))
+    if size == len(data) - start and size:
+        return np.ndarray(shape, dtype, data, start).copy()
     return _take(data, start, dtype, shape, size)
 
 

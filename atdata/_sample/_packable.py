@@ -5,7 +5,7 @@ import inspect
 import types
 import typing
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 from atdata._errors import SchemaError
@@ -15,7 +15,7 @@ from ._dict import DictSample
 from ._fields import is_packable, remember_fields
 from ._plan import pack, plan_of
 
-__all__ = ["PackableSample", "decode_sample", "encode_sample", "is_sample_type", "packable"]
+__all__ = ["PackableSample", "decoder_of", "encode_sample", "is_sample_type", "packable"]
 
 T = TypeVar("T")
 
@@ -124,15 +124,18 @@ def encode_sample(sample: Any) -> list[bytes | memoryview]:
     return [sample.packed] if isinstance(sample, DictSample) else plan_of(type(sample)).encode(sample)
 
 
-def decode_sample(sample_type: type, payload: bytes | memoryview) -> Any:
-    """Return the sample that a payload holds.
+def decoder_of(sample_type: type) -> Callable[[bytes | memoryview], Any]:
+    """Return what makes samples of a type from their payloads; it raises DecodeError where one is none.
+
+    Nothing that it makes keeps the payload's memory.
 
     Raises:
-        DecodeError: The payload is no sample of this type.
+        SchemaError: The type has a field that cannot be stored.
     """
-    if issubclass(sample_type, DictSample):
-        return sample_type.from_bytes(payload)
-    return plan_of(sample_type).decode(payload)
+    decode: Callable[[bytes | memoryview], Any] = (
+        sample_type.from_bytes if issubclass(sample_type, DictSample) else plan_of(sample_type).decode
+    )
+    return decode
 
 
 def _local_names(caller: types.FrameType | None) -> Mapping[str, Any] | None:

@@ -3,11 +3,14 @@
 from atdata._errors import ShardChangedError, ShardError
 
 from ._crc import crc32
-from ._header import BLOCK, END_OF_ARCHIVE, MAX_NAME, SIZE_FIELD, padded, parse_header, parse_number
+from ._header import BLOCK, END_OF_ARCHIVE, MAX_NAME, SIZE_FIELD, padded, parse_header
 from ._keys import MSGPACK
 from ._walk import EXTENDED, walk
 
 __all__ = ["fenced_payload"]
+
+#: Where a header has its payload's length, as eleven octal digits.
+_LENGTH_START, _LENGTH_END = SIZE_FIELD.start, SIZE_FIELD.stop - 1
 
 
 def fenced_payload(run: memoryview, shard_id: str, key: str, offset: int, size: int, crc: int | None) -> memoryview:
@@ -24,16 +27,16 @@ def fenced_payload(run: memoryview, shard_id: str, key: str, offset: int, size: 
     Raises:
         ShardChangedError: The bytes are others; the error says what was expected and found.
     """
-    if crc is not None and len(run) == size and crc32(run) == crc and run[:MAX_NAME] == _name_field(key):
-        # The checksum vouches for every byte of the header; only the payload's length is still needed.
-        length = parse_number(bytes(run[SIZE_FIELD]))
-        if length is not None and BLOCK + padded(length) == size:
-            return run[BLOCK : BLOCK + length]
+    if crc is not None and len(run) == size and crc32(run) == crc:
+        # The checksum vouches for every byte of the header; only the name and the payload's length are still needed.
+        head = bytes(run[:_LENGTH_END])
+        name = f"{key}.{MSGPACK}".encode()
+        if head.startswith(name) and (len(name) == MAX_NAME or not head[len(name)]):
+            digits = head[_LENGTH_START:_LENGTH_END]
+            length = int(digits, 8) if digits.isdigit() else -1
+            if 0 <= length <= size - BLOCK < length + BLOCK:
+                return run[BLOCK : BLOCK + length]
     return _examined(run, shard_id, key, offset, size, crc)
-
-
-def _name_field(key: str) -> bytes:
-    return f"{key}.{MSGPACK}".encode().ljust(MAX_NAME, b"\0")
 
 
 def _examined(run: memoryview, shard_id: str, key: str, offset: int, size: int, crc: int | None) -> memoryview:

@@ -4,7 +4,7 @@ Names are relative to the store's root, with ``/`` between folders. A file is pu
 over another one; ``replace`` is the one exception, and only a manifest's header is ever replaced.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import IO, Protocol, Self, TypeAlias
 
@@ -79,8 +79,10 @@ class Store(Protocol):
             FileNotFoundError: There is no such file.
         """
 
-    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes]:
-        """Return the bytes of each ``(offset, length)``; shorter ones where the file ends before.
+    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> Iterator[memoryview]:
+        """Yield the bytes of each ``(offset, length)``; shorter ones where the file ends before.
+
+        What is yielded holds until the next one is asked for: a reader of many ranges needs no memory but for one.
 
         Raises:
             FileNotFoundError: There is no such file.

@@ -17,9 +17,9 @@ class Disk:
         """Write some or all of the bytes; return how many."""
         return os.write(descriptor, data)
 
-    def read(self, descriptor: int, length: int, offset: int) -> bytes:
-        """Return some or all of the bytes at a place; none at the end of the file."""
-        return os.pread(descriptor, length, offset)
+    def read_into(self, descriptor: int, buffer: memoryview, offset: int) -> int:
+        """Fill some or all of a buffer with the bytes at a place; return how many, 0 at the end of the file."""
+        return os.preadv(descriptor, [buffer], offset)
 
     def sync(self, descriptor: int) -> None:
         """Return once the file's bytes would survive a power loss."""

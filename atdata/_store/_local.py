@@ -56,11 +56,15 @@ class LocalStore:
         """Return a whole file."""
         return self.path(name).read_bytes()
 
-    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Return the bytes of each ``(offset, length)``, by ``pread`` on one descriptor."""
-        descriptor = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
+    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> Iterator[memoryview]:
+        """Yield the bytes of each ``(offset, length)``, by ``preadv`` on one descriptor into one buffer."""
+        descriptor = os.open(self.url(name), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return [_read_whole(self.disk, descriptor, length, offset) for offset, length in ranges]
+            buffer = memoryview(bytearray())
+            for offset, length in ranges:
+                if len(buffer) < length:
+                    buffer = memoryview(bytearray(length))
+                yield buffer[: _fill(self.disk, descriptor, buffer[:length], offset)]
         finally:
             os.close(descriptor)
 
@@ -193,13 +197,10 @@ def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], *, recur
                 yield from _walk(entry.path, f"{prefix}{entry.name}/", above, recursive=True)
 
 
-def _read_whole(disk: Disk, descriptor: int, length: int, offset: int) -> bytes:
-    data = disk.read(descriptor, length, offset)
-    if len(data) == length or not data:
-        return data
-    parts = [data]  # a single read is cut at 2 GiB, and by signals on some file systems
-    missing = length - len(data)
-    while missing and (part := disk.read(descriptor, missing, offset + length - missing)):
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
+def _fill(disk: Disk, descriptor: int, buffer: memoryview, offset: int) -> int:
+    """Fill a buffer from a place in a file; return how far, which is less than all where the file ends."""
+    filled = disk.read_into(descriptor, buffer, offset)
+    # A single read is cut at 2 GiB, and by signals on some file systems.
+    while filled < len(buffer) and (more := disk.read_into(descriptor, buffer[filled:], offset + filled)):
+        filled += more
+    return filled

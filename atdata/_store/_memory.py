@@ -2,7 +2,7 @@
 
 import io
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ._base import Data, Upload
 
@@ -43,10 +43,11 @@ class MemoryStore:
         except KeyError:
             raise FileNotFoundError(self.url(name)) from None
 
-    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Return the bytes of each ``(offset, length)``."""
-        data = self.read(name)
-        return [data[offset : offset + length] for offset, length in ranges]
+    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> Iterator[memoryview]:
+        """Yield the bytes of each ``(offset, length)``."""
+        data = memoryview(self.read(name))
+        for offset, length in ranges:
+            yield data[offset : offset + length]
 
     def scan_source(self, name: str) -> io.BytesIO:
         """Return the bytes as a file."""

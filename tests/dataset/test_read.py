@@ -1,36 +1,50 @@
 """Planning what to read, without reading."""
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atdata._dataset._places import Place
 from atdata._dataset._read import spans, windows
 
 GAPS = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 50)), max_size=40)
 
 
-def places(gaps: list[tuple[int, int]]) -> list[Place]:
-    made, at = [], 0
-    for index, (gap, size) in enumerate(gaps):
-        made.append(Place(str(index), at + gap, size, None))
+def places(gaps: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    offsets, sizes, at = [], [], 0
+    for gap, size in gaps:
+        offsets.append(at + gap)
+        sizes.append(size)
         at += gap + size
-    return made
+    return offsets, sizes
 
 
 @settings(derandomize=True, deadline=None)
 @given(GAPS, st.integers(1, 120))
 def test_spans_hold_every_place_once_and_in_order(gaps: list[tuple[int, int]], limit: int) -> None:
-    planned = list(spans(places(gaps), limit))
-    assert [place for span in planned for place in span.places] == places(gaps)
+    planned = list(spans(*places(gaps), limit))
+    assert [index for span in planned for index in range(span.first, span.end)] == list(range(len(gaps)))
 
 
 @settings(derandomize=True, deadline=None)
 @given(GAPS, st.integers(1, 120))
 def test_a_span_reads_exactly_its_places(gaps: list[tuple[int, int]], limit: int) -> None:
-    for span in spans(places(gaps), limit):
-        assert span.length == sum(place.size for place in span.places)
-        assert span.offset == span.places[0].offset
-        assert span.length <= limit or len(span.places) == 1
+    offsets, sizes = places(gaps)
+    for span in spans(offsets, sizes, limit):
+        assert span.offset == offsets[span.first]
+        assert span.offset + span.length == offsets[span.end - 1] + sizes[span.end - 1]
+        assert span.length == sum(sizes[span.first : span.end])
+        assert span.length <= limit or span.end - span.first == 1
+
+
+@settings(derandomize=True, deadline=None)
+@given(GAPS, st.integers(1, 120))
+def test_no_two_neighbouring_spans_could_be_one(gaps: list[tuple[int, int]], limit: int) -> None:
+    offsets, sizes = places(gaps)
+    planned = list(spans(offsets, sizes, limit))
+    for one, next_ in itertools.pairwise(planned):
+        apart = one.offset + one.length != next_.offset
+        assert apart or one.length + sizes[next_.first] > limit
 
 
 @settings(derandomize=True, deadline=None)

@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from atdata._errors import DecodeError, SampleValueError, SchemaError
-from atdata._sample import decode_sample, encode_sample, packable
+from atdata._sample import decoder_of, encode_sample, packable
 from atdata._sample._plan import pack, plan_of
 
 law = settings(derandomize=True, deadline=None, max_examples=60)
@@ -166,7 +166,7 @@ def test_the_parts_of_a_payload_are_together_the_payload():
 
 
 def test_a_sample_is_decoded_by_its_type():
-    assert decode_sample(Photo, photo().packed).label == "dog"
+    assert decoder_of(Photo)(photo().packed).label == "dog"
 
 
 def test_an_absent_field_takes_its_default():

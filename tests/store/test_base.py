@@ -111,7 +111,7 @@ def test_a_missing_file_is_an_error_that_names_it(store, verb):
 
 def test_ranges_of_a_missing_file_are_an_error_that_names_it(store):
     with pytest.raises(FileNotFoundError, match=r"missing\.bin"):
-        store.read_ranges("missing.bin", [(0, 1)])
+        list(store.read_ranges("missing.bin", [(0, 1)]))
 
 
 def test_ranges_come_back_in_the_order_asked_for(store):

@@ -374,7 +374,9 @@ def test_reading_opens_no_more_descriptors_than_it_closes(tmp_path):
     publish(store)
     before = len(os.listdir("/dev/fd"))  # noqa: PTH208 -- names of descriptors, no files
     for _ in range(50):
-        store.read_ranges("a.bin", [(0, 10), (5, 5)])
+        for _ in store.read_ranges("a.bin", [(0, 10), (5, 5)]):
+            break  # a reader that stops early
+        assert len(list(store.read_ranges("a.bin", [(0, 10), (5, 5)]))) == 2
         with pytest.raises(FileExistsError):
             store.create("a.bin")
         store.create("b.bin").abort()
@@ -452,12 +454,12 @@ def test_a_lock_that_stays_is_named_with_what_to_do(tmp_path):
 
 def test_a_disk_that_reads_a_few_bytes_a_call_gives_whole_ranges(tmp_path):
     class Reluctant(Disk):
-        def read(self, descriptor, length, offset):
-            return super().read(descriptor, min(length, 3), offset)
+        def read_into(self, descriptor, buffer, offset):
+            return super().read_into(descriptor, buffer[:3], offset)
 
     (tmp_path / "x.bin").write_bytes(bytes(range(100)))
     store = LocalStore(tmp_path, disk=Reluctant())
-    assert store.read_ranges("x.bin", [(10, 50), (95, 50), (0, 2)]) == [
+    assert [bytes(part) for part in store.read_ranges("x.bin", [(10, 50), (95, 50), (0, 2)])] == [
         bytes(range(10, 60)),
         bytes(range(95, 100)),
         b"\0\1",
