@@ -1,6 +1,7 @@
 """What only fresh processes tell: how long an import takes, and how high memory rises."""
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -37,8 +38,10 @@ def imports(workers: Mapping[str, Worker], sizes: Sizes) -> list[Record]:
 
 
 def _time(candidate: Candidate, interpreter: Path, folder: str) -> float:
+    # As on a user's machine, compiled modules are kept: what was installed by pip is compiled already.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     begin = time.perf_counter()
-    subprocess.run([interpreter, "-P", "-c", candidate.task], check=True, cwd=folder)
+    subprocess.run([interpreter, "-P", "-c", candidate.task], check=True, cwd=folder, env=environment)
     return time.perf_counter() - begin
 
 

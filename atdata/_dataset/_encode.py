@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from atdata._errors import AtdataError, SampleValueError, first_line
 from atdata._sample import encode_sample
 from atdata.manifest._values import value_reader
@@ -16,7 +18,7 @@ __all__ = ["Encoded", "Encoder", "ExecutorEncoder", "InlineEncoder"]
 _CHUNK = 16
 
 
-class Encoded(NamedTuple):
+class Encoded(msgspec.Struct, frozen=True, gc=False):
     """A sample as it is written."""
 
     position: int

@@ -82,11 +82,12 @@ class OpenShard:
         builder = self._builder
         if key in (self._keys if builder is None else builder):
             raise SampleValueError(f"the key {key!r} is in shard {self.shard_id!r} already", "__key__")
-        offset, size, crc32 = self._tar.add(f"{key}.{MSGPACK}", sample.parts)
+        place = self._tar.add(f"{key}.{MSGPACK}", sample.parts)
         if builder is None:
             self._keys.add(key)
         else:
-            builder.add_row(key=key, offset=offset, size=size, crc32=crc32, values=sample.values or [])
+            values = sample.values or []
+            builder.add_row(key=key, offset=place.offset, size=place.size, crc32=place.crc32, values=values)
         self.count += 1
 
     def finish(self, facts: HeaderFacts, before: "OpenShard | None") -> None:

@@ -1,7 +1,8 @@
 """Writing a tar: deterministic bytes, real offsets, a checksum for each member."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from atdata._errors import SampleValueError
 
@@ -12,10 +13,12 @@ __all__ = ["Place", "TarWriter"]
 
 #: How many bytes are gathered for one write.
 _BUFFER = 1 << 20
+#: Up to how many bytes a payload is joined at once: one checksum costs less than one for each part.
+_JOINED = 1 << 16
 _ZEROS = bytes(BLOCK)
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a member was written."""
 
     #: Where its header begins, in bytes from the start of the tar.
@@ -54,20 +57,17 @@ class TarWriter:
         size = sum(map(len, parts))
         if size > MAX_SIZE:
             raise SampleValueError(f"{size} bytes are more than a tar member can hold ({MAX_SIZE})")
-        header = encode_header(name.encode(), size)
-        pieces = self._pending
-        pieces.append(header)
-        checksum = crc32(header)
-        for part in parts:
+        header, padding = encode_header(name.encode(), size), _ZEROS[: -size % BLOCK]
+        if size <= _JOINED:
+            pieces = [b"".join((header, *parts, padding))]
+        else:
             # A view is of the caller's own memory, which may change before the bytes are written.
-            piece = part if type(part) is bytes else bytes(part)
-            pieces.append(piece)
+            pieces = [header, *(part if type(part) is bytes else bytes(part) for part in parts), padding]
+        checksum = 0
+        for piece in pieces:
             checksum = crc32(piece, checksum)
-        if padding := -size % BLOCK:
-            zeros = _ZEROS[:padding]
-            pieces.append(zeros)
-            checksum = crc32(zeros, checksum)
-        place = Place(self.position, BLOCK + size + padding, checksum)
+        self._pending += pieces
+        place = Place(self.position, BLOCK + size + len(padding), checksum)
         self._advance(place.size)
         return place
 

@@ -89,24 +89,24 @@ class ManifestBuilder:
         Raises:
             SampleValueError: The key cannot be a key or is there already, or a value does not fit its column.
         """
+        check_key(key)
+        if key in self._keys:
+            raise SampleValueError(f"the key {key!r} is in the shard already; a key names one sample", "__key__")
         self.add_row(key=key, offset=offset, size=size, crc32=crc32, values=self._reader(sample))
 
     def add_row(self, *, key: str, offset: int, size: int, crc32: int | None, values: Sequence[Any]) -> None:
-        """Take one sample whose values were read before, perhaps in another process.
+        """Take one sample whose key was checked, and whose values were read before, perhaps in another process.
 
         Args:
-            key: As for :meth:`add_sample`.
+            key: Its key, which can be one and is not there yet.
             offset: As for :meth:`add_sample`.
             size: As for :meth:`add_sample`.
             crc32: As for :meth:`add_sample`.
             values: What the :class:`ValueReader` of the type returned for the sample.
 
         Raises:
-            SampleValueError: The key cannot be a key or is there already, or the values are not one for each column.
+            SampleValueError: The values are not one for each column.
         """
-        check_key(key)
-        if key in self._keys:
-            raise SampleValueError(f"the key {key!r} is in the shard already; a key names one sample", "__key__")
         if len(values) != len(self._appends):
             raise SampleValueError(f"expected {len(self._appends)} values, one for each column, found {len(values)}")
         for append, value in zip(self._appends, values, strict=True):

@@ -247,13 +247,6 @@ def test_a_row_of_another_width_is_refused_and_leaves_the_builder_as_it_was(valu
     assert len(builder) == len(builder.build().frame) == 0
 
 
-def test_a_row_whose_key_is_there_is_refused():
-    builder = ManifestBuilder(Photo, "s")
-    add(builder, "a")
-    with pytest.raises(atdata.SampleValueError, match="'a' is in the shard already"):
-        builder.add_row(key="a", offset=0, size=1024, crc32=7, values=["dog", 0.5, []])
-
-
 def test_more_provenance_joins_what_the_builder_was_told_which_wins():
     builder = ManifestBuilder(Photo, "s", source_job_id="job-7")
     manifest = builder.finish(None, None, None, provenance={"source_job_id": "other", "tool": "x"})
