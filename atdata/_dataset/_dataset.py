@@ -176,7 +176,7 @@ class Dataset(Generic[S]):
     def fetch(self, locations: Iterable[SampleLocation] | pl.DataFrame, *, verify: Verify = "fetch") -> Iterator[S]:
         """Return an iterator over the samples at some locations, in the order asked for.
 
-        Only their bytes are read, in windows of at most 8 MiB, and each sample's length, name and checksum are
+        Only their bytes are read, in windows of at most 2 MiB, and each sample's length, name and checksum are
         checked before it is decoded.
 
         Args:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atdata._errors import SampleValueError, ShardExistsError
-from atdata._shard import MSGPACK, TarWriter, check_key
+from atdata._shard import MSGPACK, Buffers, TarWriter, check_key
 from atdata._store import Store, Upload
 from atdata.manifest import ManifestBuilder
 from atdata.manifest._header import FileFacts
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 __all__ = ["HeaderFacts", "OpenShard"]
+
+#: More bytes than this are written before the next sample is taken.
+_LARGE = 4 << 20
 
 
 class HeaderFacts(NamedTuple):
@@ -39,12 +42,15 @@ class OpenShard:
         shard_id: Its id.
         builder: What gathers its manifest; None writes none.
         lane: What does the slow work.
+        buffers: Memory that is shared with the shards before and after.
 
     Raises:
         ShardExistsError: There is a file of its name.
     """
 
-    def __init__(self, store: Store, shard_id: str, builder: ManifestBuilder | None, lane: Lane) -> None:
+    def __init__(
+        self, store: Store, shard_id: str, builder: ManifestBuilder | None, lane: Lane, buffers: Buffers
+    ) -> None:
         self.shard_id = shard_id
         #: Samples so far.
         self.count = 0
@@ -60,7 +66,8 @@ class OpenShard:
             self._upload: Upload = store.create(self._name)
         except FileExistsError as error:
             raise _exists(shard_id, error) from error
-        self._tar = TarWriter(self._write_later)
+        self._buffers = buffers
+        self._tar = TarWriter(self._write_later, buffers)
         self._finished: Future[None] | None = None
 
     @property
@@ -116,12 +123,15 @@ class OpenShard:
             self._lane.clear()
         self._upload.abort()
 
-    def _write_later(self, data: bytes) -> None:
-        self._lane.put(self._write, data)
+    def _write_later(self, data: memoryview) -> None:
+        written = self._lane.put(self._write, data)
+        if len(data) > _LARGE:  # of a large sample only one is held
+            written.result()
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: memoryview) -> None:
         self._sha256.update(data)
         self._upload.write(data)
+        self._buffers.give_back(data)
 
     def _finish(self, size: int, facts: HeaderFacts, before: "OpenShard | None") -> None:
         # Everything that can be wrong with the samples is found here, before anything is published.

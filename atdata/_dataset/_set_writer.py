@@ -9,6 +9,7 @@ import msgspec
 
 from atdata._errors import SampleValueError
 from atdata._sample import is_sample_type
+from atdata._shard import Buffers
 from atdata._store import Store
 from atdata.manifest import ManifestBuilder
 from atdata.manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
@@ -69,6 +70,7 @@ class SetWriter:
         self._before: tuple[Sidecars, ...] = ()
         self._next_index = 0
         self._lanes: list[Lane] = []
+        self._buffers = Buffers()
         self._in_flight: deque[OpenShard] = deque()
         self._open: OpenShard | None = None
         self._taken = 0
@@ -185,7 +187,7 @@ class SetWriter:
         shard_id = self._options.names.shard_id(self._next_index)
         builder = ManifestBuilder(sample_type, shard_id) if self._options.manifest else None
         lane = self._lanes[self._next_index % _IN_FLIGHT]
-        self._open = OpenShard(self._store, shard_id, builder, lane)
+        self._open = OpenShard(self._store, shard_id, builder, lane, self._buffers)
         self._in_flight.append(self._open)
         self._next_index += 1
         return self._open

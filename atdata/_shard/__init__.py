@@ -6,12 +6,13 @@ from ._group import SampleRun, sample_runs
 from ._header import BLOCK, END_OF_ARCHIVE
 from ._keys import MSGPACK, check_key, shard_id_of, stem_of
 from ._walk import Member, walk
-from ._writer import Place, TarWriter
+from ._writer import Buffers, Place, TarWriter
 
 __all__ = [
     "BLOCK",
     "END_OF_ARCHIVE",
     "MSGPACK",
+    "Buffers",
     "Member",
     "Place",
     "SampleRun",
