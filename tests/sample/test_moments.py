@@ -98,7 +98,7 @@ def test_the_documented_text_is_stored(kind, value, stored, one):
         (dt.datetime, pd.Timestamp("2026-01-02T00:00:00.000000001"), "has nanoseconds, and only microseconds are kept"),
         (dt.datetime, np.datetime64("2026-01-02", "ns"), r"the unit of datetime64\[ns\], which a datetime cannot hold"),
         (dt.datetime, np.datetime64("2026-01-02", "D"), r"the unit of datetime64\[D\]"),
-        (dt.datetime, np.datetime64("NaT"), "expected a datetime, found NaT"),
+        (dt.datetime, np.datetime64("NaT", "us"), "expected a datetime, found NaT"),
         (
             dt.datetime,
             dt.datetime(2026, 1, 2, tzinfo=dt.timezone(dt.timedelta(seconds=90))),
