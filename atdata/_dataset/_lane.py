@@ -30,7 +30,8 @@ class Lane:
             BaseException: What a task before it failed with.
         """
         while self._waiting and (self._waiting[0].done() or len(self._waiting) >= _DEPTH):
-            self._waiting.popleft().result()
+            self._waiting[0].result()  # it stays where an interrupt ends the wait, because it runs on
+            self._waiting.popleft()
         future = self._thread.submit(self._run, task, *arguments)
         self._waiting.append(future)
         return future
@@ -38,9 +39,8 @@ class Lane:
     def clear(self) -> None:
         """Drop the tasks that wait, and return once none is running."""
         while self._waiting:
-            future = self._waiting.pop()
-            if not future.cancel():
-                future.exception()
+            self._waiting.pop().cancel()
+        self._thread.submit(_nothing).result()  # behind whatever runs, also what an interrupt kept off the list
 
     def close(self) -> None:
         """End the thread, once what it was given is done."""
@@ -53,3 +53,7 @@ class Lane:
             task(*arguments)
         finally:
             self._failure = sys.exception()
+
+
+def _nothing() -> None:
+    """Come after what was running."""

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from atdata._errors import SampleValueError
 from atdata._sample import is_sample_type
+from atdata._shard import check_key
 from atdata._store import Store
 from atdata.manifest import ManifestBuilder
 from atdata.manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
@@ -112,6 +113,9 @@ class SetWriter:
         self._show_progress()
         if self._options.keys is not None:
             self._options.keys.check_used(self._taken)
+        if self._options.existing == "append" and self.sample_type is not None and not self._lanes:
+            # Without a sample, what is there is the whole set.
+            self._before, _ = begin_set(self._store, self._options.names, "append", self.sample_type)
         self._close_open()
         while self._in_flight:
             self._settle()
@@ -161,6 +165,7 @@ class SetWriter:
             self._close_open()
             shard = None
         if shard is None:
+            _check_key(sample)  # before anything is replaced
             shard = self._begin_shard()
         try:
             numbered = sample.key is NUMBERED
@@ -185,8 +190,8 @@ class SetWriter:
         shard_id = self._options.names.shard_id(self._next_index)
         builder = ManifestBuilder(sample_type, shard_id) if self._options.manifest else None
         lane = self._lanes[self._next_index % _IN_FLIGHT]
-        self._open = OpenShard(self._store, shard_id, builder, lane)
-        self._in_flight.append(self._open)
+        self._in_flight.append(OpenShard(self._store, shard_id, builder, lane))
+        self._open = self._in_flight[-1]
         self._next_index += 1
         return self._open
 
@@ -198,11 +203,10 @@ class SetWriter:
 
     def _settle(self) -> None:
         """Wait for the oldest shard in flight."""
-        shard = self._in_flight.popleft()
-        try:
-            shard.wait()
-        finally:
-            self._count(shard)
+        shard = self._in_flight[0]
+        shard.wait()  # where this fails or is interrupted, the shard stays in flight until the block's end
+        self._in_flight.popleft()
+        self._count(shard)
 
     def _count(self, shard: OpenShard) -> None:
         if shard.committed:  # perhaps although the last step failed
@@ -217,10 +221,7 @@ class SetWriter:
         self._progress.show(samples=self._taken, shards=len(self._shard_ids), size=size)
 
     def _end(self, error: BaseException | None) -> None:
-        if self._open is not None:
-            self._in_flight.remove(self._open)
-            self._open.abort()
-        while self._in_flight:  # whole shards stay, whatever happened after them
+        while self._in_flight:  # whole shards stay, whatever happened after them; the open one goes
             shard = self._in_flight.popleft()
             problem = shard.outcome()
             self._count(shard)
@@ -237,3 +238,11 @@ class SetWriter:
             "them were dropped with the open shard. Write the rest under another name or with append=True, or write "
             "all again with overwrite=True"
         )
+
+
+def _check_key(sample: Encoded) -> None:
+    try:
+        if sample.key is not NUMBERED:
+            check_key(sample.key)
+    except SampleValueError as error:
+        raise error.at(sample.position) from error.__cause__
