@@ -304,3 +304,17 @@ def test_adding_nothing_gives_what_is_there(tmp_path: Path, photos: Photos) -> N
     with atdata.ShardWriter(tmp_path / "p.tar", type(photos(1)[0]), **options) as shards:
         pass
     assert [each.packed for each in shards.dataset] == [each.packed for each in photos(3)]
+
+
+@pytest.mark.parametrize("option", ["content_metadata", "provenance"])
+@pytest.mark.parametrize(
+    ("value", "problem"), [("x" * 70_000, "takes 70008 bytes.*65536 bytes at most"), ("\udcff", "surrogates")]
+)
+def test_what_no_header_holds_is_found_before_anything_is_replaced(
+    tmp_path: Path, photos: Photos, option: str, value: str, problem: str
+) -> None:
+    write(tmp_path, photos(3))
+    before = digests(tmp_path)
+    with pytest.raises((ValueError, TypeError), match=f"{option}.*{problem}"):
+        write(tmp_path, photos(2), overwrite=True, **{option: {"a": value}})
+    assert digests(tmp_path) == before
