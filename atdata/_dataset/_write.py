@@ -185,7 +185,7 @@ class ShardWriter(Generic[S]):
             facts=HeaderFacts(
                 content_metadata=self._metadata,
                 provenance=_json_dict("provenance", provenance),
-                created_at=created_at.isoformat() if isinstance(created_at, dt.datetime) else created_at,
+                created_at=_created_at(created_at),
             ),
             maxcount=maxcount,
             maxsize=maxsize,
@@ -269,6 +269,16 @@ def _existing(names: ShardNames, *, overwrite: bool, append: bool, manifest: boo
     return "overwrite" if overwrite else "refuse"
 
 
+def _created_at(value: dt.datetime | str | None) -> str | None:
+    if value is None or isinstance(value, dt.datetime):
+        return None if value is None else value.isoformat()
+    try:
+        dt.datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"created_at is a datetime, or one as ISO 8601 text; found {value!r}") from error
+    return value
+
+
 def _metadata_dict(metadata: Any) -> Mapping[str, Any] | None:
     if metadata is not None and not isinstance(metadata, dict):
         if not is_sample_type(type(metadata)):
@@ -295,4 +305,5 @@ def _json_dict(option: str, value: Any) -> Mapping[str, Any] | None:
             f"{option} takes {len(text)} bytes as JSON, and is kept in the header of each shard, which takes "
             f"{MAX_HEADER} bytes at most; keep it in a file of its own"
         )
-    return dict(value)
+    plain: dict[str, Any] = json.loads(text)  # as it will be read, and nobody else's to change
+    return plain
