@@ -322,12 +322,6 @@ def test_a_name_that_no_reader_would_accept_is_refused(tmp_path: Path, photos: P
     assert names(tmp_path) == []
 
 
-def test_a_header_that_no_reader_would_accept_is_not_published(tmp_path: Path, photos: Photos) -> None:
-    with pytest.raises(SampleValueError, match="could be written and never read: .*created_at"):
-        atdata.write_samples(photos(1), tmp_path / "p.tar", manifest=True, created_at=5)
-    assert names(tmp_path) == []
-
-
 def test_shards_keep_their_order_where_numbers_outgrow_their_width(tmp_path: Path, photos: Photos) -> None:
     written = atdata.write_samples(photos(12), tmp_path / "p-%d.tar", maxcount=1, manifest=True, durable=False)
     opened = atdata.Dataset(tmp_path)
@@ -337,7 +331,6 @@ def test_shards_keep_their_order_where_numbers_outgrow_their_width(tmp_path: Pat
 
 def test_a_dated_shard_does_not_stand_in_the_way_of_one_without_a_date(tmp_path: Path, photos: Photos) -> None:
     atdata.write_samples(photos(1), tmp_path / "train.20240101.tar", manifest=True)
-    (tmp_path / "train.20240101.manifest.parquet").rename(tmp_path / "elsewhere")
     atdata.write_samples(photos(1), tmp_path / "train.tar")
     assert (tmp_path / "train.tar").is_file()
 
