@@ -99,8 +99,10 @@ class ExecutorEncoder(Encoder):
     def put(self, position: int, key: Any, sample: Any) -> Iterator[Encoded]:
         """Yield what is ready once so much is in flight that no worker waits."""
         self._check_whole()
+        self._cut = True  # an interrupt here would give keys to other samples
         self._places.append((position, key))
         self._samples.append(sample)
+        self._cut = False
         if len(self._samples) == _CHUNK:
             self._submit()
             if len(self._chunks) > self._in_flight:
@@ -117,8 +119,8 @@ class ExecutorEncoder(Encoder):
     def _check_whole(self) -> None:
         if self._cut:
             raise AtdataError(
-                "a sample before was refused, and with executor= those that were encoded along with it are lost: "
-                "nothing more can be written. To pass over samples that are refused, write without executor="
+                "a sample before was refused, or the write interrupted, and with executor= those that were encoded "
+                "along with it are lost: nothing more can be written. To pass over samples that are refused, write without executor="
             )
 
     def _submit(self) -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import Any, Self
 
-from atdata._errors import SampleValueError
+from atdata._errors import AtdataError, SampleValueError
 from atdata._sample import is_sample_type
 from atdata._shard import check_key
 from atdata._store import Store
@@ -72,6 +72,8 @@ class SetWriter:
         self._lanes: list[Lane] = []
         self._in_flight: deque[OpenShard] = deque()
         self._open: OpenShard | None = None
+        #: Whether a sample is being added; it stays so where an interrupt cuts that short.
+        self._adding = False
         self._taken = 0
         self._finished_samples = self._finished_size = 0
         self._shard_ids: list[str] = []
@@ -87,7 +89,9 @@ class SetWriter:
             SampleValueError: A sample or its key cannot be written; the error names its position. Or a shard before it
                 cannot be published; the error names shard and row.
             ShardExistsError: A shard would overwrite a file.
+            AtdataError: An interrupt, caught inside the block, has cut a sample short.
         """
+        self._check_whole()
         position = self._taken
         if type(sample) is not self.sample_type or self._encoder is None:
             self._begin(sample, position)
@@ -106,7 +110,9 @@ class SetWriter:
         Raises:
             SampleValueError: As for :meth:`write`; or more keys were given than samples.
             ShardExistsError: A shard would overwrite a file.
+            AtdataError: As for :meth:`write`.
         """
+        self._check_whole()
         if self._encoder is not None:
             for encoded in self._encoder.finish():
                 self._add(encoded)
@@ -159,7 +165,23 @@ class SetWriter:
             else ExecutorEncoder(options.executor, manifest=options.manifest)
         )
 
+    def _check_whole(self) -> None:
+        if self._adding:
+            raise AtdataError(
+                "the write was interrupted while a sample was written, so that the open shard cannot be published. Let "
+                "the interrupt leave the writer's block, or catch it where no sample is being written"
+            )
+
     def _add(self, sample: Encoded) -> None:
+        self._adding = True
+        try:
+            self._lay_out(sample)
+        except (AtdataError, OSError):  # the sample was refused, or whatever failed will fail again
+            self._adding = False
+            raise
+        self._adding = False
+
+    def _lay_out(self, sample: Encoded) -> None:
         shard = self._open
         if shard is not None and self._is_full(shard, sample):
             self._close_open()

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -271,3 +272,24 @@ def test_ctrl_c_waits_for_what_is_being_written(tmp_path: Path, photos: Photos, 
     assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == set(committed)
     (note,) = caught.value.__notes__
     assert f"{5 * len(committed)} samples in {len(committed)} finished shards stay" in note or not committed
+
+
+@pytest.mark.parametrize("slow", ["write", "sync"])
+def test_an_interrupt_that_is_caught_inside_the_block_publishes_no_shard_with_a_gap(
+    tmp_path: Path, photos: Photos, slow: str
+) -> None:
+    samples = photos(40)
+    for sample in samples:
+        sample.pixels = np.zeros(400_000, np.uint8)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    shards = SetWriter(LocalStore(tmp_path, disk=SlowDisk(slow)), OPTIONS, Progress(shown=False))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    with pytest.raises(atdata.AtdataError, match="interrupted while a sample was written"), shards:  # noqa: PT012 -- the block's end raises
+        try:
+            for sample in samples:
+                shards.write(sample)
+        except KeyboardInterrupt:
+            pass
+        shards.finish()
+    committed = assert_every_header_tells_the_truth(tmp_path)
+    assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == set(committed)
