@@ -120,7 +120,8 @@ class ExecutorEncoder(Encoder):
         if self._cut:
             raise AtdataError(
                 "a sample before was refused, or the write interrupted, and with executor= those that were encoded "
-                "along with it are lost: nothing more can be written. To pass over samples that are refused, write without executor="
+                "along with it are lost: nothing more can be written. To pass over samples that are "
+                "refused, write without executor="
             )
 
     def _submit(self) -> None:
