@@ -36,11 +36,21 @@ class Lane:
         self._waiting.append(future)
         return future
 
+    def do(self, task: Callable[[], None]) -> None:
+        """Do a task after those before it, whatever became of them, and return once it is done.
+
+        No signal interrupts the task itself.
+
+        Raises:
+            BaseException: What the task failed with.
+        """
+        self._thread.submit(task).result()
+
     def clear(self) -> None:
         """Drop the tasks that wait, and return once none is running."""
         while self._waiting:
             self._waiting.pop().cancel()
-        self._thread.submit(_nothing).result()  # behind whatever runs, also what an interrupt kept off the list
+        self.do(_nothing)  # behind whatever runs, also what an interrupt kept off the list
 
     def close(self) -> None:
         """End the thread, once what it was given is done."""

@@ -212,8 +212,10 @@ class SetWriter:
         shard_id = self._options.names.shard_id(self._next_index)
         builder = ManifestBuilder(sample_type, shard_id) if self._options.manifest else None
         lane = self._lanes[self._next_index % _IN_FLIGHT]
-        self._in_flight.append(OpenShard(self._store, shard_id, builder, lane))
-        self._open = self._in_flight[-1]
+        shard = OpenShard(self._store, shard_id, builder, lane)
+        self._in_flight.append(shard)  # before there is a file, so that an interrupt leaves none behind
+        shard.begin()
+        self._open = shard
         self._next_index += 1
         return self._open
 

@@ -240,6 +240,7 @@ class SlowDisk(RecordingDisk):
     def create(self, path: Path) -> int:
         descriptor = super().create(path)
         self._open.add(descriptor)
+        self._wait("create", descriptor)
         return descriptor
 
     def close(self, descriptor: int) -> None:
@@ -260,7 +261,7 @@ class SlowDisk(RecordingDisk):
             self.closed_meanwhile |= descriptor not in self._open
 
 
-@pytest.mark.parametrize("slow", ["write", "sync"])
+@pytest.mark.parametrize("slow", ["create", "write", "sync"])
 def test_ctrl_c_waits_for_what_is_being_written(tmp_path: Path, photos: Photos, slow: str) -> None:
     disk = SlowDisk(slow)
     signal.signal(signal.SIGALRM, signal.default_int_handler)
