@@ -38,10 +38,16 @@ class Encoder(Protocol):
 
         Raises:
             SampleValueError: A sample cannot be written; the error names its position.
+            AtdataError: One before could not be written, and others were lost with it.
         """
 
     def finish(self) -> Iterable[Encoded]:
-        """Give the rest."""
+        """Give the rest.
+
+        Raises:
+            SampleValueError: As for :meth:`put`.
+            AtdataError: As for :meth:`put`.
+        """
 
 
 class InlineEncoder(Encoder):
@@ -89,11 +95,16 @@ class ExecutorEncoder(Encoder):
         self._samples: list[Any] = []
         self._chunks: deque[_Chunk] = deque()
         self._in_flight = (os.cpu_count() or 1) + 2
+        #: Whether samples that were taken are lost, because one that was encoded along with them ended the write.
+        self._cut = False
 
     def put(self, position: int, key: Any, sample: Any) -> Iterator[Encoded]:
         """Yield what is ready once so much is in flight that no worker waits."""
+        self._check_whole()
+        self._cut = True  # an interrupt here would give keys to other samples
         self._places.append((position, key))
         self._samples.append(sample)
+        self._cut = False
         if len(self._samples) == _CHUNK:
             self._submit()
             if len(self._chunks) > self._in_flight:
@@ -101,12 +112,22 @@ class ExecutorEncoder(Encoder):
 
     def finish(self) -> Iterator[Encoded]:
         """Yield the rest."""
+        self._check_whole()
         if self._samples:
             self._submit()
         while self._chunks:
             yield from self._next()
 
+    def _check_whole(self) -> None:
+        if self._cut:
+            raise AtdataError(
+                "a sample before was refused, or the write interrupted, and with executor= those that were encoded "
+                "along with it are lost: nothing more can be written. To pass over samples that are "
+                "refused, write without executor="
+            )
+
     def _submit(self) -> None:
+        self._cut = True
         try:
             future = self._executor.submit(_encode_chunk, self._samples, manifest=self._manifest)
         except RuntimeError as error:  # it was shut down, or broke
@@ -114,9 +135,11 @@ class ExecutorEncoder(Encoder):
             raise self._died(error, first[0][0]) from error
         self._chunks.append(_Chunk(future, self._places))
         self._places, self._samples = [], []
+        self._cut = False
 
     def _next(self) -> Iterator[Encoded]:
         chunk = self._chunks.popleft()
+        self._cut = True  # until its last sample is taken
         try:
             encoded, problem = chunk.encoded.result()
         except (BrokenExecutor, CancelledError) as error:
@@ -125,6 +148,7 @@ class ExecutorEncoder(Encoder):
             yield Encoded(position, key, [payload], values)
         if problem is not None:
             raise problem.at(chunk.places[len(encoded)][0])
+        self._cut = False
 
     def _died(self, error: BaseException, position: int) -> AtdataError:
         return AtdataError(

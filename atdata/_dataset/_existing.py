@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from atdata._errors import ShardError, ShardExistsError, listed
 from atdata._store import Store
 from atdata.manifest._header import parse_header
-from atdata.manifest._names import HEADER_SUFFIX, Listing, Sidecars, read_listing
+from atdata.manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars, read_listing
 from atdata.manifest._union import check_addable
 
 from ._names import ShardNames
@@ -28,11 +28,14 @@ def check_existing(store: Store, names: ShardNames, existing: Existing) -> None:
     """Check, before a sample is taken, that a set may be written; nothing is changed.
 
     Raises:
-        ShardExistsError: There are files of the set, and they are neither replaced nor added to.
+        ShardExistsError: There are files of the set, and they are neither replaced nor added to; or they are to be
+            replaced, and there are files that may be another set's.
         ShardError: What more shards are to be added to is no such set.
     """
     if existing == "refuse":
         _refuse(store, names)
+    elif existing == "overwrite":
+        _replaced(store, names)
     elif existing == "append":
         _continued(store, names)
 
@@ -41,6 +44,7 @@ def begin_set(store: Store, names: ShardNames, existing: Existing, sample_type: 
     """Make room for the first shard, and say what there is before it.
 
     Raises:
+        ShardExistsError: As for :func:`check_existing`.
         ShardError: As for :func:`check_existing`.
         SchemaError: The shards that are there hold samples of another type.
         ManifestError: A header is damaged.
@@ -63,9 +67,21 @@ def _refuse(store: Store, names: ShardNames) -> None:
         )
 
 
+def _replaced(store: Store, names: ShardNames) -> list[str]:
+    """Return the files that go when a set is replaced."""
+    found = _files_of(store, names)
+    if strangers := [name for name in found if not names.writes(name)]:
+        raise ShardExistsError(
+            names.shard_id(0),
+            f"overwrite=True replaces shards named {names.pattern}, and {store.url()} holds {listed(strangers, 4)}, "
+            "which may be another set's. Nothing was removed; choose another path, or move these away",
+        )
+    return found
+
+
 def _remove(store: Store, names: ShardNames) -> None:
     # The headers first: from then on no reader takes the rest for shards.
-    found = _files_of(store, names)
+    found = _replaced(store, names)
     store.remove(*(name for name in found if name.endswith(HEADER_SUFFIX)))
     store.remove(*(name for name in found if not name.endswith(HEADER_SUFFIX)))
 
@@ -101,9 +117,17 @@ def _check_same_type(store: Store, continued: Continued, sample_type: type) -> N
 
 def _files_of(store: Store, names: ShardNames) -> list[str]:
     try:
-        return [name for name in store.names() if names.includes(name)]
+        there = store.names()
     except FileNotFoundError:
         return []  # the folder is made with the first shard
+    return [name for name in there if names.includes(name) and not _is_of_longer_stem(name, names, there)]
+
+
+def _is_of_longer_stem(table: str, names: ShardNames, there: list[str]) -> bool:
+    """Tell whether a table ``p.20240101.manifest.parquet`` is that of ``p.20240101.tar``, not one of ``p.tar``."""
+    stem = table.removesuffix(TABLE_SUFFIX)
+    beside = (f"{stem}.tar", stem + HEADER_SUFFIX)
+    return stem != table and not names.includes(beside[0]) and any(name in there for name in beside)
 
 
 def _listing_of(store: Store) -> Listing:

@@ -30,17 +30,27 @@ class Lane:
             BaseException: What a task before it failed with.
         """
         while self._waiting and (self._waiting[0].done() or len(self._waiting) >= _DEPTH):
-            self._waiting.popleft().result()
+            self._waiting[0].result()  # it stays where an interrupt ends the wait, because it runs on
+            self._waiting.popleft()
         future = self._thread.submit(self._run, task, *arguments)
         self._waiting.append(future)
         return future
 
+    def do(self, task: Callable[[], None]) -> None:
+        """Do a task after those before it, whatever became of them, and return once it is done.
+
+        No signal interrupts the task itself.
+
+        Raises:
+            BaseException: What the task failed with.
+        """
+        self._thread.submit(task).result()
+
     def clear(self) -> None:
         """Drop the tasks that wait, and return once none is running."""
         while self._waiting:
-            future = self._waiting.pop()
-            if not future.cancel():
-                future.exception()
+            self._waiting.pop().cancel()
+        self.do(_nothing)  # behind whatever runs, also what an interrupt kept off the list
 
     def close(self) -> None:
         """End the thread, once what it was given is done."""
@@ -53,3 +63,7 @@ class Lane:
             task(*arguments)
         finally:
             self._failure = sys.exception()
+
+
+def _nothing() -> None:
+    """Come after what was running."""

@@ -65,8 +65,13 @@ class ShardNames(NamedTuple):
         return self.before if self.width is None else f"{self.before}{index:0{self.width}d}{self.after}"
 
     def includes(self, file: str) -> bool:
-        """Tell whether a file is one of these shards or one of their sidecars."""
+        """Tell whether a file may be one of these shards or their sidecars, whatever the width of its number."""
         return re.fullmatch(rf"{self._stem}{_SUFFIXES}", file) is not None
+
+    def writes(self, file: str) -> bool:
+        """Tell whether a file is one of these shards or their sidecars, its number written as theirs are."""
+        match = re.fullmatch(rf"({self._stem}){_SUFFIXES}", file)
+        return match is not None and (self.width is None or self.index_of(match[1]) is not None)
 
     def index_of(self, shard_id: str) -> int | None:
         """Return a shard's number in the set, or None where its id is not written as these are."""

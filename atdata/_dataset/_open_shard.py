@@ -35,7 +35,7 @@ class HeaderFacts(NamedTuple):
 class OpenShard:
     """A shard that samples are added to.
 
-    Samples are laid out where they are added; hashing, writing and publishing are done by the lane.
+    Samples are laid out where they are added; creating the file, hashing, writing and publishing are done by the lane.
 
     Args:
         store: Where the shard goes.
@@ -43,9 +43,6 @@ class OpenShard:
         builder: What gathers its manifest; None writes none.
         lane: What does the slow work.
         buffers: Memory that is shared with the shards before and after.
-
-    Raises:
-        ShardExistsError: There is a file of its name.
     """
 
     def __init__(
@@ -62,13 +59,21 @@ class OpenShard:
         self._builder = builder
         self._keys: set[str] = set()
         self._sha256 = hashlib.sha256()
-        try:
-            self._upload: Upload = store.create(self._name)
-        except FileExistsError as error:
-            raise _exists(shard_id, error) from error
+        self._upload: Upload | None = None
         self._buffers = buffers
         self._tar = TarWriter(self._write_later, buffers)
         self._finished: Future[None] | None = None
+
+    def begin(self) -> None:
+        """Begin the file.
+
+        Raises:
+            ShardExistsError: There is a file of its name.
+        """
+        try:
+            self._lane.do(self._create)
+        except FileExistsError as error:
+            raise _exists(self.shard_id, error) from error
 
     @property
     def size(self) -> int:
@@ -121,7 +126,16 @@ class OpenShard:
         """Drop the shard, unless it is published."""
         if self._finished is None:
             self._lane.clear()
-        self._upload.abort()
+        if self._upload is not None:
+            self._upload.abort()
+
+    def _create(self) -> None:
+        self._upload = self._store.create(self._name)
+
+    def _begun(self) -> Upload:
+        if self._upload is None:
+            raise AssertionError("samples are added to a shard that has begun")
+        return self._upload
 
     def _write_later(self, data: memoryview) -> None:
         written = self._lane.put(self._write, data)
@@ -130,10 +144,11 @@ class OpenShard:
 
     def _write(self, data: memoryview) -> None:
         self._sha256.update(data)
-        self._upload.write(data)
+        self._begun().write(data)
         self._buffers.give_back(data)
 
     def _finish(self, size: int, facts: HeaderFacts, before: "OpenShard | None") -> None:
+        upload = self._begun()
         # Everything that can be wrong with the samples is found here, before anything is published.
         tar = FileFacts(self._name, size, self._sha256.hexdigest())
         manifest = None
@@ -142,14 +157,14 @@ class OpenShard:
         if before is not None:
             before.wait()  # a set has no holes: where a shard fails, none after it is published
         try:
-            self._upload.commit()
+            upload.commit()
             if manifest is not None:
                 publish_manifest(self._store, self.shard_id, manifest)
             self.committed = True
         except FileExistsError as error:
             raise _exists(self.shard_id, error) from error
         finally:
-            if self._upload.published and not self.committed:
+            if upload.published and not self.committed:
                 self._withdraw()
 
     def _withdraw(self) -> None:

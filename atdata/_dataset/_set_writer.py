@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import msgspec
 
-from atdata._errors import SampleValueError
+from atdata._errors import AtdataError, SampleValueError
 from atdata._sample import is_sample_type
-from atdata._shard import Buffers
+from atdata._shard import Buffers, check_key
 from atdata._store import Store
 from atdata.manifest import ManifestBuilder
 from atdata.manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
@@ -73,6 +73,8 @@ class SetWriter:
         self._buffers = Buffers()
         self._in_flight: deque[OpenShard] = deque()
         self._open: OpenShard | None = None
+        #: Whether a sample is being added; it stays so where an interrupt cuts that short.
+        self._adding = False
         self._taken = 0
         self._finished_samples = self._finished_size = 0
         self._shard_ids: list[str] = []
@@ -88,7 +90,9 @@ class SetWriter:
             SampleValueError: A sample or its key cannot be written; the error names its position. Or a shard before it
                 cannot be published; the error names shard and row.
             ShardExistsError: A shard would overwrite a file.
+            AtdataError: An interrupt, caught inside the block, has cut a sample short.
         """
+        self._check_whole()
         position = self._taken
         if type(sample) is not self.sample_type or self._encoder is None:
             self._begin(sample, position)
@@ -107,13 +111,18 @@ class SetWriter:
         Raises:
             SampleValueError: As for :meth:`write`; or more keys were given than samples.
             ShardExistsError: A shard would overwrite a file.
+            AtdataError: As for :meth:`write`.
         """
+        self._check_whole()
         if self._encoder is not None:
             for encoded in self._encoder.finish():
                 self._add(encoded)
         self._show_progress()
         if self._options.keys is not None:
             self._options.keys.check_used(self._taken)
+        if self._options.existing == "append" and self.sample_type is not None and not self._lanes:
+            # Without a sample, what is there is the whole set.
+            self._before, _ = begin_set(self._store, self._options.names, "append", self.sample_type)
         self._close_open()
         while self._in_flight:
             self._settle()
@@ -157,12 +166,29 @@ class SetWriter:
             else ExecutorEncoder(options.executor, manifest=options.manifest)
         )
 
+    def _check_whole(self) -> None:
+        if self._adding:
+            raise AtdataError(
+                "the write was interrupted while a sample was written, so that the open shard cannot be published. Let "
+                "the interrupt leave the writer's block, or catch it where no sample is being written"
+            )
+
     def _add(self, sample: Encoded) -> None:
+        self._adding = True
+        try:
+            self._lay_out(sample)
+        except (AtdataError, OSError):  # the sample was refused, or whatever failed will fail again
+            self._adding = False
+            raise
+        self._adding = False
+
+    def _lay_out(self, sample: Encoded) -> None:
         shard = self._open
         if shard is not None and self._is_full(shard, sample):
             self._close_open()
             shard = None
         if shard is None:
+            _check_key(sample)  # before anything is replaced
             shard = self._begin_shard()
         try:
             numbered = sample.key is NUMBERED
@@ -187,8 +213,10 @@ class SetWriter:
         shard_id = self._options.names.shard_id(self._next_index)
         builder = ManifestBuilder(sample_type, shard_id) if self._options.manifest else None
         lane = self._lanes[self._next_index % _IN_FLIGHT]
-        self._open = OpenShard(self._store, shard_id, builder, lane, self._buffers)
-        self._in_flight.append(self._open)
+        shard = OpenShard(self._store, shard_id, builder, lane, self._buffers)
+        self._in_flight.append(shard)  # before there is a file, so that an interrupt leaves none behind
+        shard.begin()
+        self._open = shard
         self._next_index += 1
         return self._open
 
@@ -200,11 +228,10 @@ class SetWriter:
 
     def _settle(self) -> None:
         """Wait for the oldest shard in flight."""
-        shard = self._in_flight.popleft()
-        try:
-            shard.wait()
-        finally:
-            self._count(shard)
+        shard = self._in_flight[0]
+        shard.wait()  # where this fails or is interrupted, the shard stays in flight until the block's end
+        self._in_flight.popleft()
+        self._count(shard)
 
     def _count(self, shard: OpenShard) -> None:
         if shard.committed:  # perhaps although the last step failed
@@ -219,10 +246,7 @@ class SetWriter:
         self._progress.show(samples=self._taken, shards=len(self._shard_ids), size=size)
 
     def _end(self, error: BaseException | None) -> None:
-        if self._open is not None:
-            self._in_flight.remove(self._open)
-            self._open.abort()
-        while self._in_flight:  # whole shards stay, whatever happened after them
+        while self._in_flight:  # whole shards stay, whatever happened after them; the open one goes
             shard = self._in_flight.popleft()
             problem = shard.outcome()
             self._count(shard)
@@ -239,3 +263,11 @@ class SetWriter:
             "them were dropped with the open shard. Write the rest under another name or with append=True, or write "
             "all again with overwrite=True"
         )
+
+
+def _check_key(sample: Encoded) -> None:
+    try:
+        if sample.key is not NUMBERED:
+            check_key(sample.key)
+    except SampleValueError as error:
+        raise error.at(sample.position) from error.__cause__

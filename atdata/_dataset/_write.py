@@ -11,6 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 from atdata._errors import SchemaError
 from atdata._sample import fields_of, is_sample_type
 from atdata._store import LocalStore
+from atdata.manifest._header import MAX_HEADER
 
 from ._dataset import Dataset, OpenShards
 from ._existing import Existing, check_existing
@@ -68,12 +69,14 @@ def write_samples(  # noqa: PLR0913 -- options of one call, all by name
         durable: Whether a published file survives a power loss; False skips the fsyncs and nothing else.
         progress: Whether to show on the terminal how far it is; nothing is shown where standard error is no terminal.
         executor: What encodes the samples and computes their columns, any executor of ``concurrent.futures``; the bytes
-            are the same. It pays where computed columns or image sizes are dear.
+            are the same. It pays where computed columns or image sizes are dear. Samples must not change once they are
+            given, and the first that is refused ends the write.
 
     Raises:
         ValueError: There is no sample, or an option makes no sense.
         TypeError: ``content_metadata`` is neither a dict nor a packable sample, or holds what JSON cannot.
-        ShardExistsError: A file that this would write is there already; nothing was changed.
+        ShardExistsError: A file that this would write is there already, or one that ``overwrite`` would remove may be
+            another set's; nothing was changed.
         ShardError: With ``append``: what is there is no such set, or lacks manifests.
         SchemaError: With ``append``: what is there holds another type.
         SampleValueError: A sample or key cannot be written. Like any error that the input raises, it carries a note
@@ -182,7 +185,7 @@ class ShardWriter(Generic[S]):
             facts=HeaderFacts(
                 content_metadata=self._metadata,
                 provenance=_json_dict("provenance", provenance),
-                created_at=created_at.isoformat() if isinstance(created_at, dt.datetime) else created_at,
+                created_at=_created_at(created_at),
             ),
             maxcount=maxcount,
             maxsize=maxsize,
@@ -266,6 +269,16 @@ def _existing(names: ShardNames, *, overwrite: bool, append: bool, manifest: boo
     return "overwrite" if overwrite else "refuse"
 
 
+def _created_at(value: dt.datetime | str | None) -> str | None:
+    if value is None or isinstance(value, dt.datetime):
+        return None if value is None else value.isoformat()
+    try:
+        dt.datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"created_at is a datetime, or one as ISO 8601 text; found {value!r}") from error
+    return value
+
+
 def _metadata_dict(metadata: Any) -> Mapping[str, Any] | None:
     if metadata is not None and not isinstance(metadata, dict):
         if not is_sample_type(type(metadata)):
@@ -284,7 +297,13 @@ def _json_dict(option: str, value: Any) -> Mapping[str, Any] | None:
     if not isinstance(value, Mapping):
         raise TypeError(f"{option} is a dict; found {type(value).__name__}")
     try:
-        json.dumps(dict(value), allow_nan=False)
+        text = json.dumps(dict(value), allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
     except (TypeError, ValueError) as error:
         raise TypeError(f"{option} holds what JSON cannot: {error}") from error
-    return dict(value)
+    if len(text) > MAX_HEADER:  # found before anything is replaced
+        raise ValueError(
+            f"{option} takes {len(text)} bytes as JSON, and is kept in the header of each shard, which takes "
+            f"{MAX_HEADER} bytes at most; keep it in a file of its own"
+        )
+    plain: dict[str, Any] = json.loads(text)  # as it will be read, and nobody else's to change
+    return plain

@@ -111,9 +111,19 @@ def _opened(data: bytes) -> "Image":
     elif data.startswith(b"\x89PNG\r\n\x1a\n"):
         opened = png.PngImageFile(io.BytesIO(data))
     elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        opened = webp.WebPImageFile(io.BytesIO(data))
+        opened = _opened_webp(data, webp)
     else:
         raise ValueError(f"no JPEG, PNG or WebP: the bytes begin with {data[:12]!r}")
+    return opened
+
+
+def _opened_webp(data: bytes, webp: "ModuleType") -> "Image":
+    from PIL.Image import DecompressionBombError  # noqa: PLC0415 -- imported by its reader already
+
+    try:
+        opened: Image = webp.WebPImageFile(io.BytesIO(data))
+    except DecompressionBombError as error:  # this reader refuses large ones before it knows their mode
+        raise ValueError(str(error)) from error
     return opened
 
 

@@ -77,7 +77,10 @@ def _clean_duration(value: Any) -> dt.timedelta:
     if not isinstance(value, dt.timedelta):
         raise SampleValueError.wrong_type(value, "a timedelta")
     _check_no_nanoseconds(value, getattr(value, "nanoseconds", 0))
-    duration = dt.timedelta(value.days, value.seconds, value.microseconds)
+    try:
+        duration = dt.timedelta(value.days, value.seconds, value.microseconds)
+    except OverflowError as error:  # a pandas.Timedelta of seconds
+        raise SampleValueError(f"expected a timedelta of at most 2**63 microseconds, found {value!s:.40}") from error
     if not _MIN_DURATION <= _microseconds(duration) <= _MAX_DURATION:
         raise SampleValueError(f"expected a timedelta of at most 2**63 microseconds, found {duration}")
     return duration

@@ -15,8 +15,8 @@ __all__ = ["dtype_in", "integer_range", "refined"]
 
 #: The digits of Polars' widest Decimal.
 _MAX_DIGITS = 38
-#: The largest finite 32-bit float.
-_MAX_FLOAT32 = 3.4028234663852886e38
+#: The least number that rounds to infinity as a 32-bit float: half a step above the largest finite one.
+_BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127
 _UTC = pl.Datetime("us", "UTC")
 #: What a type's own column is; naming it changes nothing.
 _OWN: dict[Any, pl.DataType] = {
@@ -59,7 +59,8 @@ def refined(codec: Codec, bare: Any, dtype: pl.DataType) -> Codec:
         return Codec(codec.wire, lambda value: _zoneless(codec, value).isoformat(), cell=lambda v: _zoneless(codec, v))
     if bare is decimal.Decimal and isinstance(dtype, pl.Decimal):
         clean = _exact_decimal(dtype.precision or _MAX_DIGITS, dtype.scale)
-        return Codec(codec.wire, lambda value: str(clean(value)), cell=clean)
+        # Polars has no zero of a large exponent, as 0E+50 is.
+        return Codec(codec.wire, lambda value: str(clean(value)), cell=lambda v: clean(v) or decimal.Decimal(0))
     if bare is int and str(dtype) in _INTEGERS:
         return Codec(int, _integer(dtype))
     if bare is float and dtype in (pl.Float32, pl.Float64):
@@ -149,6 +150,6 @@ def _integer(dtype: pl.DataType) -> Check:
 
 def _float32(value: Any) -> float:
     number = check_float(value)
-    if _MAX_FLOAT32 < abs(number) < float("inf"):
+    if _BEYOND_FLOAT32 <= abs(number) < float("inf"):
         raise SampleValueError.wrong_type(number, "a value that fits a column of Float32")
     return number

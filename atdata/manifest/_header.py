@@ -20,6 +20,7 @@ from ._old import is_old_version
 
 __all__ = [
     "MANIFEST_FORMAT_VERSION",
+    "MAX_HEADER",
     "FileFacts",
     "Header",
     "TableFacts",
@@ -30,7 +31,7 @@ __all__ = [
 
 MANIFEST_FORMAT_VERSION = "1.1.0"
 #: The longest header that is written, in bytes, and how many of them are the digest's.
-_MAX_WRITTEN, _DIGEST_ROOM = 64 << 10, 100
+MAX_HEADER, _DIGEST_ROOM = 64 << 10, 100
 #: The longest header that is parsed, in bytes.
 _MAX_READ = 64 << 20
 #: From here on a float stands for more than one whole number.
@@ -148,7 +149,7 @@ def encode_header(members: Mapping[str, Any], dtypes: Mapping[str, pl.DataType])
         SampleValueError: The metadata or provenance is no strict JSON, or there is more than a header holds.
     """
     body = _json(members, indent=2)
-    if len(body) > _MAX_WRITTEN - _DIGEST_ROOM:  # first the white space goes, then the rarest values
+    if len(body) > MAX_HEADER - _DIGEST_ROOM:  # first the white space goes, then the rarest values
         aggregates = _fitted(members, dtypes)
         body = _json({**members, "aggregates": aggregates}, indent=None)
     digest = hashlib.sha256(body).hexdigest()
@@ -236,13 +237,13 @@ def _fitted(members: Mapping[str, Any], dtypes: Mapping[str, pl.DataType]) -> di
     """Return the aggregates, the widest truncated until the whole header fits."""
     aggregates = dict(members["aggregates"])
     widths = {name: len(_json({name: each}, indent=None)) for name, each in aggregates.items()}
-    available = _MAX_WRITTEN - _DIGEST_ROOM - len(_json({**members, "aggregates": {}}, indent=None))
+    available = MAX_HEADER - _DIGEST_ROOM - len(_json({**members, "aggregates": {}}, indent=None))
     while sum(widths.values()) > available:
         listing = [name for name, each in aggregates.items() if each.get("value_counts")]
         if not listing:
             raise SampleValueError(
-                f"the header of shard {members['shard_id']!r} takes {_MAX_WRITTEN - available + sum(widths.values())} "
-                f"bytes, {_MAX_WRITTEN} at most: shorten content_metadata or provenance, or keep some of the "
+                f"the header of shard {members['shard_id']!r} takes {MAX_HEADER - available + sum(widths.values())} "
+                f"bytes, {MAX_HEADER} at most: shorten content_metadata or provenance, or keep some of the "
                 f"{len(aggregates)} fields out of the manifest with ManifestField(..., exclude=True)"
             )
         widest = max(listing, key=widths.__getitem__)

@@ -165,7 +165,7 @@ def query_fields(sample_type: type) -> Fields:
         >>> photo.labell
         Traceback (most recent call last):
         ...
-        AttributeError: Photo has no manifest field 'labell' (did you mean 'label'?); it has 'label', 'confidence'
+        AttributeError: Photo has no manifest field 'labell' (did you mean 'label'?); it has 'label', 'confidence'...
     """
     columns = columns_of(sample_type)
     if isinstance(sample_type, type) and issubclass(sample_type, DictSample):

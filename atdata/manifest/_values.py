@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Annotated, Any, NamedTuple, NoReturn
 
+import numpy as np
 import polars as pl
 
 from atdata._errors import SampleValueError
@@ -177,12 +178,14 @@ def _taker(source: Source) -> tuple[Callable[[Any], Any], type]:
     kind = column_type(source.annotation, explicit=True)
     if kind is None:
         raise AssertionError("a source has columns")
+    # A float16 is rounded as in the payload; its column's dtype is wider.
+    by_codec = kind.by_codec or kind.item is np.float16
     if isinstance(kind.dtype, pl.List):
         inner: Any = kind.dtype.inner
-        if not kind.by_codec and python_type(inner) in _CHECKED_IN_BULK:
+        if not by_codec and python_type(inner) in _CHECKED_IN_BULK:
             return _plain_list, list
-        return _list_taker(cell_check(kind.item, inner, by_codec=kind.by_codec)), _Never
-    check = cell_check(kind.item, kind.dtype, by_codec=kind.by_codec)
+        return _list_taker(cell_check(kind.item, inner, by_codec=by_codec)), _Never
+    check = cell_check(kind.item, kind.dtype, by_codec=by_codec)
     fits = not kind.by_codec and (kind.dtype in _ALWAYS_FIT or kind.dtype.is_integer())
     return check, python_type(kind.dtype) if fits else _Never
 

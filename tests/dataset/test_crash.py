@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -225,3 +226,71 @@ def test_who_reads_while_a_set_is_replaced_gets_old_or_new_samples_or_an_error(
     assert min(read) > 0
     ds = atdata.Dataset[photo_type](tmp_path)
     assert [sample.packed for sample in ds] == [photo.packed for photo in versions[1]]
+
+
+class SlowDisk(RecordingDisk):
+    """Takes its time for what is slow, and records whether the file was closed meanwhile."""
+
+    def __init__(self, slow: str) -> None:
+        super().__init__()
+        self.closed_meanwhile = False
+        self._slow = slow
+        self._open: set[int] = set()
+
+    def create(self, path: Path) -> int:
+        descriptor = super().create(path)
+        self._open.add(descriptor)
+        self._wait("create", descriptor)
+        return descriptor
+
+    def close(self, descriptor: int) -> None:
+        self._open.remove(descriptor)
+        super().close(descriptor)
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        self._wait("write", descriptor)
+        return super().write(descriptor, data)
+
+    def sync(self, descriptor: int) -> None:
+        self._wait("sync", descriptor)
+        super().sync(descriptor)
+
+    def _wait(self, call: str, descriptor: int) -> None:
+        if call == self._slow:
+            time.sleep(0.2)
+            self.closed_meanwhile |= descriptor not in self._open
+
+
+@pytest.mark.parametrize("slow", ["create", "write", "sync"])
+def test_ctrl_c_waits_for_what_is_being_written(tmp_path: Path, photos: Photos, slow: str) -> None:
+    disk = SlowDisk(slow)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        write(tmp_path, photos(100), disk)
+    assert not disk.closed_meanwhile
+    committed = assert_every_header_tells_the_truth(tmp_path)
+    assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == set(committed)
+    (note,) = caught.value.__notes__
+    assert f"{5 * len(committed)} samples in {len(committed)} finished shards stay" in note or not committed
+
+
+@pytest.mark.parametrize("slow", ["write", "sync"])
+def test_an_interrupt_that_is_caught_inside_the_block_publishes_no_shard_with_a_gap(
+    tmp_path: Path, photos: Photos, slow: str
+) -> None:
+    samples = photos(40)
+    for sample in samples:
+        sample.pixels = np.zeros(400_000, np.uint8)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    shards = SetWriter(LocalStore(tmp_path, disk=SlowDisk(slow)), OPTIONS, Progress(shown=False))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    with pytest.raises(atdata.AtdataError, match="interrupted while a sample was written"), shards:  # noqa: PT012 -- the block's end raises
+        try:
+            for sample in samples:
+                shards.write(sample)
+        except KeyboardInterrupt:
+            pass
+        shards.finish()
+    committed = assert_every_header_tells_the_truth(tmp_path)
+    assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == set(committed)

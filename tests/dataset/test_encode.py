@@ -158,3 +158,22 @@ def test_few_samples_are_taken_ahead(tmp_path: Path) -> None:
         write(tmp_path, watched(), executor=executor)
     assert len(taken) == 2000
     assert Slow.ahead < 100
+
+
+@pytest.mark.parametrize("bad", ["repeated key", "value"])
+def test_after_an_error_nothing_more_is_taken_because_samples_were_lost_with_it(tmp_path: Path, bad: str) -> None:
+    samples = list(readings(200))
+    if bad == "value":
+        samples[20].score = "high"  # type: ignore[assignment]  # what is tried
+    keys = [f"k{index if index != 20 or bad == 'value' else 19}" for index in range(200)]
+    writer = atdata.ShardWriter(tmp_path / "r.tar", Reading, manifest=True, executor=LastFirst(), keys=keys)
+    refused = []
+    with pytest.raises(AtdataError, match=r"encoded along with it are lost.*without executor="), writer as shards:  # noqa: PT012 -- the block's end raises
+        for sample in samples:
+            try:
+                shards.write(sample)
+            except AtdataError as error:
+                refused.append(error)
+    assert "sample 20" in str(refused[0])
+    assert len(refused) > 1
+    assert list(tmp_path.iterdir()) == []

@@ -269,3 +269,52 @@ def test_provenance_that_no_header_can_keep_is_refused(tmp_path: Path, photos: P
     with pytest.raises(TypeError, match="provenance"):
         write(tmp_path, photos(1), provenance=provenance)
     assert names(tmp_path) == []
+
+
+# What only looks like the set
+
+
+def test_a_first_key_that_is_none_removes_nothing(tmp_path: Path, photos: Photos) -> None:
+    write(tmp_path, photos(3))
+    before = digests(tmp_path)
+    with pytest.raises(atdata.SampleValueError, match=r"sample 0, field '__key__'.*holds a dot"):
+        write(tmp_path, photos(2), overwrite=True, keys=["a.jpg", "b.jpg"])
+    assert digests(tmp_path) == before
+
+
+def test_a_set_whose_number_is_written_otherwise_is_not_replaced(tmp_path: Path, photos: Photos) -> None:
+    atdata.write_samples(photos(3), tmp_path / "p-2024.tar", manifest=True)
+    before = digests(tmp_path)
+    with pytest.raises(ShardExistsError, match=r"p-%06d\.tar.*p-2024.*Nothing was removed"):
+        write(tmp_path, photos(2), overwrite=True)
+    assert digests(tmp_path) == before
+
+
+def test_a_table_of_a_longer_stem_is_not_taken_for_a_replaced_one(tmp_path: Path, photos: Photos) -> None:
+    dated = atdata.write_samples(photos(3), tmp_path / "p.20240101.tar", manifest=True)
+    for _ in range(2):
+        atdata.write_samples(photos(2), tmp_path / "p.tar", manifest=True, overwrite=True)
+    assert len(dated.query(pl.lit(True))) == 3
+    assert len(atdata.Dataset(tmp_path)) == 5
+
+
+def test_adding_nothing_gives_what_is_there(tmp_path: Path, photos: Photos) -> None:
+    write(tmp_path, photos(3))
+    options = {"maxcount": 2, "manifest": True, "append": True}
+    with atdata.ShardWriter(tmp_path / "p.tar", type(photos(1)[0]), **options) as shards:
+        pass
+    assert [each.packed for each in shards.dataset] == [each.packed for each in photos(3)]
+
+
+@pytest.mark.parametrize("option", ["content_metadata", "provenance"])
+@pytest.mark.parametrize(
+    ("value", "problem"), [("x" * 70_000, "takes 70008 bytes.*65536 bytes at most"), ("\udcff", "surrogates")]
+)
+def test_what_no_header_holds_is_found_before_anything_is_replaced(
+    tmp_path: Path, photos: Photos, option: str, value: str, problem: str
+) -> None:
+    write(tmp_path, photos(3))
+    before = digests(tmp_path)
+    with pytest.raises((ValueError, TypeError), match=f"{option}.*{problem}"):
+        write(tmp_path, photos(2), overwrite=True, **{option: {"a": value}})
+    assert digests(tmp_path) == before

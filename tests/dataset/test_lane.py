@@ -1,5 +1,6 @@
 """The lane: in order, bounded, and silent after a failure."""
 
+import signal
 import threading
 
 import pytest
@@ -64,6 +65,33 @@ def test_clear_drops_what_waits_and_ends_after_what_runs() -> None:
     lane.put(run)
     lane.put(done.append, "dropped")
     running.wait(10)
+    threading.Timer(0.05, gate.set).start()
+    lane.clear()
+    assert done == ["ran"]
+    lane.close()
+    assert done == ["ran"]
+
+
+def interrupt_soon(seconds: float) -> None:
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def test_an_interrupted_wait_leaves_the_running_task_to_be_waited_for() -> None:
+    lane, gate, done = Lane(), threading.Event(), []
+
+    def run() -> None:
+        gate.wait(10)
+        done.append("ran")
+
+    def give() -> None:
+        while True:
+            lane.put(done.append, "dropped")
+
+    lane.put(run)
+    interrupt_soon(0.05)
+    with pytest.raises(KeyboardInterrupt):
+        give()
     threading.Timer(0.05, gate.set).start()
     lane.clear()
     assert done == ["ran"]

@@ -322,12 +322,6 @@ def test_a_name_that_no_reader_would_accept_is_refused(tmp_path: Path, photos: P
     assert names(tmp_path) == []
 
 
-def test_a_header_that_no_reader_would_accept_is_not_published(tmp_path: Path, photos: Photos) -> None:
-    with pytest.raises(SampleValueError, match="could be written and never read: .*created_at"):
-        atdata.write_samples(photos(1), tmp_path / "p.tar", manifest=True, created_at=5)
-    assert names(tmp_path) == []
-
-
 def test_shards_keep_their_order_where_numbers_outgrow_their_width(tmp_path: Path, photos: Photos) -> None:
     written = atdata.write_samples(photos(12), tmp_path / "p-%d.tar", maxcount=1, manifest=True, durable=False)
     opened = atdata.Dataset(tmp_path)
@@ -337,7 +331,6 @@ def test_shards_keep_their_order_where_numbers_outgrow_their_width(tmp_path: Pat
 
 def test_a_dated_shard_does_not_stand_in_the_way_of_one_without_a_date(tmp_path: Path, photos: Photos) -> None:
     atdata.write_samples(photos(1), tmp_path / "train.20240101.tar", manifest=True)
-    (tmp_path / "train.20240101.manifest.parquet").rename(tmp_path / "elsewhere")
     atdata.write_samples(photos(1), tmp_path / "train.tar")
     assert (tmp_path / "train.tar").is_file()
 
@@ -363,3 +356,20 @@ def test_a_shard_that_cannot_be_published_is_not_blamed_on_the_sample_after_it(t
 def test_an_empty_input_with_keys_is_an_empty_input(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="non-empty"):
         atdata.write_samples([], tmp_path / "p.tar", keys=["x"])
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "", 1_700_000_000])
+def test_a_time_of_creation_that_is_none_is_refused_before_anything_is_written(
+    tmp_path: Path, photos: Photos, moment: Any
+) -> None:
+    with pytest.raises(ValueError, match="created_at is a datetime, or one as ISO 8601 text; found"):
+        atdata.write_samples(photos(1), tmp_path / "p.tar", manifest=True, created_at=moment)
+    assert names(tmp_path) == []
+
+
+def test_metadata_is_given_back_as_it_will_be_read_whatever_becomes_of_the_dict(tmp_path: Path, photos: Photos) -> None:
+    said = {"sizes": (1, 2), 7: {"lens": "wide"}}
+    dataset = atdata.write_samples(photos(1), tmp_path / "p.tar", manifest=True, content_metadata=said)
+    said[7]["lens"] = "long"  # type: ignore[index]  # a dict
+    assert dataset.content_metadata == atdata.Dataset(tmp_path).content_metadata
+    assert dataset.content_metadata == {"sizes": [1, 2], "7": {"lens": "wide"}}

@@ -455,3 +455,60 @@ def test_an_image_that_is_asked_to_be_a_column_is_refused():
 
     with pytest.raises(atdata.SchemaError, match=r"Photo\.image: an image's columns are its width, height and mode"):
         resolve_manifest_fields(Photo)
+
+
+# Cells and payloads say the same
+
+
+@pytest.mark.parametrize("value", [0.1, 65519.9, 1e-9, -0.0, float("inf")])
+def test_a_float16_is_in_its_column_what_it_is_in_its_sample(tmp_path, value):
+    @atdata.packable
+    class Half:
+        one: np.float16
+        many: list[np.float16]
+
+    ds = atdata.write_samples([Half(value, [value])], tmp_path / "h.tar", manifest=True)
+    (sample,) = ds
+    assert ds.scan().select("one", "many").collect().row(0) == (float(sample.one), [float(sample.many[0])])
+
+
+def test_what_rounds_to_the_largest_float32_is_that_in_its_column(tmp_path):
+    @atdata.packable
+    class Depth:
+        metres: np.float32
+
+    ds = atdata.write_samples([Depth(3.4028235e38)], tmp_path / "d.tar", manifest=True)
+    assert ds.scan().collect()["metres"].to_list() == [float(np.finfo(np.float32).max)]
+
+
+@pytest.mark.parametrize("zero", ["0E+50", "-0E+999999", "0"])
+def test_a_zero_of_any_exponent_is_zero_in_its_column(tmp_path, zero):
+    @atdata.packable
+    class Price:
+        price: Annotated[Decimal, pl.Decimal(12, 2)]
+
+    ds = atdata.write_samples([Price(Decimal(zero))], tmp_path / "p.tar", manifest=True)
+    assert ds.scan().collect()["price"].to_list() == [Decimal("0.00")]
+    assert str(next(iter(ds)).price) == zero
+
+
+def test_a_webp_that_claims_too_many_pixels_is_stored_without_a_size(tmp_path):
+    @atdata.packable
+    class Picture:
+        image: Annotated[bytes, atdata.ImageField()]
+
+    file = io.BytesIO()
+    PIL.Image.new("RGBA", (4, 4)).save(file, "WEBP", exif=b"Exif\0\0")
+    data = bytearray(file.getvalue())
+    assert data[12:16] == b"VP8X"
+    data[24:30] = b"\xff\xff\0" * 2  # 65,536 pixels wide, and as high
+    with pytest.warns(atdata.UnreadableImageWarning, match="1 of field 'image'"):
+        ds = atdata.write_samples([Picture(bytes(data))], tmp_path / "p.tar", manifest=True)
+    assert ds.scan().select("image_width", "image_mode").collect().row(0) == (None, None)
+
+    @atdata.packable
+    class Decoded:
+        image: Annotated[bytes, atdata.ImageField("numpy")]
+
+    with pytest.raises(atdata.DecodeError, match="field 'image': the image cannot be decoded: .*pixels"):
+        Decoded.from_bytes(next(iter(ds)).packed)

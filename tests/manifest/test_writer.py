@@ -145,3 +145,11 @@ def test_long_texts_make_no_long_header(tmp_path, manifest_of):
     assert header.stat().st_size <= 64 << 10
     aggregates = ShardManifest.from_files(header, table).aggregates
     assert (aggregates["label"]["cardinality"], aggregates["tags"]["cardinality"]) == (1200, 1200)
+
+
+def test_a_manifest_that_no_reader_would_accept_is_not_published(tmp_path):
+    builder = ManifestBuilder(Photo, "s")
+    builder.add_sample(key="a", offset=0, size=1024, sample=PHOTOS[0])
+    with pytest.raises(atdata.SampleValueError, match="could be written and never read: .*created_at"):
+        ManifestWriter(tmp_path / "s").write(builder.finish(None, None, 5))
+    assert list(tmp_path.iterdir()) == []

@@ -98,7 +98,7 @@ def test_the_documented_text_is_stored(kind, value, stored, one):
         (dt.datetime, pd.Timestamp("2026-01-02T00:00:00.000000001"), "has nanoseconds, and only microseconds are kept"),
         (dt.datetime, np.datetime64("2026-01-02", "ns"), r"the unit of datetime64\[ns\], which a datetime cannot hold"),
         (dt.datetime, np.datetime64("2026-01-02", "D"), r"the unit of datetime64\[D\]"),
-        (dt.datetime, np.datetime64("NaT"), "expected a datetime, found NaT"),
+        (dt.datetime, np.datetime64("NaT", "us"), "expected a datetime, found NaT"),
         (
             dt.datetime,
             dt.datetime(2026, 1, 2, tzinfo=dt.timezone(dt.timedelta(seconds=90))),
@@ -114,6 +114,7 @@ def test_the_documented_text_is_stored(kind, value, stored, one):
         (dt.timedelta, pd.Timedelta("1ns"), "has nanoseconds"),
         (dt.timedelta, pd.NaT, "expected a timedelta, found NaTType"),
         (dt.timedelta, np.timedelta64(5, "ns"), r"the unit of timedelta64\[ns\]"),
+        (dt.timedelta, pd.Timedelta(np.timedelta64(1 << 60, "s")), r"at most 2\*\*63 microseconds"),
         (dt.timedelta, dt.timedelta.max, r"at most 2\*\*63 microseconds"),
         (Decimal, 1, r"expected a Decimal, found int 1; Decimal\(str\(value\)\)"),
         (Decimal, 1.5, "expected a Decimal, found float"),

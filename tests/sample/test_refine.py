@@ -35,6 +35,7 @@ PRICE = Annotated[Decimal, pl.Decimal(6, 2)]
         (Annotated[int, pl.UInt64()], 2**64 - 1),
         (Annotated[float, pl.Float32], 0.1),
         (Annotated[float, pl.Float32], float("inf")),
+        (Annotated[float, pl.Float32], 3.4028235e38),
         (Annotated[str, pl.String], "a"),
         (Annotated[bool, pl.Boolean], True),
         (Annotated[dt.date, pl.Date], dt.date(2026, 1, 2)),
