@@ -180,8 +180,7 @@ class StoredManifests(ManifestSource):
         known = [each._replace(has_rows=bool(length.item())) for each, length in zip(tables, lengths, strict=True)]
         for each in known:
             self._check_places(each)
-            if not is_old(each.schema):  # headers of format 1.0.0 promise nothing
-                self._check_columns(each)
+            self._check_columns(each)
         both = zip(known, scans, strict=True)
         return [_as_today(table, scan) if is_old(table.schema) else table for table, scan in both]
 
@@ -193,7 +192,7 @@ class StoredManifests(ManifestSource):
             raise DamagedManifestError.because(url, found)
 
     def _check_columns(self, table: Table) -> None:
-        facts = self.header(table.shard_id).samples
+        facts = self.header(table.shard_id).samples  # None in format 1.0.0, which promises nothing
         found = {name: dtype_text(dtype) for name, dtype in table.schema.items()}
         if facts is not None and facts.columns != found:
             sidecars = self._by_shard[table.shard_id]

@@ -292,6 +292,14 @@ def test_a_table_without_places_is_damaged_and_no_rows_are_made_of_it(tmp_path, 
         executor.rows()
 
 
+def test_a_table_without_checksums_is_damaged_where_its_header_promises_them(tmp_path):
+    executor = on_disk(tmp_path, three(1, b=EXTRA))
+    file = tmp_path / "s2.manifest.parquet"
+    file.write_bytes(parquet_bytes(pl.read_parquet(file).drop("__crc32__", "a")))
+    with pytest.raises(atdata.DamagedManifestError, match=r"s2\.manifest\.parquet"):
+        executor.count("a >= 0")
+
+
 def test_a_damaged_table_among_shards_that_differ_is_named(tmp_path):
     executor = on_disk(tmp_path, three(1, b=EXTRA))
     (tmp_path / "s2.manifest.parquet").write_bytes(b"PAR1 no more")
