@@ -1,7 +1,8 @@
 """``F.label == "dog"``: comparisons of fields, written as Python, that Polars and pandas both can ask."""
 
+import functools
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
@@ -12,7 +13,7 @@ from ._operand import Column, Operand, literal, shown
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Between", "Comparison", "Contains", "IsIn", "IsNull", "Predicate"]
+__all__ = ["Between", "Comparison", "Contains", "IsIn", "IsNull", "Predicate", "combined"]
 
 #: What the methods of pandas and of Polars are named alike for.
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -60,10 +61,10 @@ class Predicate(Struct, frozen=True):
         return self.__call__
 
     def __and__(self, other: "Predicate") -> "Predicate":
-        return _All((self, other)) if isinstance(other, Predicate) else NotImplemented
+        return _All((*_parts(_All, self), *_parts(_All, other))) if isinstance(other, Predicate) else NotImplemented
 
     def __or__(self, other: "Predicate") -> "Predicate":
-        return _Any((self, other)) if isinstance(other, Predicate) else NotImplemented
+        return _Any((*_parts(_Any, self), *_parts(_Any, other))) if isinstance(other, Predicate) else NotImplemented
 
     def __invert__(self) -> "Predicate":
         return _Not(self)
@@ -186,39 +187,49 @@ class IsNull(Predicate, frozen=True):
         return f"{shown(self.field)}.is_{'not_' * self.negated}null()"
 
 
-class _Both(Predicate, frozen=True):
-    parts: tuple[Predicate, Predicate]
+class _Several(Predicate, frozen=True):
+    """Flat, however many parts are joined one after another: programs join hundreds, and Python nests no deeper."""
+
+    parts: tuple[Predicate, ...]
 
     def _joined(self, sign: str) -> str:
         return f" {sign} ".join(map(_wrapped, self.parts))
 
 
-class _All(_Both, frozen=True):
+class _All(_Several, frozen=True):
     @property
     def expr(self) -> pl.Expr:
-        left, right = self.parts
-        return left.expr & right.expr
+        return combined([part.expr for part in self.parts], operator.and_)
 
     def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
-        left, right = self.parts
-        return left(frame) & right(frame)
+        return functools.reduce(operator.and_, (part(frame) for part in self.parts))
 
     def __repr__(self) -> str:
         return self._joined("&")
 
 
-class _Any(_Both, frozen=True):
+class _Any(_Several, frozen=True):
     @property
     def expr(self) -> pl.Expr:
-        left, right = self.parts
-        return left.expr | right.expr
+        return combined([part.expr for part in self.parts], operator.or_)
 
     def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
-        left, right = self.parts
-        return left(frame) | right(frame)
+        return functools.reduce(operator.or_, (part(frame) for part in self.parts))
 
     def __repr__(self) -> str:
         return self._joined("|")
+
+
+def _parts(kind: type[_Several], predicate: Predicate) -> tuple[Predicate, ...]:
+    return predicate.parts if isinstance(predicate, kind) else (predicate,)
+
+
+def combined(expressions: Sequence[pl.Expr], join: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> pl.Expr:
+    """Return expressions joined as a shallow tree; a long chain takes Polars a time that grows by its square."""
+    if len(expressions) == 1:
+        return expressions[0]
+    middle = (len(expressions) + 1) // 2
+    return join(combined(expressions[:middle], join), combined(expressions[middle:], join))
 
 
 class _Not(Predicate, frozen=True):
@@ -236,4 +247,4 @@ class _Not(Predicate, frozen=True):
 
 
 def _wrapped(part: Predicate) -> str:
-    return f"({part!r})" if isinstance(part, Comparison | _Both) else repr(part)
+    return f"({part!r})" if isinstance(part, Comparison | _Several) else repr(part)

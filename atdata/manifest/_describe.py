@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from ._dtypes import dtype_text, text_value, value_text
@@ -46,6 +47,8 @@ class _Part(NamedTuple):
     said: Mapping[str, Any]
     samples: int
     counts_nulls: bool
+    #: The dtype of its values, of sets that of their elements; None where the header does not name it.
+    dtype: pl.DataType | None
 
     @property
     def has_values(self) -> bool:
@@ -60,7 +63,10 @@ def describe(shards: Sequence[ShardFacts]) -> pl.DataFrame:
 
 def _row(name: str, shards: Sequence[ShardFacts]) -> dict[str, Any]:
     having = [shard for shard in shards if name in shard.aggregates]
-    parts = [_Part(shard.aggregates[name], shard.samples, shard.counts_nulls) for shard in having]
+    parts = [
+        _Part(shard.aggregates[name], shard.samples, shard.counts_nulls, _inner(shard.dtypes.get(name)))
+        for shard in having
+    ]
     kinds = {part.said["type"] for part in parts}
     samples = sum(shard.samples for shard in shards)
     known = all(part.counts_nulls for part in parts)
@@ -82,9 +88,13 @@ def _row(name: str, shards: Sequence[ShardFacts]) -> dict[str, Any]:
             "mean": _mean(filled),
         }
     elif row["aggregate"] is not None:
-        inner = dtype.inner if isinstance(dtype, pl.List) else dtype
-        row |= _counted(filled, inner or pl.String())  # type: ignore[arg-type]  # an instance
+        inner = _inner(dtype)
+        row |= _counted_as_text(filled) if inner is None else _counted(filled, inner)
     return row
+
+
+def _inner(dtype: pl.DataType | None) -> pl.DataType | None:
+    return dtype.inner if isinstance(dtype, pl.List) else dtype  # type: ignore[return-value]  # an instance
 
 
 def _dtype(dtypes: Sequence[pl.DataType | None]) -> pl.DataType | None:
@@ -102,8 +112,8 @@ def _bound(
         return None
     if any(not part.counts_nulls and abs(part.said[which]) >= _EXACT for part in parts):
         return None
-    if dtype is not None and any(isinstance(bound, str) for bound in bounds):  # times and decimals, as text
-        return value_text(better(text_value(bound, dtype) for bound in bounds), dtype)
+    if any(isinstance(bound, str) for bound in bounds):  # times and decimals, as text
+        return None if dtype is None else value_text(better(text_value(bound, dtype) for bound in bounds), dtype)
     return str(better(bounds))
 
 
@@ -116,6 +126,25 @@ def _mean(parts: Sequence[_Part]) -> float | None:
     return mean if math.isfinite(mean) else None
 
 
+def _counted_as_text(parts: Sequence[_Part]) -> dict[str, Any]:
+    """Return what is known of values of unknown dtype: of format 1.0.0, or of shards that do not go together."""
+    row = _counted(parts, pl.String())
+    numbers = [number for text in {text for part in parts for text in _texts(part)} if (number := _number(text))]
+    if len(set(numbers)) < len(numbers):  # 1 and 1.0 may be one value, or two
+        return {}
+    if numbers:  # 9 and 10 have another order as numbers than as text
+        row |= {"min": None, "max": None}
+    return row
+
+
+def _number(text: str) -> str | None:
+    """Return what is the same for texts that may be the same number; None for text that is none."""
+    try:
+        return repr(float(text) + 0.0)
+    except ValueError:
+        return None
+
+
 def _counted(parts: Sequence[_Part], dtype: pl.DataType) -> dict[str, Any]:
     """Return what values there are and which is the most frequent, of lists of all of them."""
     if any(part.said.get("truncated") for part in parts):
@@ -124,19 +153,26 @@ def _counted(parts: Sequence[_Part], dtype: pl.DataType) -> dict[str, Any]:
     if any(not part.counts_nulls and "nan" in part.said.get("value_counts", ()) for part in parts):
         return {}  # text, or NaN counted as a value: nothing tells
     # By value: shards may write one number as 1 and as 1.0.
-    texts = {text_value(text, dtype) for part in parts for text in _texts(part)}
+    values = {_value(text, part, dtype) for part in parts for text in _texts(part)}
     counts: dict[Any, int] = {}
     for part in parts:
         for text, count in part.said.get("value_counts", {}).items():
-            value = text_value(text, dtype)
+            value = _value(text, part, dtype)
             counts[value] = counts.get(value, 0) + count
-    row: dict[str, Any] = {"distinct": len(texts)}
-    if texts:
-        row |= {"min": value_text(min(texts), dtype), "max": value_text(max(texts), dtype)}
+    row: dict[str, Any] = {"distinct": len(values)}
+    if values:
+        row |= {"min": value_text(min(values), dtype), "max": value_text(max(values), dtype)}
     if counts and all("value_counts" in part.said for part in parts):
         top = max(counts, key=counts.__getitem__)
         row |= {"top": value_text(top, dtype), "top_count": counts[top]}
     return row
+
+
+def _value(text: str, part: _Part, dtype: pl.DataType) -> Any:
+    """Return a value of a shard as a column of all shards holds it."""
+    if part.dtype == pl.Float32:  # 0.1 stands for 0.10000000149011612 there
+        return float(np.float32(text))
+    return text_value(text, dtype)
 
 
 def _texts(part: _Part) -> Iterator[str]:

@@ -4,6 +4,8 @@ import datetime as dt
 import decimal
 import enum
 import math
+import pathlib
+import uuid
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -38,6 +40,8 @@ def operand(value: object, name: str = "a") -> Operand:
     """
     if isinstance(value, enum.Enum):
         return text_of(value)
+    if isinstance(value, uuid.UUID | pathlib.PurePath):  # columns hold their text
+        return value.as_posix() if isinstance(value, pathlib.PurePath) else str(value)
     if isinstance(value, np.generic) and not isinstance(value, np.datetime64 | np.timedelta64):
         value = value.item()
     if value is None:

@@ -10,7 +10,7 @@ import polars as pl
 
 from atdata._errors import PredicateError
 
-from ._comparison import Predicate
+from ._comparison import Predicate, combined
 from ._operand import literal, operand
 from ._proxy import FieldProxy
 from ._sql import parse_sql
@@ -38,7 +38,7 @@ class Question(NamedTuple):
     @property
     def expression(self) -> pl.Expr | None:
         """The expressions as one; None where there are only functions."""
-        return functools.reduce(operator.and_, self.expressions) if self.expressions else None
+        return combined(self.expressions, operator.and_) if self.expressions else None
 
     def __str__(self) -> str:
         return self.texts[0] if len(self.texts) == 1 else " AND ".join(f"({text})" for text in self.texts)

@@ -17,8 +17,8 @@ __all__ = ["F", "FieldProxy", "Fields", "query_fields"]
 class FieldProxy:
     """A field, by name; comparing it makes a :class:`Predicate`.
 
-    The other side may be a value that a column holds, an Enum member (its text), or another field. None and NaN are
-    refused: null is asked for by :meth:`is_null`.
+    The other side may be a value that a column holds, an Enum member, UUID or path (their text), or another field.
+    None and NaN are refused: null is asked for by :meth:`is_null`.
 
     Args:
         name: The field's name.

@@ -29,8 +29,9 @@ __all__ = ["QueryExecutor"]
 class QueryExecutor:
     """Answers questions about samples from their manifests alone; no tar is opened.
 
-    A question is a Polars expression over the manifest's columns, a list of expressions that must all hold, or a
-    function from one shard's rows, as a pandas frame, to a boolean Series. It decides each row by that row alone.
+    A question is a Polars expression over the manifest's columns, an SQL condition, a comparison such as
+    ``F.label == "dog"``, a function from one shard's rows, as a pandas frame, to a boolean Series, or a list of these,
+    all of which must hold. It decides each row by that row alone.
     Answers come in shard order, then in tar order.
 
     Args:

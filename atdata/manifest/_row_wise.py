@@ -11,6 +11,9 @@ from ._unstable import calls_python, passes_through, pushed_predicate
 
 __all__ = ["check_row_wise"]
 
+#: Levels of operands within operands; Polars hands on a few hundred.
+_DEEP = 400
+
 #: What may be made of a Python function's result without being asked about.
 _COMBINATIONS = (
     operator.and_,
@@ -50,7 +53,13 @@ def check_row_wise(
     except pl.exceptions.PolarsError as error:
         raise PredicateError(
             f"the predicate {_shown(predicate)} does not fit the columns: {first_line(error)}"
+            f"{_of_times(predicate, schema)}"
         ) from error
+    if not row_wise and _is_too_deep(predicate, schema):
+        raise PredicateError(
+            f"the predicate {_shown(predicate)} joins more conditions, one after another, than Polars looks through; "
+            "ask for one of several values with .is_in([...]), or join them by pl.any_horizontal or pl.all_horizontal"
+        )
     if not row_wise and _compares_with_none(predicate, schema):
         raise PredicateError(
             f"the predicate {_shown(predicate)} compares with None, which is null for every row and selects none; "
@@ -89,14 +98,27 @@ def _is_combination(part: pl.Expr, operands: Sequence[pl.Expr]) -> bool:
     )
 
 
-def _compares_with_none(part: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
-    operands = part.meta.pop(schema=dict(schema))
-    if len(operands) == 2:  # noqa: PLR2004 -- a comparison's, the right one first
-        right, left = operands
-        compared = part.meta.eq(left == right) or part.meta.eq(left != right)
-        if compared and (right.meta.eq(pl.lit(None)) or left.meta.eq(pl.lit(None))):
-            return True
-    return any(_compares_with_none(each, schema) for each in operands)
+def _compares_with_none(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
+    parts = [predicate]
+    while parts:
+        part = parts.pop()
+        operands = part.meta.pop(schema=dict(schema))
+        if len(operands) == 2:  # noqa: PLR2004 -- a comparison's, the right one first
+            right, left = operands
+            compared = part.meta.eq(left == right) or part.meta.eq(left != right)
+            if compared and (right.meta.eq(pl.lit(None)) or left.meta.eq(pl.lit(None))):
+                return True
+        parts += operands
+    return False
+
+
+def _is_too_deep(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
+    """Tell whether an expression nests so deeply that Polars, failing to hand it to a source, holds it back."""
+    parts, depth = [predicate], 0
+    while parts and depth < _DEEP:
+        parts = [operand for part in parts for operand in part.meta.pop(schema=dict(schema))]
+        depth += 1
+    return bool(parts)
 
 
 def _check_boolean(predicate: pl.Expr, given: Mapping[str, pl.DataType]) -> None:
@@ -104,6 +126,18 @@ def _check_boolean(predicate: pl.Expr, given: Mapping[str, pl.DataType]) -> None
     if wrong or not given:
         found = ", ".join(f"{name!r}: {dtype}" for name, dtype in wrong.items()) or "no column"
         raise PredicateError(f"the predicate {_shown(predicate)} gives {found}; expected a Boolean for each row")
+
+
+def _of_times(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> str:
+    """Return how times are written, for a predicate about some."""
+    dtypes = [schema[name] for name in predicate.meta.root_names() if name in schema]
+    if not any((dtype.inner if isinstance(dtype, pl.List) else dtype).is_temporal() for dtype in dtypes):
+        return ""
+    return (
+        "; a time is no text: in Python give a date, time, datetime or timedelta; in SQL DATE '2026-01-02', "
+        "TIME '03:04:05', TIMESTAMP '2026-01-02 03:04:05', INTERVAL '5 seconds', and for a column in UTC "
+        "CAST('2026-01-02T03:04:05Z' AS TIMESTAMPTZ)"
+    )
 
 
 def _unknown_column(

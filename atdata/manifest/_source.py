@@ -7,7 +7,7 @@ from typing import IO, Any, NoReturn
 
 import polars as pl
 
-from atdata._errors import DamagedManifestError, ManifestNotFoundError
+from atdata._errors import DamagedManifestError, ManifestNotFoundError, listed
 from atdata._store import Store
 
 from ._describe import ShardFacts
@@ -18,7 +18,7 @@ from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
 from ._old import is_old, json_columns, list_dtypes, normalised
 from ._process import enter_polars
 from ._rows import FAILURES, ManifestSource, Rows, predicate_failed
-from ._table import LOCATION, SHARD
+from ._table import CRC32, LOCATION, SHARD
 from ._union import Table, as_union, unified
 from ._unstable import scan_widened
 
@@ -179,13 +179,20 @@ class StoredManifests(ManifestSource):
         lengths = pl.collect_all(scan.select(pl.len()) for scan in scans)
         known = [each._replace(has_rows=bool(length.item())) for each, length in zip(tables, lengths, strict=True)]
         for each in known:
-            if not is_old(each.schema):  # headers of format 1.0.0 promise nothing
-                self._check_columns(each)
+            self._check_places(each)
+            self._check_columns(each)
         both = zip(known, scans, strict=True)
         return [_as_today(table, scan) if is_old(table.schema) else table for table, scan in both]
 
+    def _check_places(self, table: Table) -> None:
+        missing = LOCATION.keys() - table.schema - {CRC32}
+        if missing and table.has_rows:
+            url = self._store.url(self._table(self._by_shard[table.shard_id]))
+            found = f"expected the columns {listed(sorted(missing))}, found {listed(table.schema)}"
+            raise DamagedManifestError.because(url, found)
+
     def _check_columns(self, table: Table) -> None:
-        facts = self.header(table.shard_id).samples
+        facts = self.header(table.shard_id).samples  # None in format 1.0.0, which promises nothing
         found = {name: dtype_text(dtype) for name, dtype in table.schema.items()}
         if facts is not None and facts.columns != found:
             sidecars = self._by_shard[table.shard_id]

@@ -207,3 +207,42 @@ def test_a_field_summed_up_in_two_ways_has_no_figures():
 def test_bounds_that_are_text_are_compared_as_what_they_stand_for(dtype, bounds, expected):
     found = one(*(ShardFacts(2, numeric(low, high, None, 2), {"a": dtype}) for low, high in bounds))
     assert (found["min"], found["max"], found["mean"]) == (*expected, None)
+
+
+def test_bounds_of_shards_that_do_not_go_together_are_not_known():
+    decimals = [
+        ShardFacts(1, numeric(text, text, None, 1), {"a": pl.Decimal(12, places)})
+        for places, text in ((1, "10.0"), (2, "9.50"))
+    ]
+    assert (one(*decimals)["min"], one(*decimals)["max"]) == (None, None)
+    day = ShardFacts(1, numeric("2026-01-01", "2026-01-01", None, 1), {"a": pl.Date()})
+    mixed = one(day, ShardFacts(1, numeric(3, 3, 3.0, 1), INT))
+    assert (mixed["dtype"], mixed["min"], mixed["max"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [categorical({"9": 1, "10": 2}), {"a": {"type": "set", "all_values": [9, 10]}}],
+    ids=["categorical", "set"],
+)
+def test_format_1_0_0_does_not_tell_the_order_of_what_may_be_numbers(said):
+    found = one(ShardFacts(3, said, {}, counts_nulls=False))
+    assert (found["distinct"], found["min"], found["max"]) == (2, None, None)
+
+
+def test_what_may_be_one_number_or_two_texts_is_not_counted():
+    old = ShardFacts(2, categorical({"1": 2}), {}, counts_nulls=False)
+    found = one(old, ShardFacts(1, categorical({"1.0": 1}), FLOAT))
+    assert (found["distinct"], found["top"], found["top_count"]) == (None, None, None)
+
+
+def test_short_floats_are_what_a_column_of_long_ones_holds():
+    short = ShardFacts(2, categorical({"0.1": 2}), {"a": pl.Float32()})
+    alone, both = one(short), one(short, ShardFacts(1, categorical({"0.1": 1}), FLOAT))
+    assert (alone["top"], alone["distinct"]) == ("0.1", 1)
+    assert (both["dtype"], both["top"], both["min"], both["distinct"]) == (
+        "Float64",
+        "0.10000000149011612",
+        "0.1",
+        2,
+    )

@@ -278,6 +278,28 @@ def test_a_table_that_differs_from_its_header_is_damaged_not_different(tmp_path)
         executor.count(c=1)
 
 
+@pytest.mark.parametrize("stem", ["s0", "s2"])
+@pytest.mark.parametrize("lacking", ["all", "__key__", "__offset__", "__size__"])
+def test_a_table_without_places_is_damaged_and_no_rows_are_made_of_it(tmp_path, stem, lacking):
+    executor = on_disk(tmp_path, three(1, b=EXTRA))
+    frame = pl.DataFrame({"__key__": ["x"], "__offset__": [0], "__size__": [9], "z": [1]})
+    left = frame.select("z") if lacking == "all" else frame.drop(lacking)
+    (tmp_path / f"{stem}.manifest.parquet").write_bytes(parquet_bytes(left))
+    named = "__key__" if lacking == "all" else lacking
+    with pytest.raises(
+        atdata.DamagedManifestError, match=rf"{stem}\.manifest\.parquet: expected the columns '{named}'"
+    ):
+        executor.rows()
+
+
+def test_a_table_without_checksums_is_damaged_where_its_header_promises_them(tmp_path):
+    executor = on_disk(tmp_path, three(1, b=EXTRA))
+    file = tmp_path / "s2.manifest.parquet"
+    file.write_bytes(parquet_bytes(pl.read_parquet(file).drop("__crc32__", "a")))
+    with pytest.raises(atdata.DamagedManifestError, match=r"s2\.manifest\.parquet"):
+        executor.count("a >= 0")
+
+
 def test_a_damaged_table_among_shards_that_differ_is_named(tmp_path):
     executor = on_disk(tmp_path, three(1, b=EXTRA))
     (tmp_path / "s2.manifest.parquet").write_bytes(b"PAR1 no more")

@@ -18,11 +18,15 @@ class Photo:
 
 
 def old(folder, stem, **fields):
-    """Write an old table; its header is not read by a query, and no strict JSON."""
+    """Write an old table; its header is no strict JSON."""
     count = len(next(iter(fields.values()), []))
     place = {"__key__": [f"{stem}-{row}" for row in range(count)], "__offset__": range(count), "__size__": [9] * count}
     pl.DataFrame({**place, **fields} if fields else {}).write_parquet(folder / f"{stem}.manifest.parquet")
-    (folder / f"{stem}.manifest.json").write_text('{"manifest_version": "1.0.0", "mean": NaN}')
+    (folder / f"{stem}.manifest.json").write_text(
+        f'{{"manifest_version": "1.0.0", "shard_id": "{stem}", "schema_type": "Photo", "schema_version": "1.0.0", '
+        f'"num_samples": {count}, "size_bytes": 0, "created_at": "", "provenance": {{}}, "aggregates": {{"width": '
+        '{"type": "numeric", "min": Infinity, "max": -Infinity, "mean": NaN, "count": 0}}}'
+    )
 
 
 @pytest.fixture

@@ -177,6 +177,11 @@ def test_an_equality_that_cannot_hold_is_refused(equalities, message, ask):
         getattr(EXECUTOR, ask)(**equalities)
 
 
+def test_a_thousand_conditions_are_asked_together():
+    conditions = [F.a != number for number in range(100, 1100)]
+    assert EXECUTOR.query(conditions) == EXECUTOR.query(F.a.is_not_null())
+
+
 def test_nothing_at_all_is_no_query():
     with pytest.raises(atdata.PredicateError, match="found NoneType None"):
         EXECUTOR.query()

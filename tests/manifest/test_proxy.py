@@ -2,9 +2,13 @@ import copy
 import datetime as dt
 import decimal
 import enum
+import functools
 import inspect
 import math
+import operator
+import pathlib
 import pickle
+import uuid
 
 import numpy as np
 import pandas as pd
@@ -127,6 +131,38 @@ def test_different_predicates_are_different():
 def test_an_enum_member_stands_for_its_text(member, text):
     assert FRAME.filter((F.label == member).expr)["label"].to_list() == [text]
     assert FRAME.filter(F.label.isin([member]).expr)["label"].to_list() == [text]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (uuid.UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+        (pathlib.Path("a") / "b", "a/b"),
+        (pathlib.PureWindowsPath("a", "b"), "a/b"),
+    ],
+    ids=["UUID", "path", "Windows path"],
+)
+def test_what_columns_hold_as_text_stands_for_it(value, text):
+    frame = pl.DataFrame({"a": [text, "other"]})
+    assert frame.filter((F.a == value).expr)["a"].to_list() == [text]
+    assert (F.a.isin([value]))(frame.to_pandas()).to_list() == [True, False]
+
+
+@pytest.mark.parametrize("join", [operator.or_, operator.and_], ids=["or", "and"])
+def test_hundreds_of_comparisons_are_joined(join):
+    many = functools.reduce(join, [F.n == n for n in range(1, 1500)])
+    plain = functools.reduce(join, [FRAME["n"] == n for n in range(1, 1500)])
+    assert FRAME.select(many.expr.alias("n"))["n"].to_list() == plain.to_list()
+    assert many(as_pandas()).tolist() == plain.to_list()
+    assert pickle.loads(pickle.dumps(many)) == many
+    assert repr(many).startswith("(F.n == 1) ")
+
+
+def test_how_comparisons_are_joined_makes_no_other_predicate():
+    one, two, three = F.n == 1, F.n == 2, F.n == 3
+    assert (one | two) | three == one | (two | three)
+    assert (one | two) & three != one | (two & three)
+    assert repr((one | two) & three) == "((F.n == 1) | (F.n == 2)) & (F.n == 3)"
 
 
 def test_a_mixed_enum_stands_for_its_names():

@@ -1,3 +1,7 @@
+import datetime as dt
+import functools
+import operator
+
 import polars as pl
 import pytest
 from polars import selectors as cs
@@ -317,6 +321,39 @@ LONG_SCHEMA = {"label": pl.String(), "labels": pl.List(pl.String()), "confidence
 def test_an_unknown_column_is_named_with_near_misses_and_columns(predicate, message):
     with pytest.raises(atdata.PredicateError, match=message):
         check_row_wise(predicate, LONG_SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("predicate", "dtype"),
+    [
+        (pl.col("t") > "2026-01-02", pl.Date()),
+        (pl.col("t").list.contains("2026-01-02"), pl.List(pl.Date())),
+        (pl.col("t") > dt.datetime(2026, 1, 2), pl.Datetime("us", "UTC")),
+    ],
+    ids=["text", "text in lists", "no zone"],
+)
+def test_times_that_do_not_fit_are_told_how_to_be_written(predicate, dtype):
+    with pytest.raises(atdata.PredicateError, match=r"does not fit the columns.*in SQL DATE '2026-01-02'"):
+        check_row_wise(predicate, {"t": dtype})
+
+
+def test_other_columns_that_do_not_fit_are_not_told_of_times():
+    with pytest.raises(atdata.PredicateError, match="does not fit the columns") as caught:
+        check_row_wise(s > 1, SCHEMA)
+    assert "TIMESTAMP" not in str(caught.value)
+
+
+def test_a_chain_that_is_too_long_is_told_what_to_write():
+    chain = functools.reduce(operator.or_, [a == number for number in range(1300)])
+    with pytest.raises(atdata.PredicateError, match=r"joins more conditions.*\.is_in.*any_horizontal"):
+        check_row_wise(chain, SCHEMA)
+    check_row_wise(pl.any_horizontal(a == number for number in range(1300)), SCHEMA)
+
+
+def test_none_is_found_in_a_long_chain():
+    chain = functools.reduce(operator.or_, [a == number for number in range(300)], a == pl.lit(None))
+    with pytest.raises(atdata.PredicateError, match="compares with None"):
+        check_row_wise(chain & (a > a.mean()), SCHEMA)
 
 
 def test_a_long_predicate_is_shown_in_part():

@@ -1,0 +1,23 @@
+"""The reference names everything that is public."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import atdata
+import atdata.manifest
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
+NAMED = {name.rpartition(".")[2] for name in re.findall(r"\.\. auto\w+:: (\S+)", PAGE)}
+ERRORS = set(re.findall(r"\w+", PAGE.partition("automodule:: atdata._errors")[2]))
+
+
+@pytest.mark.parametrize("name", sorted({*atdata.__all__, *atdata.manifest.__all__}))
+def test_the_reference_names_every_public_thing(name: str) -> None:
+    assert name in NAMED | ERRORS
+
+
+def test_the_reference_names_nothing_else() -> None:
+    public = {*atdata.__all__, *atdata.manifest.__all__, "atdata", "_errors"}
+    assert public >= NAMED
