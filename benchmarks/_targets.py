@@ -56,6 +56,7 @@ def _over(job: str, ours: str, other: str) -> Callable[[Run], float | None]:
 TARGETS = (
     Target("write: times as fast as the original, both with manifests", _times("write", "original"), 4, 6),
     Target("write: times as fast as lance", _times("write", "lance"), 0.8, 1.0),
+    Target("write: times as fast as lance from rows", _times("write", "lance, rows"), 0.8, 1.0),
     Target("read: times as fast as the original on its own tars", _times("read", "original"), 4.5, 7),
     Target("read: times as fast as webdataset", _times("read", "webdataset"), 4),
     Target("read: times as fast as lance", _times("read", "lance"), 1.3),

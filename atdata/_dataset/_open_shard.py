@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atdata._errors import SampleValueError, ShardExistsError
-from atdata._shard import MSGPACK, Buffers, TarWriter, check_key
+from atdata._shard import MSGPACK, Buffers, TarWriter
 from atdata._store import Store, Upload
 from atdata.manifest import ManifestBuilder
 from atdata.manifest._header import FileFacts
@@ -84,13 +84,12 @@ class OpenShard:
         """Return the finished tar's length in bytes if one more sample of ``payload`` bytes were added."""
         return self._tar.size_with(payload)
 
-    def add(self, key: Any, sample: Encoded) -> None:
-        """Append a sample.
+    def add(self, key: str, sample: Encoded) -> None:
+        """Append a sample under a key that can be one.
 
         Raises:
-            SampleValueError: The key cannot be one, or is in the shard already.
+            SampleValueError: The key is in the shard already.
         """
-        check_key(key)
         builder = self._builder
         if key in (self._keys if builder is None else builder):
             raise SampleValueError(f"the key {key!r} is in shard {self.shard_id!r} already", "__key__")

@@ -183,15 +183,16 @@ class SetWriter:
         self._adding = False
 
     def _lay_out(self, sample: Encoded) -> None:
-        shard = self._open
-        if shard is not None and self._is_full(shard, sample):
+        shard, numbered = self._open, sample.key is NUMBERED
+        try:
+            if not numbered:
+                check_key(sample.key)  # before anything is replaced
+        except SampleValueError as error:
+            raise error.at(sample.position) from error.__cause__
+        if shard is None or self._is_full(shard, sample):
             self._close_open()
-            shard = None
-        if shard is None:
-            _check_key(sample)  # before anything is replaced
             shard = self._begin_shard()
         try:
-            numbered = sample.key is NUMBERED
             shard.add(numbered_key(self._next_index - 1, shard.count) if numbered else sample.key, sample)
         except SampleValueError as error:
             raise error.at(sample.position) from error.__cause__
@@ -263,11 +264,3 @@ class SetWriter:
             "them were dropped with the open shard. Write the rest under another name or with append=True, or write "
             "all again with overwrite=True"
         )
-
-
-def _check_key(sample: Encoded) -> None:
-    try:
-        if sample.key is not NUMBERED:
-            check_key(sample.key)
-    except SampleValueError as error:
-        raise error.at(sample.position) from error.__cause__

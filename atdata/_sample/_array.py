@@ -35,7 +35,7 @@ _PLAIN_DTYPE = re.compile(rb"[<>|=][biufcSUVmM][1-9][0-9]{0,9}(\[[0-9]*[A-Za-z]+
 #: NumPy's own limit; the shape's length is one byte on disk.
 _MAX_DIMENSIONS = 64
 #: Below this many bytes a copy is no dearer than a view.
-_COPY_BELOW = 1 << 15
+_COPY_BELOW = 1 << 10
 
 
 def array_parts(array: np.ndarray[Any, Any]) -> tuple[bytes, bytes | memoryview]:
@@ -48,23 +48,15 @@ def array_parts(array: np.ndarray[Any, Any]) -> tuple[bytes, bytes | memoryview]
         if isinstance(array, np.ma.MaskedArray):
             raise SampleValueError("a masked array would lose its mask; fill it first: array.filled(...)")
         array = np.asarray(array)
-    dtype = array.dtype
-    if dtype.hasobject or dtype.kind not in _PLAIN_KINDS:
-        raise SampleValueError(
-            f"an array of dtype {dtype} holds Python objects, which are never written; convert it first, "
-            "for example with array.astype('U') or array.astype(float)"
-        )
-    if dtype.itemsize == 0:
-        raise SampleValueError(f"an array of dtype {dtype} has elements of no bytes; give it a width")
-    if dtype.names is not None:
-        try:
-            return b"", _npy_bytes(array)
-        except ValueError as error:
-            raise SampleValueError(f"an array of dtype {dtype} cannot be written: {error}") from error
-    header = _compact_header(dtype.str, array.shape)
+    if array.dtype.names is not None and not array.dtype.hasobject:
+        return b"", _structured(array)
+    header = _compact_header(array.dtype, array.shape)
     if array.nbytes < _COPY_BELOW or not array.flags.c_contiguous:
         return header, array.tobytes()
-    return header, array.reshape(-1).view(np.uint8).data
+    try:
+        return header, array.data.cast("B")  # a view in half the time, where Python knows the elements
+    except (BufferError, TypeError, ValueError):
+        return header, array.reshape(-1).view(np.uint8).data
 
 
 def array_to_bytes(array: np.ndarray[Any, Any]) -> bytes:
@@ -91,9 +83,29 @@ def bytes_to_array(data: bytes | memoryview) -> np.ndarray[Any, Any]:
     return _take(data, start, dtype, shape, size)
 
 
+def _structured(array: np.ndarray[Any, Any]) -> bytes:
+    if array.dtype.itemsize == 0:
+        raise _without_width(array.dtype)
+    try:
+        return _npy_bytes(array)
+    except ValueError as error:
+        raise SampleValueError(f"an array of dtype {array.dtype} cannot be written: {error}") from error
+
+
+def _without_width(dtype: np.dtype[Any]) -> SampleValueError:
+    return SampleValueError(f"an array of dtype {dtype} has elements of no bytes; give it a width")
+
+
 @functools.lru_cache(maxsize=1024)
-def _compact_header(dtype: str, shape: tuple[int, ...]) -> bytes:
-    name = dtype.encode("ascii")
+def _compact_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    if dtype.hasobject or dtype.kind not in _PLAIN_KINDS:
+        raise SampleValueError(
+            f"an array of dtype {dtype} holds Python objects, which are never written; convert it first, "
+            "for example with array.astype('U') or array.astype(float)"
+        )
+    if dtype.itemsize == 0:
+        raise _without_width(dtype)
+    name = dtype.str.encode("ascii")
     return struct.pack(f"<B{len(name)}sB{len(shape)}q", len(name), name, len(shape), *shape)
 
 

@@ -64,17 +64,25 @@ class Plan:
         Raises:
             SampleValueError: A value is not what its annotation says; the error names the field.
         """
-        parts: list[bytes | memoryview] = [self._head]
+        parts: list[bytes | memoryview] = []
+        small: list[bytes] = [self._head]  # joined, because each part costs whoever takes it a step
         for name, packed_name, check, is_array in self._writes:
             value = getattr(sample, name)
-            parts.append(packed_name)
+            small.append(packed_name)
             try:
                 if is_array and isinstance(value, np.ndarray):
-                    parts.extend(_array_bin(value))
+                    header, data = _array_bin(value)
+                    small.append(header)
+                    if type(data) is bytes:
+                        small.append(data)
+                    else:
+                        parts += (b"".join(small), data)
+                        small = []
                 else:
-                    parts.append(pack(check(value)))
+                    small.append(pack(check(value)))
             except SampleValueError as error:
                 raise error.within(name) from error.__cause__
+        parts.append(b"".join(small))
         return parts
 
     def natives(self, data: "Mapping[str, Any]") -> dict[str, Any]:

@@ -14,8 +14,6 @@ __all__ = ["Buffers", "Place", "TarWriter"]
 
 #: How many bytes are gathered for one write.
 _BUFFER = 1 << 20
-#: Up to how many bytes a member is joined at once: one checksum costs less than one for each part.
-_JOINED = 1 << 16
 #: More bytes than this are passed on by themselves, not copied.
 _ALONE = 1 << 18
 _ZEROS = bytes(BLOCK)
@@ -81,47 +79,52 @@ class TarWriter:
         size = sum(map(len, parts))
         if size > MAX_SIZE:
             raise SampleValueError(f"{size} bytes are more than a tar member can hold ({MAX_SIZE})")
-        header, padding = encode_header(name.encode(), size), _ZEROS[: -size % BLOCK]
-        if size <= _JOINED:
-            run = b"".join((header, *parts, padding))
-            checksum = crc32(run)
-            self._gather(run)
-        else:
-            # A view is of the caller's own memory, which may change before the bytes are written.
-            pieces = [header, *(part if type(part) is bytes else bytes(part) for part in parts), padding]
-            checksum = 0
-            for piece in pieces:
-                checksum = crc32(piece, checksum)
-            self._pass_on(pieces)
-        place = Place(self.position, BLOCK + size + len(padding), checksum)
-        self.position += place.size
+        pieces = (encode_header(name.encode(), size), *parts, _ZEROS[: -size % BLOCK])
+        length = BLOCK + size + len(pieces[-1])
+        checksum = self._gather(pieces, length) if length <= _ALONE else self._pass_on(pieces)
+        place = Place(self.position, length, checksum)
+        self.position += length
         return place
 
     def finish(self) -> int:
         """Write the end of the archive; return the tar's length in bytes."""
-        self._gather(END_OF_ARCHIVE)
+        self._gather((END_OF_ARCHIVE,), len(END_OF_ARCHIVE))
         self._flush()
         self.position += len(END_OF_ARCHIVE)
         return self.position
 
-    def _gather(self, run: bytes) -> None:
-        if self._filled + len(run) > _BUFFER:
+    def _gather(self, pieces: Sequence[bytes | memoryview], length: int) -> int:
+        """Copy pieces behind what is gathered; return their CRC-32."""
+        if self._filled + length > _BUFFER:
             self._flush()
-            self._gathered = memoryview(self._buffers.take())
-        end = self._filled + len(run)
-        self._gathered[self._filled : end] = run
-        self._filled = end
-
-    def _pass_on(self, pieces: Sequence[bytes]) -> None:
+        buffer, start = self._gathered, self._filled
+        at = start
         for piece in pieces:
-            if len(piece) <= _ALONE:
-                self._gather(piece)
-                continue
-            if self._filled:
-                self._flush()
-                self._gathered = memoryview(self._buffers.take())
-            self._take(memoryview(piece))
+            end = at + len(piece)
+            buffer[at:end] = piece
+            at = end
+        checksum = crc32(buffer[start:at])
+        self._filled = at
+        return checksum
+
+    def _pass_on(self, pieces: Sequence[bytes | memoryview]) -> int:
+        """Pass large pieces on as they are; return their CRC-32."""
+        if self._filled:
+            self._flush()
+        # A view is of the caller's own memory, which may change before the bytes are written.
+        own = [piece if type(piece) is bytes else bytes(piece) for piece in pieces]
+        checksum = 0
+        for piece in own:
+            checksum = crc32(piece, checksum)
+        for piece in own:
+            if len(piece) > _ALONE:
+                if self._filled:
+                    self._flush()
+                self._take(memoryview(piece))
+            else:
+                self._gather((piece,), len(piece))
+        return checksum
 
     def _flush(self) -> None:
         self._take(self._gathered[: self._filled])
-        self._filled = 0
+        self._gathered, self._filled = memoryview(self._buffers.take()), 0

@@ -1,6 +1,7 @@
 """Lance and HuggingFace datasets: both take and give Arrow, so they share how samples become columns and come back."""
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -37,6 +38,18 @@ def _batch(some: list[Sample]) -> pa.RecordBatch:
     images = pa.Array.from_buffers(pa.binary(), len(some), [None, pa.py_buffer(offsets), pa.py_buffer(joined)])
     columns = [images, pa.array([each.label for each in some]), pa.array([each.confidence for each in some])]
     return pa.record_batch(columns, schema=SCHEMA)
+
+
+def row_batches(some: Iterable[Sample]) -> Iterator[pa.RecordBatch]:
+    """Yield record batches made as their documentation shows: of a list of each row's bytes."""
+    rows = iter(some)
+    while batch := list(itertools.islice(rows, BATCH)):
+        columns = [
+            pa.array([each.image.tobytes() for each in batch], pa.binary()),
+            pa.array([each.label for each in batch]),
+            pa.array([each.confidence for each in batch]),
+        ]
+        yield pa.record_batch(columns, schema=SCHEMA)
 
 
 def objects(found: Iterable[pa.RecordBatch]) -> Iterator[Sample]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import lance
 import pyarrow as pa
 from common import Sample, Setup, Task, built, picks, read_task, samples, write_task
-from on_arrow import BATCH, SCHEMA, batches, given, objects, writable
+from on_arrow import BATCH, SCHEMA, batches, given, objects, row_batches, writable
 
 _NAME = "photos.lance"
 
@@ -27,6 +27,16 @@ def write(setup: Setup) -> Task:
     """Write with write_dataset."""
     some = given(setup.samples)
     return write_task(setup, lambda folder: _write(some, folder), lambda at: _read(at / _NAME), count=len(some))
+
+
+def write_rows(setup: Setup) -> Task:
+    """Write with write_dataset, from batches made row by row."""
+    some = given(setup.samples)
+
+    def write(folder: Path) -> None:
+        lance.write_dataset(pa.RecordBatchReader.from_batches(SCHEMA, row_batches(some)), folder / _NAME)
+
+    return write_task(setup, write, lambda at: _read(at / _NAME), count=len(some))
 
 
 def read(setup: Setup) -> Task:

@@ -341,12 +341,13 @@ def test_a_bad_source_date_epoch_is_named(tmp_path: Path, photos: Photos, monkey
         atdata.write_samples(photos(1), tmp_path / "p.tar", manifest=True)
 
 
-def test_a_shard_that_cannot_be_published_is_not_blamed_on_the_sample_after_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("after", [1, 9], ids=["at the end", "while others are written"])
+def test_a_shard_that_cannot_be_published_is_not_blamed_on_the_sample_after_it(tmp_path: Path, after: int) -> None:
     @atdata.packable
     class Counted:
         counts: list[int]
 
-    samples = [Counted([1]), Counted([1, 2**63]), Counted([3])]
+    samples = [Counted([1]), Counted([1, 2**63]), *[Counted([3])] * after]
     with pytest.raises(SampleValueError, match=r"^field 'counts': shard 'p-000000': .*row 1 of the shard") as caught:
         atdata.write_samples(samples, tmp_path / "p.tar", maxcount=2, manifest=True)
     assert caught.value.position is None

@@ -348,3 +348,14 @@ def test_what_lies_between_the_fields_of_a_structure_is_not_written():
     assert memory[0] != memory[1]
     assert array_to_bytes(arrays[0]) == array_to_bytes(arrays[1])
     assert (bytes_to_array(array_to_bytes(arrays[0])) == arrays[0]).all()
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">i8", "<M8[us]", "<m8[ns]", "e", "g", "c8", "?", "S5", "U3", "V7"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_large_arrays_of_any_plain_dtype_come_back(dtype, order):
+    """Of some, Python cannot look at the memory; those are looked at as bytes by NumPy."""
+    values = np.random.default_rng(0).integers(0, 2, (70, 90)).astype("i1")
+    array = np.asarray(values.astype("S7").view("V7") if dtype == "V7" else values.astype(dtype), order=order)
+    again = bytes_to_array(array_to_bytes(array))
+    assert (again.dtype, again.shape) == (array.dtype, array.shape)
+    assert again.tobytes() == array.tobytes()
