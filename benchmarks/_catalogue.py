@@ -62,8 +62,8 @@ CATALOGUE = (
               "no checksum, no fsync", "atdata, no manifest", ("webdataset",)),
     Candidate("write", "lance", "on_lance:write", "one dataset, from record batches of 1,000 whose images are joined "
               "by hand; columns without an index; the images' shape is not kept; no checksum", "atdata", _LANCE),
-    Candidate("write", "lance, rows", "on_lance:write_rows", "the same, from batches made of a list of each row's bytes",
-              "atdata", _LANCE),
+    Candidate("write", "lance, rows", "on_lance:write_rows", "the same, from batches made of a list of "
+              "each row's bytes", "atdata", _LANCE),
     Candidate("write", "datasets", "on_datasets:write", "one Arrow file by ArrowWriter, from tables of 1,000; the "
               "images' shape is not kept; no checksum, no fsync", "atdata", _HF),
     Candidate("write", "limit: bytes", "raw:write", "payloads packed before the clock starts, to one file, by writev"),
