@@ -150,9 +150,10 @@ class OpenShard:
         upload = self._begun()
         # Everything that can be wrong with the samples is found here, before anything is published.
         tar = FileFacts(self._name, size, self._sha256.hexdigest())
+        builder, self._builder = self._builder, None  # its columns go when this ends, whoever still knows the shard
         manifest = None
-        if self._builder is not None:
-            manifest = self._builder.finish(tar, facts.content_metadata, facts.created_at, provenance=facts.provenance)
+        if builder is not None:
+            manifest = builder.finish(tar, facts.content_metadata, facts.created_at, provenance=facts.provenance)
         if before is not None:
             before.wait()  # a set has no holes: where a shard fails, none after it is published
         try:
