@@ -16,7 +16,7 @@ from ._places import Places, Verify
 __all__ = ["SampleReader", "spans", "windows"]
 
 #: How many bytes of a tar are read at once, in order: few enough to stay in the processor's cache until decoded.
-_SPAN = 1 << 18
+_SPAN = 1 << 20
 #: How many bytes of samples are planned and held together: few at first, so that the first sample comes soon, and never
 #: so many that the allocator asks the system for new pages each time, which costs more than reading them.
 _FIRST_WINDOW, _LAST_WINDOW = 1 << 18, 1 << 21

@@ -34,6 +34,8 @@ _PLAIN_KINDS = frozenset("biufcSUVmM")
 _PLAIN_DTYPE = re.compile(rb"[<>|=][biufcSUVmM][1-9][0-9]{0,9}(\[[0-9]*[A-Za-z]+\])?")
 #: NumPy's own limit; the shape's length is one byte on disk.
 _MAX_DIMENSIONS = 64
+#: Nearly every header is shorter than the one, and none is longer than the other, in bytes.
+_USUAL_HEADER, _MAX_HEADER = 64, 2 + 255 + 8 * 255
 #: Below this many bytes a copy is no dearer than a view.
 _COPY_BELOW = 1 << 10
 
@@ -70,17 +72,26 @@ def bytes_to_array(data: bytes | memoryview) -> np.ndarray[Any, Any]:
     Raises:
         DecodeError: The bytes are no array, or not as many as their header claims.
     """
-    if not len(data):
+    head = bytes(data[:_USUAL_HEADER])
+    if not head:
         raise DecodeError("an array of no bytes")
-    length = data[0]
+    length = head[0]
     if length == _NPY_MAGIC[0]:
         return _read_npy(data)
-    if len(data) < 2 + length or len(data) < (start := 2 + length + 8 * data[1 + length]):
-        raise DecodeError(f"{len(data)} bytes are too few for an array's header")
-    dtype, shape, size = _parse_compact_header(bytes(data[:start]))
+    start = 2 + length + 8 * head[1 + length] if 1 + length < len(head) else _MAX_HEADER
+    if start > len(head):
+        head, start = _long_header(data)
+    dtype, shape, size = _parse_compact_header(head[:start])
     if size == len(data) - start and size:
         return np.ndarray(shape, dtype, data, start).copy()
     return _take(data, start, dtype, shape, size)
+
+
+def _long_header(data: bytes | memoryview) -> tuple[bytes, int]:
+    length = data[0]
+    if len(data) < 2 + length or len(data) < (start := 2 + length + 8 * data[1 + length]):
+        raise DecodeError(f"{len(data)} bytes are too few for an array's header")
+    return bytes(data[:start]), start
 
 
 def _structured(array: np.ndarray[Any, Any]) -> bytes:

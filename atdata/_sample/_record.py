@@ -80,9 +80,6 @@ class Record:
         for field in self._defaults:
             if values[field.name] is _ABSENT:
                 values[field.name] = field.make_default()
-        return self._construct(values)
-
-    def _construct(self, values: dict[str, Any]) -> Any:
         sample: Any = object.__new__(self._type)
         if self._plain:
             object.__setattr__(sample, "__dict__", values)  # also where the class is frozen
