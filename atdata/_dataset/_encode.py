@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from atdata._errors import AtdataError, SampleValueError, first_line
-from atdata._sample import encode_sample
+from atdata._sample import encode_sample, snapshot
 from atdata.manifest._values import value_reader
 
 __all__ = ["Encoded", "Encoder", "ExecutorEncoder", "InlineEncoder"]
@@ -103,7 +103,7 @@ class ExecutorEncoder(Encoder):
         self._check_whole()
         self._cut = True  # an interrupt here would give keys to other samples
         self._places.append((position, key))
-        self._samples.append(sample)
+        self._samples.append(snapshot(sample))  # it is encoded later, and its arrays may be used again by then
         self._cut = False
         if len(self._samples) == _CHUNK:
             self._submit()

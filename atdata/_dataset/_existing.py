@@ -82,8 +82,15 @@ def _replaced(store: Store, names: ShardNames) -> list[str]:
 def _remove(store: Store, names: ShardNames) -> None:
     # The headers first: from then on no reader takes the rest for shards.
     found = _replaced(store, names)
-    store.remove(*(name for name in found if name.endswith(HEADER_SUFFIX)))
-    store.remove(*(name for name in found if not name.endswith(HEADER_SUFFIX)))
+    try:
+        store.remove(*(name for name in found if name.endswith(HEADER_SUFFIX)))
+        store.remove(*(name for name in found if not name.endswith(HEADER_SUFFIX)))
+    except FileNotFoundError as error:
+        raise ShardError(
+            names.shard_id(0),
+            f"{error.filename or error} went while the set in {store.url()} was being replaced: another writer is "
+            "replacing it too. Let one of them finish, and write again",
+        ) from error
 
 
 def _continued(store: Store, names: ShardNames) -> Continued:

@@ -207,10 +207,12 @@ class ShardWriter(Generic[S]):
         """What was written, once the block has ended.
 
         Raises:
-            ValueError: It has not, or it raised.
+            ValueError: It has not, or it raised, or nothing was written in it.
         """
         if not self._done:
             raise ValueError("the shards are not written yet; leave the writer's with-block first")
+        if not (self._shards.listing.committed or self._shards.listing.uncommitted):
+            raise ValueError("no sample was written, and nothing was changed: there is no dataset")
         return Dataset(OpenShards(self._store, self._shards.listing, self.sample_type, self._metadata))
 
     def write(self, sample: S, key: str | None = None) -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import math
 import pathlib
 import uuid
 from collections.abc import Callable
@@ -114,9 +115,12 @@ def check_float(value: Any) -> float:
     if isinstance(value, _NO_INTEGER) or not isinstance(value, float | int | np.floating | np.integer):
         raise SampleValueError.wrong_type(value, "float")
     try:
-        return float(value)
+        number = float(value)
     except OverflowError:
-        raise SampleValueError.wrong_type(value, "a number that a float can hold") from None
+        number = math.nan
+    if number == value or value != value:  # noqa: PLR0124 -- NaN is no number's equal
+        return number
+    raise SampleValueError.wrong_type(value, "a number that a float holds as it is")
 
 
 def check_bool(value: Any) -> bool:

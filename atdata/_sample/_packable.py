@@ -1,5 +1,6 @@
 """Typed samples: a dataclass that knows its own bytes."""
 
+import copy
 import dataclasses
 import inspect
 import types
@@ -12,13 +13,17 @@ from atdata._errors import SchemaError
 
 from ._computed import remember_computed
 from ._dict import DictSample
-from ._fields import is_packable, remember_fields
+from ._fields import fields_of, is_packable, remember_fields
 from ._plan import pack, plan_of
 
-__all__ = ["PackableSample", "decoder_of", "encode_sample", "is_sample_type", "packable"]
+__all__ = ["PackableSample", "decoder_of", "encode_sample", "is_sample_type", "packable", "snapshot"]
 
 T = TypeVar("T")
 
+S = TypeVar("S")
+
+#: Types whose values nobody can change.
+_IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 #: What every packable type offers, and no field can be called.
 _OWN_NAMES = frozenset({"packed", "as_wds", "from_bytes", "from_data"})
 
@@ -122,6 +127,18 @@ def encode_sample(sample: Any) -> list[bytes | memoryview]:
         SampleValueError: A value cannot be written; the error names the field.
     """
     return [sample.packed] if isinstance(sample, DictSample) else plan_of(type(sample)).encode(sample)
+
+
+def snapshot(sample: S) -> S:
+    """Return a sample that does not change with what the given one holds: arrays, lists and all that can be changed."""
+    if isinstance(sample, DictSample):
+        return type(sample)(copy.deepcopy(sample.to_dict()))
+    held = copy.copy(sample)
+    for field in fields_of(type(sample)):
+        value = getattr(held, field.name)
+        if type(value) not in _IMMUTABLE:
+            object.__setattr__(held, field.name, copy.deepcopy(value))  # also where the class is frozen
+    return held
 
 
 def decoder_of(sample_type: type) -> Callable[[bytes | memoryview], Any]:

@@ -158,6 +158,11 @@ def sources_of(sample_type: type) -> tuple[Source, ...]:
 
 def _field_source(sample_type: type, field: Field) -> Source | None:
     bare, metadata = without_none(field.annotation)
+    if ManifestField in metadata:
+        raise SchemaError(
+            f"{sample_type.__qualname__}.{field.name}: write ManifestField with its aggregate: "
+            "Annotated[str, ManifestField('categorical')]"
+        )
     said = next((each for each in metadata if isinstance(each, ManifestField)), None)
     if said is not None and said.exclude:
         return None

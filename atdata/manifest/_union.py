@@ -7,7 +7,7 @@ import polars as pl
 
 from atdata._errors import DamagedManifestError, SchemaError
 
-from ._dtypes import parse_dtype
+from ._dtypes import dtype_text, parse_dtype
 from ._fields import columns_of
 from ._header import Header
 from ._table import CRC32, LOCATION
@@ -66,8 +66,9 @@ def _apart(name: str, table: Table, tables: Sequence[Table]) -> SchemaError:
     others = ((each.shard_id, each.schema[name]) for each in tables if each.has_rows and name in each.schema)
     shard_id, found = next((each, found) for each, found in others if widened(found, dtype) is None)
     return SchemaError(
-        f"the manifests of {shard_id!r} and {table.shard_id!r} differ in their columns: {name!r} is {found} and "
-        f"{dtype}, and no column holds both. Write one of the shards again, or open them apart"
+        f"the manifests of {shard_id!r} and {table.shard_id!r} differ in their columns: {name!r} is "
+        f"{dtype_text(found)} and {dtype_text(dtype)}, and no column holds both. Write one of the shards again, or "
+        "open them apart"
     )
 
 

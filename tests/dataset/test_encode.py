@@ -1,5 +1,6 @@
 """Encoding by an executor: the same bytes, the same errors, and a clear end where it dies."""
 
+import contextlib
 import dataclasses
 import hashlib
 import multiprocessing
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
@@ -177,3 +179,39 @@ def test_after_an_error_nothing_more_is_taken_because_samples_were_lost_with_it(
     assert "sample 20" in str(refused[0])
     assert len(refused) > 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        contextlib.nullcontext,
+        lambda: ThreadPoolExecutor(2),
+        lambda: ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")),
+    ],
+    ids=["none", "threads", "fork"],
+)
+def test_arrays_and_lists_that_are_filled_again_are_written_as_they_were(tmp_path: Path, pool: Any) -> None:
+    values, tags = np.zeros(4, np.float32), [""]
+
+    def filled() -> Iterator[Reading]:
+        for index in range(100):
+            values[:], tags[0] = index, f"t{index}"
+            yield Reading(values, "a", 0.0, tags)
+
+    with pool() as executor:
+        ds = write(tmp_path, filled(), executor=executor)
+    assert [(float(each.values[0]), each.tags) for each in ds] == [(index, [f"t{index}"]) for index in range(100)]
+    assert [place.key[-3:] for place in ds.query(pl.col("tags").list.contains("t77"))] == ["077"]
+
+
+def test_untyped_samples_that_change_are_written_as_they_were(tmp_path: Path) -> None:
+    numbers = [0]
+
+    def filled() -> Iterator[atdata.DictSample]:
+        for index in range(50):
+            numbers[0] = index
+            yield atdata.DictSample(numbers=numbers)
+
+    with ThreadPoolExecutor(2) as executor:
+        ds = write(tmp_path, filled(), executor=executor)
+    assert [each.numbers for each in ds] == [[index] for index in range(50)]

@@ -87,6 +87,18 @@ def test_headers_are_removed_first() -> None:
     assert store.names() == []
 
 
+def test_another_writer_that_replaces_the_same_set_is_named() -> None:
+    class Racing(MemoryStore):
+        def remove(self, *names: str) -> None:
+            super().remove(*names)
+            super().remove(*names)  # what the other one has removed already
+
+    store = Racing()
+    store.replace("p-000000.manifest.json", b"old")
+    with pytest.raises(ShardError, match=r"p-000000.manifest.json went while .* another writer is replacing it too"):
+        begin_set(store, ShardNames("p-", 6, ""), "overwrite", DictSample)
+
+
 def test_nothing_is_removed_before_the_first_sample_can_be_written(tmp_path: Path, photos: Photos) -> None:
     write(tmp_path, photos(3))
     before = digests(tmp_path)

@@ -328,3 +328,12 @@ def test_manifest_fields_of_the_same_content_are_equal_and_hash_alike():
 def test_an_unknown_aggregate_is_refused_by_name(unknown):
     with pytest.raises(atdata.SchemaError, match=f"no aggregate {unknown!r}; there are categorical, numeric, set"):
         ManifestField(unknown)
+
+
+def test_a_manifest_field_without_its_aggregate_is_refused():
+    @atdata.packable
+    class Photo:
+        label: Annotated[str, ManifestField]
+
+    with pytest.raises(atdata.SchemaError, match=r"Photo\.label: write ManifestField with its aggregate"):
+        resolve_manifest_fields(Photo)

@@ -360,3 +360,14 @@ def test_a_float_beyond_the_range_of_its_type_is_refused(scalar):
     with pytest.raises(SampleValueError, match=r"beyond its range"):
         codec_of(scalar).check(1e300)
     assert codec_of(scalar).check(float("inf")) == float("inf")
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**63) + 1, np.int64(2**60 + 1), 10**400], ids=str)
+def test_an_int_that_no_float_holds_as_it_is_is_refused(value):
+    with pytest.raises(SampleValueError, match="a number that a float holds as it is"):
+        codec_of(float).check(value)
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**60), np.int64(2**60), True + 1, np.float32(0.1)], ids=str)
+def test_a_number_that_a_float_holds_is_one(value):
+    assert codec_of(float).check(value) == value
