@@ -114,13 +114,14 @@ def check_float(value: Any) -> float:
         return value
     if isinstance(value, _NO_INTEGER) or not isinstance(value, float | int | np.floating | np.integer):
         raise SampleValueError.wrong_type(value, "float")
+    exact = int(value) if isinstance(value, np.integer) else value  # NumPy would compare its own as floats
     try:
-        number = float(value)
+        number = float(exact)
     except OverflowError:
         number = math.nan
-    if number == value or value != value:  # noqa: PLR0124 -- NaN is no number's equal
+    if number == exact or exact != exact:  # noqa: PLR0124 -- NaN is no number's equal
         return number
-    raise SampleValueError.wrong_type(value, "a number that a float holds as it is")
+    raise SampleValueError.wrong_type(value, "a number that a float can hold as it is")
 
 
 def check_bool(value: Any) -> bool:

@@ -133,11 +133,11 @@ def snapshot(sample: S) -> S:
     """Return a sample that does not change with what the given one holds: arrays, lists and all that can be changed."""
     if isinstance(sample, DictSample):
         return type(sample)(copy.deepcopy(sample.to_dict()))
-    held = copy.copy(sample)
-    for field in fields_of(type(sample)):
-        value = getattr(held, field.name)
-        if type(value) not in _IMMUTABLE:
-            object.__setattr__(held, field.name, copy.deepcopy(value))  # also where the class is frozen
+    held = object.__new__(type(sample))
+    fields = {field.name: getattr(sample, field.name) for field in fields_of(type(sample))}
+    for name, value in {**getattr(sample, "__dict__", {}), **fields}.items():
+        # By way of `object`, for classes that are frozen.
+        object.__setattr__(held, name, value if type(value) in _IMMUTABLE else copy.deepcopy(value))
     return held
 
 
