@@ -61,7 +61,8 @@ class TarWriter:
     def __init__(self, take: Callable[[memoryview], None], buffers: Buffers | None = None) -> None:
         self._take = take
         self._buffers = buffers or Buffers()
-        self._gathered = memoryview(self._buffers.take())
+        #: What members are gathered in; None while nothing is gathered.
+        self._gathered: memoryview | None = None
         self._filled = 0
         #: Bytes so far: where the next header begins.
         self.position = 0
@@ -97,6 +98,8 @@ class TarWriter:
         """Copy pieces behind what is gathered; return their CRC-32."""
         if self._filled + length > _BUFFER:
             self._flush()
+        if self._gathered is None:
+            self._gathered = memoryview(self._buffers.take())
         buffer, start = self._gathered, self._filled
         at = start
         for piece in pieces:
@@ -109,8 +112,7 @@ class TarWriter:
 
     def _pass_on(self, pieces: Sequence[bytes | memoryview]) -> int:
         """Pass large pieces on as they are; return their CRC-32."""
-        if self._filled:
-            self._flush()
+        self._flush()
         # A view is of the caller's own memory, which may change before the bytes are written.
         own = [piece if type(piece) is bytes else bytes(piece) for piece in pieces]
         checksum = 0
@@ -118,13 +120,13 @@ class TarWriter:
             checksum = crc32(piece, checksum)
         for piece in own:
             if len(piece) > _ALONE:
-                if self._filled:
-                    self._flush()
+                self._flush()
                 self._take(memoryview(piece))
             else:
                 self._gather((piece,), len(piece))
         return checksum
 
     def _flush(self) -> None:
-        self._take(self._gathered[: self._filled])
-        self._gathered, self._filled = memoryview(self._buffers.take()), 0
+        if self._gathered is not None:
+            self._take(self._gathered[: self._filled])
+            self._gathered, self._filled = None, 0

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atdata._errors import SampleValueError
-from atdata._shard import TarWriter
+from atdata._shard import Buffers, TarWriter
 
 FILES = {
     "a.msgpack": b"",
@@ -156,6 +156,21 @@ def test_a_buffer_that_changes_after_it_was_added_changes_nothing(size):
     with opened(data) as tar:
         assert tar.extractfile("a.bin").read() == b"head" + b"b" * size + b"tail"
     assert zlib.crc32(data[: place.size]) == place.crc32
+
+
+def test_tars_one_after_the_other_are_laid_out_in_the_same_buffer():
+    given, buffers = set(), Buffers()
+
+    def take(data):
+        given.add(id(data.obj))
+        buffers.give_back(data)
+
+    for _ in range(50):
+        writer = TarWriter(take, buffers)
+        writer.add("a.bin", [b"small"])
+        writer.finish()
+    assert len(given) == 1
+    assert len(buffers._free) == 1
 
 
 def test_a_member_of_8_gib_is_refused_before_anything_is_written():
