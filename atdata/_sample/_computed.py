@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from atdata._errors import SchemaError
 
+from ._fields import resolving
+
 __all__ = ["Computed", "computed", "computed_of", "remember_computed"]
 
 #: Where a function keeps that it is computed, and what was said of it.
@@ -74,13 +76,6 @@ def remember_computed(sample_type: type, local_names: Mapping[str, Any] | None) 
 
 
 def _returned(sample_type: type, name: str, function: Any, local_names: Mapping[str, Any] | None) -> Any:
-    try:
+    with resolving(f"{sample_type.__qualname__}.{name}()"):
         hints = typing.get_type_hints(function, localns=dict(local_names or {}), include_extras=True)
-    except NameError as error:
-        raise SchemaError(
-            f"the annotations of {sample_type.__qualname__}.{name}() cannot be resolved: {error}; "
-            "import the name in the module that defines the class, not only under TYPE_CHECKING"
-        ) from error
-    except (AttributeError, SyntaxError, TypeError) as error:
-        raise SchemaError(f"an annotation of {sample_type.__qualname__}.{name}() is no type: {error}") from error
     return hints.get("return", inspect.Signature.empty)

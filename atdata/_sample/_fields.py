@@ -1,16 +1,17 @@
 """A sample type's fields, with their annotations resolved."""
 
+import contextlib
 import dataclasses
 import inspect
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from atdata._errors import SchemaError
 
-__all__ = ["Field", "bare_type", "fields_of", "is_packable", "remember_fields"]
+__all__ = ["Field", "bare_type", "fields_of", "is_packable", "remember_fields", "resolving"]
 
 #: Where a class keeps its resolved fields; looked up in the class itself, never in its bases.
 _FIELDS = "_atdata_fields_"
@@ -57,15 +58,8 @@ def remember_fields(sample_type: type, local_names: Mapping[str, Any] | None) ->
     if not isinstance(sample_type, type) or not dataclasses.is_dataclass(sample_type):
         shown = sample_type.__name__ if isinstance(sample_type, type) else repr(sample_type)
         raise SchemaError(f"{shown} is no dataclass; decorate the class with @atdata.packable")
-    try:
+    with resolving(sample_type.__qualname__):
         hints = _own_hints(sample_type, local_names)
-    except NameError as error:
-        raise SchemaError(
-            f"the annotations of {sample_type.__qualname__} cannot be resolved: {error}; "
-            "import the name in the module that defines the class, not only under TYPE_CHECKING"
-        ) from error
-    except (AttributeError, SyntaxError, TypeError) as error:
-        raise SchemaError(f"an annotation of {sample_type.__qualname__} is no type: {error}") from error
     fields = tuple(
         Field(field.name, hints[field.name], field.default, field.default_factory)
         for field in dataclasses.fields(sample_type)
@@ -77,6 +71,24 @@ def remember_fields(sample_type: type, local_names: Mapping[str, Any] | None) ->
         )
     setattr(sample_type, _FIELDS, fields)
     return fields
+
+
+@contextlib.contextmanager
+def resolving(owner: str) -> Iterator[None]:
+    """Say whose annotations they are that cannot be resolved.
+
+    Raises:
+        SchemaError: They cannot; its cause says why.
+    """
+    try:
+        yield
+    except NameError as error:
+        raise SchemaError(
+            f"the annotations of {owner} cannot be resolved: {error}; "
+            "import the name in the module that defines the class, not only under TYPE_CHECKING"
+        ) from error
+    except (AttributeError, SyntaxError, TypeError) as error:
+        raise SchemaError(f"an annotation of {owner} is no type: {error}") from error
 
 
 def _own_hints(sample_type: type, local_names: Mapping[str, Any] | None) -> dict[str, Any]:
