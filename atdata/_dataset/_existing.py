@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from atdata._errors import ShardError, ShardExistsError, listed
 from atdata._store import Store
 from atdata.manifest._header import parse_header
-from atdata.manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars, read_listing
+from atdata.manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, read_listing
 from atdata.manifest._union import check_addable
 
 from ._names import ShardNames
@@ -94,7 +94,7 @@ def _remove(store: Store, names: ShardNames) -> None:
 
 
 def _continued(store: Store, names: ShardNames) -> Continued:
-    listing = _listing_of(store)
+    listing = read_listing(_names_in(store))
     ours = [each for each in listing.committed if names.index_of(each.shard_id) is not None]
     loose = [shard_id for shard_id in listing.uncommitted if names.includes(f"{shard_id}.tar")]
     if loose:
@@ -123,10 +123,7 @@ def _check_same_type(store: Store, continued: Continued, sample_type: type) -> N
 
 
 def _files_of(store: Store, names: ShardNames) -> list[str]:
-    try:
-        there = store.names()
-    except FileNotFoundError:
-        return []  # the folder is made with the first shard
+    there = _names_in(store)
     return [name for name in there if names.includes(name) and not _is_of_longer_stem(name, names, there)]
 
 
@@ -137,8 +134,8 @@ def _is_of_longer_stem(table: str, names: ShardNames, there: list[str]) -> bool:
     return stem != table and not names.includes(beside[0]) and any(name in there for name in beside)
 
 
-def _listing_of(store: Store) -> Listing:
+def _names_in(store: Store) -> list[str]:
     try:
-        return read_listing(store.names())
+        return store.names()
     except FileNotFoundError:
-        return Listing((), ())
+        return []  # the folder is made with the first shard

@@ -204,8 +204,8 @@ class QueryExecutor:
             SchemaError: The shards' columns do not go together.
         """
         question = self._question(where, equalities)
-        shards, rows, size = self._totals(question)
-        _, all_rows, all_size = self._totals(Question())
+        _, all_rows, all_size = everything = self._totals(Question())
+        shards, rows, size = self._totals(question) if question.texts else everything
         plan = self._source.known.that(Question() if question.functions else question).select(PLACE).explain()
         after = [f"\nthen, shard by shard: {question}"] if question.functions else []
         return Explanation(
