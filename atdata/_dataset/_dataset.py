@@ -139,7 +139,7 @@ class Dataset(Generic[S]):
         if batch_size is None:
             return iter(self)
         check_limit("batch_size", batch_size)
-        return self._batches(batch_size)
+        return self._reader().ordered_batches(batch_size)
 
     def head(self, n: int = 5) -> list[S]:
         """Return the first samples, at most ``n``."""
@@ -198,11 +198,6 @@ class Dataset(Generic[S]):
 
     def _reader(self) -> SampleReader:
         return SampleReader(self._store, self._places, self.sample_type)
-
-    def _batches(self, batch_size: int) -> Iterator[SampleBatch[S]]:
-        samples = iter(self)
-        while batch := list(itertools.islice(samples, batch_size)):
-            yield SampleBatch(batch)
 
 
 def _open(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> OpenShards[Any]:
