@@ -266,11 +266,12 @@ class ShardChangedError(ShardError):
     """A shard whose bytes are not what its manifest promises."""
 
     @classmethod
-    def at_location(cls, shard_id: str, key: str, offset: int, *, expected: str, found: str) -> Self:
-        """Describe a sample that is not where its manifest says."""
+    def at_location(cls, shard_id: str, key: str | None, offset: int, *, expected: str, found: str) -> Self:
+        """Describe a sample that is not where its manifest says; without a key where that is not known."""
+        named = "the sample" if key is None else f"the sample {key!r}"
         return cls(
             shard_id,
-            f"the sample {key!r} at offset {offset} is not what the manifest promises: expected {expected}, "
+            f"{named} at offset {offset} is not what the manifest promises: expected {expected}, "
             f"found {found}. The tar was changed after its manifest was written; restore it, or write both again",
         )
 

@@ -15,7 +15,6 @@ from ._base import DatasetBase
 from ._draw import drawn
 from ._opened import Opened, OpenShards
 from ._picks import Picks
-from ._plan import cost_of
 from ._selection import Everything, Selection, Taken
 from ._taking import Rows, take
 
@@ -67,10 +66,7 @@ class Choosing(DatasetBase[S]):
         selection = self._selection
         if where is not None or equalities:
             selection = selection.narrowed(parse_where(where, equalities))
-        explanation = selection.explain()
-        if isinstance(selection, Everything):  # read tar by tar
-            return explanation
-        return explanation.planned(*cost_of(selection.picks))
+        return selection.explain()
 
     def where(self, *predicates: Where, **equalities: object) -> Self:
         """Return the samples that the predicates select, all of them: ``ds.where(pl.col("score") > 0.9, label="dog")``.
