@@ -52,8 +52,8 @@ class Layout(NamedTuple):
 class Order:
     """The order of one epoch: a permutation of all rows, window by window.
 
-    The pieces of the layout are permuted, a window takes as many of them as fit (at least one), and its rows are permuted
-    among themselves. Without a window all rows are.
+    The pieces of the layout are permuted, a window takes as many of them as fit (at least one), and its rows are
+    permuted among themselves. Without a window all rows are.
 
     Args:
         count: How many rows there are.

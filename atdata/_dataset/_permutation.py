@@ -66,7 +66,7 @@ class Permutation:
 
 def _shifted(ones: NDArray[np.uint64], others: NDArray[np.uint64], key: Any, limit: np.uint64) -> NDArray[np.uint64]:
     """Shift ``ones`` around a circle of ``limit``, each by a random number that the key makes of its other."""
-    by = others + key
+    by: NDArray[np.uint64] = others + key
     by ^= by >> _SHIFT_1
     by *= _SPREAD_1
     by ^= by >> _SHIFT_2

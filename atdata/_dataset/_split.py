@@ -1,12 +1,12 @@
 """How ranks and workers share what is left of an epoch, as arithmetic.
 
-What is left is one sequence. A *step* takes the next ``world_size * batch_size`` positions of it, and each rank gets one
-batch of them: rank 0 the first, rank 1 the second. A rank's worker ``w`` of ``W`` serves its steps ``w``, ``w + W``,
-``w + 2 W``, …, so that taking from the workers in turns gives the rank's batches in order.
+What is left is one sequence. A *step* takes the next ``world_size * batch_size`` positions of it, and each rank gets
+one batch of them: rank 0 the first, rank 1 the second. A rank's worker ``w`` of ``W`` serves its steps ``w``,
+``w + W``, ``w + 2 W``, …, so that taking from the workers in turns gives the rank's batches in order.
 
-The last step may find fewer positions. With ``drop`` it is left out. Otherwise the ranks share it evenly, and where that does
-not come out even, it is filled up from the start of what is left: at most ``world_size - 1`` positions come twice. One rank
-alone just gets a shorter batch.
+The last step may find fewer positions. With ``drop`` it is left out. Otherwise the ranks share it evenly, and where
+that does not come out even, it is filled up from the start of what is left: at most ``world_size - 1`` positions come
+twice. One rank alone just gets a shorter batch.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ class Split:
         return min(left, steps * self.stride)
 
     def positions(self, left: int, steps: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the positions of the rank's batches at some steps, in ascending order, counted from where the rest begins."""
+        """Return the positions of the rank's batches at some ascending steps, counted from where the rest begins."""
         full = steps[: np.searchsorted(steps, left // self.stride)]
         starts = full * self.stride + self.rank * self.batch_size
         found: NDArray[np.int64] = (starts[:, None] + np.arange(self.batch_size)).ravel()

@@ -51,8 +51,8 @@ class EpochState:
     samples: int
     #: None for the order of the dataset.
     seed: int | None
-    epoch: int = 0
-    window: Window = Window()
+    epoch: int
+    window: Window
     #: Samples of the epoch that are done with.
     position: int = 0
     #: Where more is done than a position says: how far one worker is.
