@@ -2,7 +2,7 @@
 
 import dataclasses
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ from ._picks import Picks
 from ._split import Split
 from ._state import EpochState, ShareState
 from ._steps import Steps, batched, through
+from ._taking import to_position
 from ._window import Window, WindowLike
 
 __all__ = ["Part", "Reads", "State", "Uneven", "Walk", "whole"]
@@ -151,6 +152,18 @@ class Part:
         left = EpochState.from_dict(given).left
         steps = self.split.steps(left)
         return steps if self.batched else self.split.samples(left, steps)
+
+    def take(self, positions: Iterable[int]) -> list[Any]:
+        """Return the samples at some positions of the dataset, in that order.
+
+        Raises:
+            SampleIndexError: A position is beyond the samples.
+        """
+        rows = [to_position(operator.index(each), len(self)) for each in positions]
+        return list(through(self.reader.read(self.picks[np.array(rows, np.int64)]), self.steps))
+
+    def __len__(self) -> int:
+        return len(self.picks)
 
     def order(self, state: EpochState) -> Order:
         """Return the order of a state's epoch."""

@@ -1,6 +1,5 @@
 """Reading samples: in order, one by one, by position or key, through steps."""
 
-import functools
 import itertools
 import operator
 from collections.abc import Callable, Iterable, Iterator
@@ -12,16 +11,12 @@ from atdata._errors import SampleKeyError
 from atdata._sample import SampleBatch
 from atdata.manifest import SampleLocation
 
-from ._base import DatasetBase
-from ._epoch import Epoch
 from ._names import check_limit
-from ._part import Part, whole
 from ._picks import Picks
 from ._places import Verify, as_locations
-from ._split import Split
 from ._steps import Step, through
 from ._taking import Rows, positions_of_keys, take, to_position
-from ._window import WindowLike
+from ._training import Training
 
 if TYPE_CHECKING:
     from ._dataset import Dataset
@@ -32,7 +27,7 @@ S = TypeVar("S")
 R = TypeVar("R")
 
 
-class Reading(DatasetBase[S]):
+class Reading(Training[S]):
     """What reads a dataset's samples."""
 
     def __iter__(self) -> Iterator[S]:
@@ -59,74 +54,6 @@ class Reading(DatasetBase[S]):
             return iter(self)
         check_limit("batch_size", batch_size)
         return self._batches(batch_size)
-
-    @overload
-    def shuffled(
-        self,
-        buffer_shards: int = 100,
-        buffer_samples: int = 10000,
-        batch_size: None = None,
-        seed: int | None = None,
-        epoch: int = 0,
-        window: WindowLike = None,
-    ) -> Epoch[S]: ...
-
-    @overload
-    def shuffled(
-        self,
-        buffer_shards: int = 100,
-        buffer_samples: int = 10000,
-        *,
-        batch_size: int,
-        seed: int | None = None,
-        epoch: int = 0,
-        window: WindowLike = None,
-    ) -> Epoch[SampleBatch[S]]: ...
-
-    @overload
-    def shuffled(
-        self,
-        buffer_shards: int,
-        buffer_samples: int,
-        batch_size: int,
-        seed: int | None = None,
-        epoch: int = 0,
-        window: WindowLike = None,
-    ) -> Epoch[SampleBatch[S]]: ...
-
-    def shuffled(
-        self,
-        buffer_shards: int = 100,
-        buffer_samples: int = 10000,
-        batch_size: int | None = None,
-        seed: int | None = None,
-        epoch: int = 0,
-        window: WindowLike = None,
-    ) -> Epoch[Any]:
-        """Return all samples in a shuffled order, each once: an :class:`Epoch`, which can be left and taken up again.
-
-        The order is a function of :attr:`digest`, seed, epoch and window alone.
-
-        Args:
-            buffer_shards: Does nothing: where every sample's place is known, no buffer is needed to shuffle.
-            buffer_samples: Does nothing, as ``buffer_shards``.
-            batch_size: Samples a batch; the last batch may be shorter. None gives the samples one by one.
-            seed: What the order depends on; None draws one.
-            epoch: Which epoch it is; each has an order of its own.
-            window: How much is shuffled together: None for everything, a number of shards, or an amount such as
-                ``"256 MB"``. What is shuffled together is read in few, long reads.
-
-        Raises:
-            ValueError: An option is none of these.
-            ManifestError: While iterating: a manifest is damaged or gone.
-            ShardChangedError: While iterating: the bytes at a place are not the sample that should be there.
-            DecodeError: While iterating: a payload is no sample of the type.
-        """
-        whole("buffer_shards", buffer_shards)
-        whole("buffer_samples", buffer_samples)
-        check_limit("batch_size", batch_size)
-        part = functools.partial(self._part, Split(batch_size=batch_size or 1), batched=batch_size is not None)
-        return Epoch(part, seed=seed, epoch=epoch, window=window)
 
     def head(self, n: int = 5) -> list[S]:
         """Return the first samples, at most ``n``."""
@@ -218,9 +145,6 @@ class Reading(DatasetBase[S]):
         if verify not in get_args(Verify):
             raise ValueError(f"verify is one of {', '.join(get_args(Verify))}; found {verify!r}")
         return through(self._reader.fetch(as_locations(locations), verify), self._steps)
-
-    def _part(self, split: Split, *, batched: bool) -> Part:
-        return Part(self._picks(), self._reader, self.digest, steps=self._steps, split=split, batched=batched)
 
     def _picks_of_key(self, key: str) -> Picks:
         picks = self._picks()
