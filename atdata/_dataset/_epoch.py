@@ -47,12 +47,12 @@ class Epoch(Generic[T]):
         return self._walk
 
     def __len__(self) -> int:
-        """Return how many samples, or batches, the next iteration gives.
+        """Return how many samples, or batches, a whole epoch has.
 
         Raises:
             TypeError: A filter step decides that.
         """
-        return self._part.length(self._next)
+        return self._part.length()
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch, which has an order of its own; the epoch that was taken up from a state is left as it is.

@@ -3,7 +3,7 @@
 import dataclasses
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,17 +141,16 @@ class Part:
         done = self.split.consumed(state.left, batches)
         return dataclasses.replace(state, position=state.position + done, share=None).to_dict()
 
-    def length(self, given: State) -> int:
-        """Return how many batches, or samples, this rank still gets.
+    def length(self) -> int:
+        """Return how many batches, or samples, this rank gets in a whole epoch.
 
         Raises:
             TypeError: A filter decides that.
         """
         if self.filters:
             raise TypeError("how many samples pass a filter is known once they are read")
-        left = EpochState.from_dict(given).left
-        steps = self.split.steps(left)
-        return steps if self.batched else self.split.samples(left, steps)
+        steps = self.split.steps(len(self))
+        return steps if self.batched else self.split.samples(len(self), steps)
 
     def take(self, positions: Iterable[int]) -> list[Any]:
         """Return the samples at some positions of the dataset, in that order.
@@ -246,14 +245,14 @@ class Walk(Iterator[Any]):
 
 
 def whole(name: str, value: object) -> int:
-    """Return an option as a whole number from 0.
+    """Return an option as a whole number from 0, of 64 bits.
 
     Raises:
         ValueError: It is none.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or (number := operator.index(value)) < 0:
-        raise ValueError(f"{name} is a whole number from 0; found {value!r}")
-    return number
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not 0 <= operator.index(value) < 1 << 64:
+        raise ValueError(f"{name} is a whole number from 0 to 2**64 - 1; found {value!r}")
+    return operator.index(value)
 
 
 def _cut(steps: range, count: int) -> tuple[range, range]:

@@ -125,8 +125,8 @@ class EpochState:
 
 def _check_count(given: Mapping[str, Any], name: str) -> None:
     value = given[name]
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise StateError.corrupt(name, "a whole number from 0", value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 64:
+        raise StateError.corrupt(name, "a whole number from 0 to 2**64 - 1", value)
 
 
 def _check_bool(given: Mapping[str, Any], name: str) -> None:

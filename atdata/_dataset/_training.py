@@ -157,22 +157,23 @@ class Training(DatasetBase[S]):
                 raise ValueError(f"{name} is one of {', '.join(choices)}; found {value!r}")
         if style == "map":
             given = (batch_size, shuffle, seed, epoch, window, rank, world_size, uneven, collate)
-            if given != (None, False, 0, 0, None, None, None, "pad", None):
-                raise ValueError(
-                    'style="map" takes no other option: batches, order, ranks and collate_fn are the DataLoader\'s and its '
-                    "sampler's to choose"
-                )
-            if self._filters:
-                raise ValueError(
-                    "positions among filtered samples are known once they are read: where() selects before"
-                )
-            return SampleMap(self._part(Split(), batched=False))
+            return SampleMap(self._by_position(plain=given == (None, False, 0, 0, None, None, None, "pad", None)))
         if collate is not None and batch_size is None:
             raise ValueError("collate makes something of a batch: give batch_size too, or the DataLoader a collate_fn")
         rank, world_size = rank_here(rank, world_size)
         split = Split(rank, world_size, batch_size or 1, uneven == "drop")
         part = self._part(split, batched=batch_size is not None)
         return SampleStream(part, part.fresh(seed=seed if shuffle else None, epoch=epoch, window=window), collate)
+
+    def _by_position(self, *, plain: bool) -> Part:
+        if not plain:
+            raise ValueError(
+                'style="map" takes no other option: batches, order, ranks and collate_fn are for the DataLoader '
+                "and its sampler to choose"
+            )
+        if self._filters:
+            raise ValueError("positions among filtered samples are known once they are read: where() selects before")
+        return self._part(Split(), batched=False)
 
     def _part(self, split: Split, *, batched: bool) -> Part:
         return Part(self._picks(), self._reader, self.digest, steps=self._steps, split=split, batched=batched)

@@ -22,6 +22,8 @@ _UNITS = {
     "GiB": 1 << 30,
     "TiB": 1 << 40,
 }
+#: What a 64-bit number holds; so a state never grows.
+_LARGEST = (1 << 63) - 1
 _AMOUNT = re.compile(rf"(\d+(?:\.\d+)?) ?({'|'.join(_UNITS)})", re.ASCII)
 
 
@@ -41,10 +43,12 @@ class Window(NamedTuple):
         """
         if not isinstance(window, str):
             check_limit("window", window)
+            if window is not None and window > _LARGEST:
+                raise ValueError(f"window is at most {_LARGEST} shards; found {window}")
             return cls(shards=window)
         amount = _AMOUNT.fullmatch(window)
         size = int(Decimal(amount[1]) * _UNITS[amount[2]]) if amount else 0
-        if size < 1:
+        if not 1 <= size <= _LARGEST:
             raise ValueError(
                 'window is None, a number of shards, or an amount of at least one byte, such as "256 MB"; '
                 f"found {window!r}. The units are {', '.join(_UNITS)}"

@@ -93,7 +93,7 @@ def _of_array(array: Any, name: str) -> Any:
         return torch.from_numpy(native)
     except TypeError as error:
         raise SampleValueError(
-            f"torch has no dtype for arrays of {array.dtype}; give to_torch(collate=...), to make something else of them",
+            f"torch has no dtype for arrays of {array.dtype}; give to_torch(collate=...)",
             name,
         ) from error
 

@@ -48,8 +48,8 @@ class Part(Protocol):
     def after(self, given: State, batches: int) -> State:
         """Return the state after so many batches."""
 
-    def length(self, given: State) -> int:
-        """Return how many batches, or samples, this rank gets."""
+    def length(self) -> int:
+        """Return how many batches, or samples, this rank gets in a whole epoch."""
 
 
 class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are not looked at
@@ -96,7 +96,7 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
         Raises:
             TypeError: A filter step decides that.
         """
-        return self._part.length(self._part.fresh_like(self._board.read()))
+        return self._part.length()
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch, which has an order of its own; the epoch that was taken up from a state is left as it is.
