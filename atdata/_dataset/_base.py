@@ -100,7 +100,7 @@ class DatasetBase(Generic[S]):
             ManifestError: A manifest is damaged or gone.
         """
         if not issubclass(self.sample_type, DictSample):
-            return {field.name: bare_type(field.annotation) for field in fields_of(self.sample_type)}
+            return {field.name: bare_type(field.annotation)[0] for field in fields_of(self.sample_type)}
         columns = self._opened.manifests.whole.schema if self._opened.has_manifests else {}
         return {name: dtype for name, dtype in columns.items() if not name.startswith("__")}
 
