@@ -79,8 +79,7 @@ def positions_of_keys(picks: Picks, keys: pl.Series) -> NDArray[np.integer[Any]]
         AmbiguousKeyError: A key is there in more than one shard.
     """
     wanted = keys.rename(KEY).to_frame()
-    found = _table(picks).join(wanted, on=KEY, how="semi", maintain_order="left")
-    found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
+    found = _named(picks, keys).unique([_NUMBER, KEY], keep="first", maintain_order=True)
     if len(repeated := found.filter(pl.col(KEY).is_duplicated())):
         key = repeated[KEY][0]
         shards = [picks.shard_ids[number] for number in repeated.filter(pl.col(KEY) == key)[_NUMBER]]
@@ -127,6 +126,13 @@ def _of_frame(selection: Selection, frame: pl.DataFrame) -> Taken:
     found = _table(picks).join(wanted, on=[_NUMBER, KEY], how="semi", maintain_order="left")
     found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
     return selection.at(_rows_of(wanted, found, [_NUMBER, KEY], picks))
+
+
+def _named(picks: Picks, keys: pl.Series) -> pl.DataFrame:
+    table = _table(picks)
+    if len(keys) == 1:  # looking once is faster than joining
+        return table.filter(pl.col(KEY) == keys[0])
+    return table.join(keys.rename(KEY).to_frame(), on=KEY, how="semi", maintain_order="left")
 
 
 def _table(picks: Picks) -> pl.DataFrame:
