@@ -26,6 +26,8 @@ S = TypeVar("S")
 
 #: Walking tars of more bytes than this takes a time that manifests would save.
 _WORTH_A_WORD = 64 << 20
+#: How many texts are joined at once to be hashed.
+_JOINED = 1 << 16
 
 
 class OpenShards(NamedTuple, Generic[S]):
@@ -173,7 +175,8 @@ def digest_of(picks: Picks) -> str:
     for texts in (pl.Series([picks.shard_ids[number] for number in used], dtype=pl.String), picks.to_frame()[KEY]):
         digest.update(len(texts).to_bytes(8, "little"))
         digest.update(texts.str.len_bytes().to_numpy().astype("<i8").tobytes())
-        digest.update(texts.str.join("").item().encode())
+        for part in texts.to_frame().iter_slices(_JOINED):
+            digest.update(part.to_series().str.join("").item().encode())
     for column in (numbers, picks.offsets, picks.sizes, picks.crc32s):
         digest.update(column.astype("<i8").tobytes())
     return digest.hexdigest()
