@@ -14,9 +14,10 @@ from atdata.manifest import SampleLocation
 from ._base import DatasetBase
 from ._names import check_limit
 from ._picks import Picks
-from ._places import Verify, as_locations
+from ._places import as_locations
 from ._steps import Step, through
 from ._taking import Rows, positions_of_keys, take, to_position
+from ._tars import Verify
 
 if TYPE_CHECKING:
     from ._dataset import Dataset
@@ -119,8 +120,10 @@ class Reading(DatasetBase[S]):
         if self._filters:
             return self.select([index])[0]
         picks = self._picks()
-        at = to_position(index, len(picks))
-        found: Iterator[S] = through(self._reader.read(picks[at : at + 1]), self._steps)
+        sample: S = self._reader.one(picks, to_position(index, len(picks)))
+        if not self._steps:
+            return sample
+        found: Iterator[S] = through([sample], self._steps)
         return next(found)
 
     def fetch(self, locations: Iterable[SampleLocation] | pl.DataFrame, *, verify: Verify = "fetch") -> Iterator[S]:
