@@ -13,10 +13,9 @@ from atdata.manifest import SampleLocation
 
 from ._base import DatasetBase
 from ._names import check_limit
-from ._picks import Picks
 from ._places import as_locations
 from ._steps import Step, through
-from ._taking import Rows, positions_of_keys, take, to_position
+from ._taking import Rows, position_of_key, take, to_position
 from ._tars import Verify
 
 if TYPE_CHECKING:
@@ -92,9 +91,9 @@ class Reading(DatasetBase[S]):
             SampleKeyError: There is none.
             AmbiguousKeyError: The key is there in more than one shard.
         """
-        found: Iterator[S] = through(self._reader.read(self._picks_of_key(key)), self._steps)
-        for sample in found:
-            return sample
+        sample: S = self._reader.one(self._picks(), position_of_key(self._selection, key))
+        for passed in through([sample], self._steps):
+            return passed  # type: ignore[no-any-return]  # what the steps make of it
         raise SampleKeyError(key, f"the sample {key!r} is there, and a filter step leaves it out")
 
     @overload
@@ -148,7 +147,3 @@ class Reading(DatasetBase[S]):
         if verify not in get_args(Verify):
             raise ValueError(f"verify is one of {', '.join(get_args(Verify))}; found {verify!r}")
         return through(self._reader.fetch(as_locations(locations), verify), self._steps)
-
-    def _picks_of_key(self, key: str) -> Picks:
-        picks = self._picks()
-        return picks[positions_of_keys(picks, pl.Series("__key__", [key], pl.String))]
