@@ -8,7 +8,7 @@ that answer::
     for photo in ds.fetch(dogs): ...
 """
 
-from atdata._dataset import Dataset, ShardWriter, write_samples
+from atdata._dataset import Dataset, Lens, LensNetwork, ShardWriter, identity, lens, write_samples
 from atdata._errors import (
     AmbiguousKeyError,
     AtdataError,
@@ -55,6 +55,8 @@ __all__ = [
     "DictSample",
     "F",
     "ImageField",
+    "Lens",
+    "LensNetwork",
     "LensNotFoundError",
     "ManifestBuilder",
     "ManifestError",
@@ -80,6 +82,8 @@ __all__ = [
     "UncommittedShardWarning",
     "UnreadableImageWarning",
     "UnsupportedFormatError",
+    "identity",
+    "lens",
     "manifest_column",
     "packable",
     "query_fields",

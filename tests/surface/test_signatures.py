@@ -66,6 +66,10 @@ SIGNATURES = {
     "manifest.FieldProxy.isin": "values",
     "manifest.FieldProxy.between": "low, high",
     "manifest.Predicate.compile": "",
+    # lenses
+    "lens": "f",
+    "Lens": "get, put=None",
+    "LensNetwork": "",
     # errors
     "SampleKeyError": "key",
     "ShardError": "shard_id, reason",
