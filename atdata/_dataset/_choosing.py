@@ -1,5 +1,7 @@
 """Choosing samples: what a dataset answers from its manifests, and the selections that it gives."""
 
+import os
+from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 import polars as pl
@@ -16,6 +18,7 @@ from ._draw import drawn
 from ._opened import Opened, OpenShards
 from ._picks import Picks
 from ._selection import Everything, Selection, Taken
+from ._slice import save_slice
 from ._taking import Rows, take
 
 __all__ = ["Choosing"]
@@ -213,6 +216,29 @@ class Choosing(DatasetBase[S]):
         opened, mine, theirs = self._joined(other)
         more = theirs.join(mine, on=_NAMES, how="anti", maintain_order="left")
         return self._over(Taken(opened, Picks.from_frame(pl.concat([mine, more]), opened.shard_ids)))
+
+    def save_slice(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the samples' places to a small file, which opens as a dataset: ``Dataset("dogs.slice.parquet")``.
+
+        It holds what was asked, too, so that :meth:`refresh` can ask it again, and what the shards are now: where one
+        is changed later, the slice says so. No sample is copied.
+
+        Args:
+            path: The file; its name ends in ``.slice.parquet``.
+            overwrite: Whether to replace such a file.
+
+        Returns:
+            The file's absolute path.
+
+        Raises:
+            ValueError: The name ends otherwise.
+            FileExistsError: There is such a file.
+            AtdataError: The dataset has steps (filter, map), which no file keeps.
+            ManifestError: A manifest is damaged or gone.
+        """
+        if self._steps:
+            raise AtdataError("a slice keeps places, and no function: save it first, then filter or map what it opens")
+        return save_slice(self._selection, path, overwrite=overwrite)
 
     def _combined(self, other: object, how: Literal["semi", "anti"]) -> Self:
         if not isinstance(other, Choosing):

@@ -1,7 +1,7 @@
 """The sample table: one row a sample, gathered while a shard is written (docs/format.md, "Samples")."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
@@ -107,8 +107,8 @@ class ColumnGatherer:
         return pl.Series(self.column.name, array, self.column.dtype)
 
 
-def parquet_bytes(frame: pl.DataFrame) -> bytes:
-    """Return a sample table as a Parquet file; the same frame gives the same bytes."""
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="lz4", statistics=True, row_group_size=_ROW_GROUP)
+def parquet_bytes(frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return a sample table, or a part of one, as a Parquet file; the same frame gives the same bytes."""
+    buffer, extra = io.BytesIO(), None if metadata is None else dict(metadata)
+    frame.write_parquet(buffer, compression="lz4", statistics=True, row_group_size=_ROW_GROUP, metadata=extra)
     return buffer.getvalue()
