@@ -18,6 +18,7 @@ from ._dataset import Dataset
 from ._dataset_dict import DatasetDict
 from ._names import expand, is_local
 from ._opened import OpenShards
+from ._slice import is_slice
 from ._splits import TRAIN, by_split, unknown_split
 
 __all__ = ["DataFiles", "load_dataset"]
@@ -27,7 +28,6 @@ S = TypeVar("S")
 #: Which tars of one split: a path or pattern, or several.
 DataFiles: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 _DataFiles: TypeAlias = DataFiles | Mapping[str, DataFiles]
-_SLICE = ".slice.parquet"
 
 
 class _Found(NamedTuple):
@@ -48,7 +48,7 @@ class _Found(NamedTuple):
             tuple(committed[each] for each in members if each in committed),
             tuple(each for each in members if each not in committed),
         )
-        return OpenShards(self.store, listing, sample_type, None, reopen)
+        return OpenShards(self.store, listing, sample_type, reopen=reopen)
 
 
 @overload
@@ -162,9 +162,9 @@ def _openers(
 ) -> tuple[str, dict[str, Callable[[], Dataset[Any]]]]:
     """Return what was named, and what opens each of its splits."""
     anchored = _anchored(path)
-    if isinstance(anchored, str) and anchored.endswith(_SLICE) and data_files is None:
+    if is_slice(anchored) and data_files is None:
         kind: Any = Dataset if sample_type is None else Dataset[sample_type]  # type: ignore[valid-type]  # at run time
-        return anchored, {TRAIN: functools.partial(kind, anchored)}
+        return str(anchored), {TRAIN: functools.partial(kind, anchored)}
     found = _find(anchored, data_files)
     again = functools.partial(_reopened, anchored, sample_type, data_files)
     return found.store.url(), {
@@ -195,18 +195,14 @@ def _reopened(
 def _find(path: str | list[str], data_files: _DataFiles | None) -> _Found:
     if data_files is not None:
         return _find_files(path, data_files)
-    if isinstance(path, str) and Path(path).is_dir():
+    is_folder = isinstance(path, str) and Path(path).is_dir()
+    if isinstance(path, str) and is_folder:
         store, listing = open_folder(path, recursive=True)
         _check_any(store, listing)
     else:
         named = [path] if isinstance(path, str) else path
-        store, listing = open_tars(list(itertools.chain.from_iterable(map(_tars, named))))
-    shard_ids = _ids(listing)
-    if isinstance(path, str):
-        shard_ids.sort(key=shard_order)
-    return _Found(
-        store, listing, by_split(shard_ids, store.url(), folder=isinstance(path, str) and Path(path).is_dir())
-    )
+        store, listing = open_tars(itertools.chain.from_iterable(map(_tars, named)))
+    return _Found(store, listing, by_split(_ids(listing), store.url(), folder=is_folder))
 
 
 def _find_files(path: str | list[str], data_files: _DataFiles) -> _Found:

@@ -109,12 +109,12 @@ def save_slice(selection: Selection, path: str | os.PathLike[str], *, overwrite:
     return target
 
 
-def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any], OpenShards[Any]]) -> "Sliced":
+def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any, str], OpenShards[Any]]) -> "Sliced":
     """Return the selection in a file; no shard is read.
 
     Args:
         path: The file.
-        reopened: Opens a dataset from what it was opened from before.
+        reopened: Opens a dataset from what it was opened from before, and the folder that its shards' ids count from.
 
     Raises:
         ManifestNotFoundError: There is no such file, or its dataset is nowhere to be found.
@@ -127,7 +127,9 @@ def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any], OpenShard
     root = _root(file, about, frame)
     store, listing = LocalStore(root), _listing(root, about)
     source = _moved(about.source, about.root, str(root))
-    shards: OpenShards[Any] = OpenShards(store, listing, source=source, reopen=functools.partial(reopened, source))
+    shards: OpenShards[Any] = OpenShards(
+        store, listing, source=source, reopen=functools.partial(reopened, source, str(root))
+    )
     opened = Opened(shards)
     picks = Picks.from_frame(frame, opened.shard_ids)
     if digest_of(picks) != about.places:

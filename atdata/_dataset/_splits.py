@@ -70,7 +70,7 @@ def by_split(shard_ids: Sequence[str], root: str, *, folder: bool) -> dict[str, 
         warnings.warn(
             f"{listed(unnamed, 5)} below {root} name no split, as others there do, and go to {TRAIN!r}; say otherwise "
             f"with data_files={{{TRAIN!r}: ..., ...}}",
-            stacklevel=4,
+            stacklevel=5,  # whoever called load_dataset
         )
     splits: dict[str, list[str]] = {split: [] for split in _WORDS}
     for shard_id, split in split_by_id.items():

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 import atdata
-from atdata import Lens, LensNetwork, ManifestField, SampleBatch, SampleLocation, identity
+from atdata import DictSample, Lens, LensNetwork, ManifestField, SampleBatch, SampleLocation, identity
 
 
 @atdata.packable
@@ -35,6 +35,17 @@ def read(folder: str) -> None:
     assert_type(locations, list[SampleLocation])
     assert_type(dataset.fetch(locations), Iterator[Photo])
     assert_type(dataset.scan(), pl.LazyFrame)
+
+
+def load(folder: str) -> None:
+    assert_type(atdata.load_dataset(folder), atdata.DatasetDict[DictSample])
+    assert_type(atdata.load_dataset(folder, split="train"), atdata.Dataset[DictSample])
+    splits = atdata.load_dataset(folder, Photo, data_files={"train": "*.tar"})
+    assert_type(splits, atdata.DatasetDict[Photo])
+    assert_type(splits["train"], atdata.Dataset[Photo])
+    assert_type(splits.num_shards, dict[str, int])
+    assert_type(atdata.load_dataset(folder, Photo, split="test", streaming=True), atdata.Dataset[Photo])
+    atdata.load_dataset(folder, Photo, "test")  # type: ignore[call-overload]  # by keyword
 
 
 def write() -> None:
