@@ -7,6 +7,7 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar, get_args, get_origin
 
 from atdata._errors import SchemaError
 from atdata._sample import DictSample, SampleBatch, fields_of, is_sample_type
+from atdata.manifest._table import KEY, SHARD
 
 from ._opened import Opened
 from ._picks import Picks
@@ -142,7 +143,7 @@ class DatasetBase(Generic[S]):
     def _found_again(self, opened: Opened, selection: Selection) -> Selection:
         from ._taking import take  # noqa: PLC0415 -- which takes from selections
 
-        rows = selection.picks.to_frame().select("__shard__", "__key__")
+        rows = selection.names().select(SHARD, KEY)
         return Taken(opened, take(Everything(opened), rows).picks, selection.predicate)
 
     def __bool__(self) -> bool:

@@ -1,5 +1,6 @@
 """Choosing samples: what a dataset answers from its manifests, and the selections that it gives."""
 
+import functools
 import os
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -9,7 +10,7 @@ import polars as pl
 from atdata._errors import AtdataError, PredicateError
 from atdata.manifest import Explanation, SampleLocation
 from atdata.manifest._ask import check, select
-from atdata.manifest._predicate import Where, parse_where
+from atdata.manifest._predicate import Question, Where, parse_where
 from atdata.manifest._rows import FAILURES
 from atdata.manifest._table import KEY, PLACE, SHARD
 
@@ -101,7 +102,10 @@ class Choosing(DatasetBase[S]):
             (2, ['two dogs'])
             >>> folder.cleanup()
         """
-        question = parse_where(list(predicates) or None, equalities)
+        asked = [parse_where(each) for each in predicates]
+        if equalities or not asked:
+            asked.append(parse_where(None, equalities))
+        question = functools.reduce(Question.also, asked)
         check(self._opened.manifests, question)
         return self._over(self._selection.narrowed(question))
 

@@ -181,7 +181,10 @@ class Opened:
 
 def digest_of(picks: Picks) -> str:
     """Return the SHA-256 over samples' places in their order: shard, key, offset, size, CRC-32."""
-    used, numbers = np.unique(picks.shards, return_inverse=True)
+    # Shards are numbered as they come, so that the digest does not depend on what else there is.
+    used, first, numbers = np.unique(picks.shards, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    used, numbers = used[order], np.argsort(order)[numbers]
     digest = hashlib.sha256(b"places")
     for texts in (pl.Series([picks.shard_ids[number] for number in used], dtype=pl.String), picks.to_frame()[KEY]):
         digest.update(len(texts).to_bytes(8, "little"))

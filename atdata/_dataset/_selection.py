@@ -70,6 +70,10 @@ class Selection(abc.ABC):
             return opened.digest
         return digest_of(picks)
 
+    def names(self) -> pl.DataFrame:
+        """Return the location columns, as they were when the samples were chosen."""
+        return self.picks.to_frame()
+
     def first(self, count: int) -> "Selection":
         """Return the first samples."""
         return self.at(slice(count))
@@ -193,6 +197,10 @@ class Taken(Selection):
     def count(self) -> int:
         """Return how many samples there are."""
         return len(self._picks)
+
+    def names(self) -> pl.DataFrame:
+        """Return the location columns, whatever became of the shards."""
+        return self._picks.to_frame()
 
     @property
     def shard_ids(self) -> Sequence[str]:

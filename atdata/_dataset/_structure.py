@@ -34,10 +34,8 @@ class StructuralLens(DerivedLens[S, V]):
 
     def put(self, view: V, source: S) -> S:
         """Return the source with the fields that both have as they are in the view."""
-        values = _payload(source)
-        is_open = issubclass(self.source_type, DictSample)
-        values |= {name: value for name, value in _payload(view).items() if is_open or name in values}
-        made: S = self.source_type.from_bytes(DictSample(values).packed)  # type: ignore[attr-defined]  # as above
+        both = DictSample(_payload(source) | _payload(view))
+        made: S = self.source_type.from_bytes(both.packed)  # type: ignore[attr-defined]  # passes over what is not its own
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:

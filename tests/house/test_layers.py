@@ -16,12 +16,14 @@ SIDE_DOORS = {
     "_names",
     "_open",
     "_predicate",
+    "_process",
     "_rows",
     "_source",
     "_table",
     "_union",
     "_values",
     "_writer",
+    "_written",
 }
 #: The doorway of the whole, and `python -m atdata`, which may import anything.
 DOORWAYS = {"__init__", "__main__"}
