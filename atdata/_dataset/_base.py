@@ -61,11 +61,14 @@ class DatasetBase(Generic[S]):
         Raises:
             SchemaError: What was named is no sample type.
         """
-        named: Any = self._given_type or next(iter(self._type_arguments()), DictSample)
+        named: Any = self._named_type() or DictSample
         if not is_sample_type(named):
             raise SchemaError(f"{named} is no sample type; decorate the class with @atdata.packable")
         sample_type: type[S] = named
         return sample_type
+
+    def _named_type(self) -> Any:
+        return self._given_type or next(iter(self._type_arguments()), None)
 
     def _type_arguments(self) -> tuple[Any, ...]:
         if arguments := get_args(self.__dict__.get("__orig_class__")):
@@ -101,6 +104,7 @@ class DatasetBase(Generic[S]):
         """
         if not issubclass(self.sample_type, DictSample):
             return {field.name: bare_type(field.annotation)[0] for field in fields_of(self.sample_type)}
+        self._check_types(self._opened.shard_ids)
         columns = self._opened.manifests.whole.schema if self._opened.has_manifests else {}
         return {name: dtype for name, dtype in columns.items() if not name.startswith("__")}
 
@@ -204,13 +208,19 @@ class DatasetBase(Generic[S]):
     def _reader(self) -> SampleReader:
         return SampleReader(self._opened.store, self._opened.places, self.sample_type)
 
+    def _check_types(self, shard_ids: Sequence[str]) -> None:
+        if self._named_type() is None:
+            self._opened.check_one_type(shard_ids)
+
     def _samples(self) -> Iterator[S]:
         everything = isinstance(self._selection, Everything)
+        self._check_types([*self._opened.shard_ids[:1], *self._opened.shard_ids[-1:]])
         return through(self._reader.ordered() if everything else self._reader.read(self._picks()), self._steps)
 
     def _batches(self, batch_size: int) -> Iterator[SampleBatch[S]]:
         if self._steps:
             return batched(self._samples(), batch_size)
+        self._check_types([*self._opened.shard_ids[:1], *self._opened.shard_ids[-1:]])
         if isinstance(self._selection, Everything):
             return self._reader.ordered_batches(batch_size)
         return self._reader.read_batches(self._picks(), batch_size)

@@ -3,13 +3,13 @@
 import functools
 import hashlib
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
 
-from atdata._errors import MissingManifestWarning
+from atdata._errors import MissingManifestWarning, SchemaError
 from atdata._store import Store
 from atdata.manifest import QueryExecutor
 from atdata.manifest._names import Listing, shard_order
@@ -117,6 +117,23 @@ class Opened:
         for shard_id, sha256 in sorted(zip(self.shard_ids, hashes, strict=True)):
             digest.update(f"\0{shard_id}\0{sha256}".encode())
         return digest.hexdigest()
+
+    def check_one_type(self, shard_ids: Iterable[str]) -> None:
+        """Check that headers name one sample type: what is read without a type would be a mix.
+
+        Raises:
+            SchemaError: Two shards hold samples of different types.
+            ManifestError: A header is damaged or gone.
+        """
+        types: dict[str, str] = {}
+        for shard_id in shard_ids if self.has_manifests else ():
+            types.setdefault(self.manifests.header(shard_id).schema_type, shard_id)
+            if len(types) > 1:
+                (one, first), (other, second) = types.items()
+                raise SchemaError(
+                    f"shard {first!r} holds samples of type {one}, and shard {second!r} of type {other}: open them "
+                    "apart, or name the type that reads both: Dataset[T](...)"
+                )
 
     def scan(self) -> pl.LazyFrame:
         """Return all rows of the manifests.

@@ -109,12 +109,12 @@ def save_slice(selection: Selection, path: str | os.PathLike[str], *, overwrite:
     return target
 
 
-def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any], OpenShards[Any]]) -> "Sliced":
+def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any, str], OpenShards[Any]]) -> "Sliced":
     """Return the selection in a file; no shard is read.
 
     Args:
         path: The file.
-        reopened: Opens a dataset from what it was opened from before.
+        reopened: Opens a dataset from what it was opened from before, and the folder that its shards' ids count from.
 
     Raises:
         ManifestNotFoundError: There is no such file, or its dataset is nowhere to be found.
@@ -126,12 +126,13 @@ def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any], OpenShard
     root = _root(file, about, frame)
     store, listing = LocalStore(root), _listing(root, about)
     source = _moved(about.source, about.root, str(root))
-    shards: OpenShards[Any] = OpenShards(store, listing, source=source, reopen=functools.partial(reopened, source))
+    again = functools.partial(reopened, source, str(root))
+    shards: OpenShards[Any] = OpenShards(store, listing, source=source, reopen=again)
     named = Picks.from_frame(frame, [stamp.shard_id for stamp in about.shards])
     if digest_of(named) != about.places:
         raise DamagedManifestError(f"{file}: its rows are not those that were written; write the slice again")
     # Of no sample, the dataset is all that there is to it.
-    return Sliced(Opened(shards if about.shards else reopened(source)), named, about, file)
+    return Sliced(Opened(shards if about.shards else again()), named, about, file)
 
 
 class Sliced(Taken):
