@@ -502,7 +502,7 @@ def test_a_file_that_is_removed_before_it_could_be_locked_is_not_made_again(tmp_
 def test_a_file_system_without_locks_swaps_all_the_same(tmp_path):
     class NoLocks(Disk):
         def lock(self, descriptor):
-            raise OSError(errno.ENOLCK, "no locks here")
+            raise OSError(errno.ENOLCK, "no locks here", str(descriptor))
 
     (tmp_path / "a.json").write_bytes(b"old")
     assert LocalStore(tmp_path, disk=NoLocks()).swap("a.json", b"old", b"new")
