@@ -5,6 +5,7 @@
     AtdataError
     ├── SampleKeyError        (KeyError)            a key that is not there
     ├── AmbiguousKeyError     (KeyError)            a key that is there more than once
+    ├── SampleIndexError      (IndexError)          a position that no sample has
     ├── SampleValueError      (TypeError, ValueError)  a value or key that cannot be written
     ├── SchemaError           (TypeError)           a sample type, or types that do not fit together
     ├── LensNotFoundError     (ValueError)          a view of a sample type that nobody wrote
@@ -35,9 +36,11 @@ __all__ = [
     "LensNotFoundError",
     "ManifestError",
     "ManifestNotFoundError",
+    "MissingManifestWarning",
     "MissingPackageError",
     "PartialFailureError",
     "PredicateError",
+    "SampleIndexError",
     "SampleKeyError",
     "SampleValueError",
     "SchemaError",
@@ -78,6 +81,13 @@ class SampleKeyError(AtdataError, KeyError):
         return self.message
 
     @classmethod
+    def missing_all(cls, missing: Sequence[str], count: int, near: str) -> Self:
+        """Say how many of the keys asked for are not there, and show some."""
+        some = f"{len(missing)} of {count} keys name no sample: {listed(missing, 5)}"
+        what = some if count > 1 else f"no sample has the key {missing[0]!r}"
+        return cls(missing[0], f"{what}{near}; ds.scan().select('__shard__', '__key__') tells the keys there are")
+
+    @classmethod
     def missing(cls, key: str, shard_id: str) -> Self:
         """Name the shard whose manifest has no such key."""
         return cls(
@@ -91,6 +101,16 @@ class AmbiguousKeyError(AtdataError, KeyError):
     """A sample key that names more than one sample."""
 
     __str__ = Exception.__str__
+
+
+class SampleIndexError(AtdataError, IndexError):
+    """A position that no sample has."""
+
+    @classmethod
+    def beyond(cls, index: int, count: int) -> Self:
+        """Say which positions there are."""
+        there = f"they go from 0 to {count - 1}, or from -{count} to -1" if count else "it has no sample"
+        return cls(f"no sample is at position {index} of a dataset of {count}: {there}")
 
 
 class SampleValueError(AtdataError, TypeError, ValueError):
@@ -246,11 +266,12 @@ class ShardChangedError(ShardError):
     """A shard whose bytes are not what its manifest promises."""
 
     @classmethod
-    def at_location(cls, shard_id: str, key: str, offset: int, *, expected: str, found: str) -> Self:
-        """Describe a sample that is not where its manifest says."""
+    def at_location(cls, shard_id: str, key: str | None, offset: int, *, expected: str, found: str) -> Self:
+        """Describe a sample that is not where its manifest says; without a key where that is not known."""
+        named = "the sample" if key is None else f"the sample {key!r}"
         return cls(
             shard_id,
-            f"the sample {key!r} at offset {offset} is not what the manifest promises: expected {expected}, "
+            f"{named} at offset {offset} is not what the manifest promises: expected {expected}, "
             f"found {found}. The tar was changed after its manifest was written; restore it, or write both again",
         )
 
@@ -284,6 +305,10 @@ class UnsupportedFormatError(ManifestError, ValueError):
 
 class UncommittedShardWarning(UserWarning):
     """A tar without a manifest beside manifests: its writer may not have finished. It is left out."""
+
+
+class MissingManifestWarning(UserWarning):
+    """Tars without manifests, whose headers have to be walked to find what a manifest would tell."""
 
 
 class StaleManifestWarning(UserWarning):
@@ -331,7 +356,7 @@ def _shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-_WARNINGS = (StaleManifestWarning, UncommittedShardWarning, UnreadableImageWarning)
+_WARNINGS = (MissingManifestWarning, StaleManifestWarning, UncommittedShardWarning, UnreadableImageWarning)
 for _public in (AtdataError, *_WARNINGS, *AtdataError.__subclasses__(), *ShardError.__subclasses__()):
     _public.__module__ = "atdata"  # where people import it from
 for _public in ManifestError.__subclasses__():

@@ -27,7 +27,7 @@ from atdata.manifest._names import Listing
 from atdata.manifest._source import StoredManifests
 from atdata.manifest._table import PLACE
 
-__all__ = ["Place", "Places", "ShardPlaces", "Verify", "as_locations"]
+__all__ = ["Place", "Places", "ShardPlaces", "Verify", "as_locations", "check_location_columns"]
 
 Verify: TypeAlias = Literal["none", "fetch", "full"]
 #: Of how many shards the keys are kept to complete locations.
@@ -51,7 +51,7 @@ def as_locations(given: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[Sam
             raise SampleValueError(
                 f"a frame of locations has the columns {listed(PLACE[:_NEEDED])}; this one lacks {listed(missing)}"
             )
-        _check_columns(given)
+        check_location_columns(given)
         present = [given[name].to_list() if name in given.columns else itertools.repeat(None) for name in PLACE]
         return map(SampleLocation, *present)
     if isinstance(given, SampleLocation | pl.LazyFrame) or not isinstance(given, Iterable):
@@ -60,7 +60,12 @@ def as_locations(given: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[Sam
     return map(_location, given)
 
 
-def _check_columns(frame: pl.DataFrame) -> None:
+def check_location_columns(frame: pl.DataFrame) -> None:
+    """Check that what a frame has of the location columns holds what they hold.
+
+    Raises:
+        SampleValueError: It does not.
+    """
     for index, name in enumerate(PLACE):
         if name not in frame.columns:
             continue

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from atdata._errors import DecodeError, ShardChangedError
-from atdata._sample import decoder_of
+from atdata._sample import SampleBatch, decoder_of
 from atdata._shard import fenced_payload
 from atdata._store import Store
 from atdata.manifest import SampleLocation
 
+from ._picks import NO_CRC, Picks
 from ._places import Places, Verify
 
 __all__ = ["SampleReader", "spans", "windows"]
@@ -68,14 +69,41 @@ class SampleReader:
         self._places = places
         self._decode: Callable[[memoryview], Any] = decoder_of(sample_type)
 
-    def ordered(self) -> Iterator[Any]:
-        """Yield every sample, shard after shard, in tar order.
+    def ordered_batches(self, batch_size: int, shard_ids: Sequence[str] | None = None) -> Iterator[SampleBatch[Any]]:
+        """Yield what :meth:`ordered` yields, in batches; the last one may be shorter."""
+        return _batches(self.ordered(shard_ids), batch_size)
+
+    def read(self, picks: Picks, *, verify: Verify = "fetch") -> Iterator[Any]:
+        """Yield the samples at some places, in their order, each checked.
+
+        Raises:
+            ShardChangedError: The bytes there are not the sample that was picked.
+            DecodeError: A payload is no sample of the type.
+        """
+        return self.fetch(_locations(picks), verify)
+
+    def read_batches(self, picks: Picks, batch_size: int, *, verify: Verify = "fetch") -> Iterator[SampleBatch[Any]]:
+        """Yield what :meth:`read` yields, in batches; the last one may be shorter."""
+        return _batches(self.read(picks, verify=verify), batch_size)
+
+    def runs(self, picks: Picks, *, verify: Verify = "fetch") -> Iterator[memoryview]:
+        """Yield the bytes of each sample's members, checked; each holds until the next one is asked for.
+
+        Raises:
+            ShardChangedError: The bytes there are not the sample that was picked.
+        """
+        for location, run in self._runs(_locations(picks), verify):
+            self._payload(location, run, verify)
+            yield memoryview(run)
+
+    def ordered(self, shard_ids: Sequence[str] | None = None) -> Iterator[Any]:
+        """Yield every sample of some shards, or of all, shard after shard, in tar order.
 
         Raises:
             ShardChangedError: A tar is not what its manifest promises.
             DecodeError: A payload is no sample of the type.
         """
-        for shard_id in self._places.shard_ids:
+        for shard_id in self._places.shard_ids if shard_ids is None else shard_ids:
             tar_size = self._places.check_tar(shard_id, "fetch")
             places = self._places.of_shard(shard_id)
             _check_inside(shard_id, places.keys, places.offsets, places.sizes, tar_size)
@@ -95,13 +123,19 @@ class SampleReader:
             DecodeError: A payload is no sample of the type.
             SampleKeyError: A location without a size names a key that is not there.
         """
+        for location, run in self._runs(locations, verify):
+            yield self._decoded(self._payload(location, run, verify), location.shard, location.key, location.offset)
+
+    def _runs(self, locations: Iterable[SampleLocation], verify: Verify) -> Iterator[tuple[SampleLocation, bytes]]:
         upcoming, measured = itertools.tee(map(self._places.complete, locations))
         checked: set[str] = set()
         sizes = (location.size or 0 for location in measured)
         for count in windows(sizes, _FIRST_WINDOW, _LAST_WINDOW):
             yield from self._window(list(itertools.islice(upcoming, count)), verify, checked)
 
-    def _window(self, window: Sequence[SampleLocation], verify: Verify, checked: set[str]) -> Iterator[Any]:
+    def _window(
+        self, window: Sequence[SampleLocation], verify: Verify, checked: set[str]
+    ) -> Iterator[tuple[SampleLocation, bytes]]:
         by_shard: dict[str, list[int]] = defaultdict(list)
         for index, location in enumerate(window):
             by_shard[location.shard].append(index)
@@ -115,16 +149,33 @@ class SampleReader:
             ranges = zip(offsets, sizes, strict=True)
             for index, view in zip(indices, self._store.read_ranges(f"{shard_id}.tar", ranges), strict=True):
                 runs[index] = bytes(view)
-        for location, run in zip(window, runs, strict=True):
-            crc = None if verify == "none" else location.crc32
-            yield self._sample(memoryview(run), location.shard, location.key, location.offset, location.size or 0, crc)
+        yield from zip(window, runs, strict=True)
+
+    def _payload(self, location: SampleLocation, run: bytes, verify: Verify) -> memoryview:
+        crc = None if verify == "none" else location.crc32
+        key, size = location.key, location.size or 0
+        return fenced_payload(memoryview(run), location.shard, key, location.offset, size, crc)
 
     def _sample(self, run: memoryview, shard_id: str, key: str, offset: int, size: int, crc: int | None) -> Any:
-        payload = fenced_payload(run, shard_id, key, offset, size, crc)
+        return self._decoded(fenced_payload(run, shard_id, key, offset, size, crc), shard_id, key, offset)
+
+    def _decoded(self, payload: memoryview, shard_id: str, key: str, offset: int) -> Any:
         try:
             return self._decode(payload)
         except DecodeError as error:
             raise DecodeError(f"shard {shard_id!r}, sample {key!r} at offset {offset}: {error}") from error
+
+
+def _locations(picks: Picks) -> Iterator[SampleLocation]:
+    keys = itertools.repeat("") if picks.keys is None else picks.keys.to_list()
+    columns = (picks.shards.tolist(), picks.offsets.tolist(), picks.sizes.tolist(), picks.crc32s.tolist())
+    for key, shard, offset, size, crc in zip(keys, *columns, strict=False):
+        yield SampleLocation(picks.shard_ids[shard], key, offset, size, None if crc == NO_CRC else crc)
+
+
+def _batches(samples: Iterator[Any], batch_size: int) -> Iterator[SampleBatch[Any]]:
+    while batch := list(itertools.islice(samples, batch_size)):
+        yield SampleBatch(batch)
 
 
 def _place(location: SampleLocation) -> tuple[str, int, int]:

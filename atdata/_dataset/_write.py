@@ -13,11 +13,12 @@ from atdata._sample import fields_of, is_sample_type
 from atdata._store import LocalStore
 from atdata.manifest._header import MAX_HEADER
 
-from ._dataset import Dataset, OpenShards
+from ._dataset import Dataset
 from ._existing import Existing, check_existing
 from ._keys import Keys, KeySource
 from ._names import ShardNames, check_limit
 from ._open_shard import HeaderFacts
+from ._opened import OpenShards
 from ._progress import Progress
 from ._set_writer import SetOptions, SetWriter
 

@@ -10,7 +10,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "atdata"
 #: Private modules of `manifest` that `_dataset` may use, as the architecture page says.
-SIDE_DOORS = {"_header", "_names", "_open", "_predicate", "_source", "_table", "_union", "_values", "_writer"}
+SIDE_DOORS = {
+    "_ask",
+    "_header",
+    "_names",
+    "_open",
+    "_predicate",
+    "_rows",
+    "_source",
+    "_table",
+    "_union",
+    "_values",
+    "_writer",
+}
 #: The doorway of the whole, and `python -m atdata`, which may import anything.
 DOORWAYS = {"__init__", "__main__"}
 
