@@ -7,7 +7,13 @@ from typing import Literal, NamedTuple, Self, TypeAlias
 
 import polars as pl
 
-from atdata._errors import AtdataError, ManifestError, ManifestNotFoundError, PartialFailureError, UnsupportedFormatError
+from atdata._errors import (
+    AtdataError,
+    ManifestError,
+    ManifestNotFoundError,
+    PartialFailureError,
+    UnsupportedFormatError,
+)
 from atdata._store import Store
 from atdata.manifest._amend import Change, amended, marks_of
 from atdata.manifest._header import Header, parse_header
@@ -172,9 +178,7 @@ class _Noting:
             error.add_note(f"{len(self._done)} of {self._shards} shards were done, and the others not. {self._advice}")
 
 
-def read_table(
-    store: Store, shard: ShardColumns, header: Header, columns: list[str] | None = None
-) -> pl.DataFrame:
+def read_table(store: Store, shard: ShardColumns, header: Header, columns: list[str] | None = None) -> pl.DataFrame:
     """Return a shard's sample table, or some of its columns.
 
     Raises:
@@ -234,6 +238,6 @@ def _table_name(store: Store, sidecars: Sidecars, header: Header) -> str:
 
 def _changed(store: Store, shard: ShardColumns) -> ManifestError:
     return ManifestError(
-        f"shard {shard.shard_id!r}: another writer replaced its header {store.url(shard.sidecars.header)} while columns "
-        "were being changed; this shard was left as it is. Open the dataset again, and do the rest anew"
+        f"shard {shard.shard_id!r}: another writer replaced its header {store.url(shard.sidecars.header)} while "
+        "columns were being changed; this shard was left as it is. Open the dataset again, and do the rest anew"
     )

@@ -215,10 +215,13 @@ class Given(Annotation):
         self.settle(matched.columns, shards, [] if self.chosen is None else shards)
         if not options.replace:
             self.check_new(matched.columns.columns, [each for each in some if not self._has(each, matched)], len(some))
-        with self.work.noting("The same call does the rest.", len(some)), self._progress_of(shown=bool(options.progress)) as progress:
+        progress, count = Progress(shown=bool(options.progress), doing="annotating"), 0
+        progress.total = sum(each.samples for each in some)
+        with self.work.noting("The same call does the rest.", len(some)), progress:
             for done, shard in enumerate(some, 1):
                 self.work.do(shard, functools.partial(self._change, matched))
-                progress.show(samples=sum(each.samples for each in some[:done]), shards=done)
+                count += shard.samples
+                progress.show(samples=count, shards=done)
         self.work.finish()
         return self.listing()
 
@@ -266,7 +269,8 @@ class Computed(Annotation):
         self._mark = None if options.run is None else f"{options.run}{part}"
         self._shards: list[ShardColumns] = []
         self._refusal: SchemaError | None = None
-        self._samples = 0
+        self._progress = Progress(shown=options.progress is not False, doing="annotating")
+        self._samples = self._begun = 0
 
     def done(self) -> Listing:
         """Add the columns; return the shards' files."""
@@ -281,10 +285,9 @@ class Computed(Annotation):
             if run is None
             else f"The same call, with run={run!r}, does the rest."
         )
-        with self.work.noting(advice, len(rest)), Progress.of(self.options.progress, default=True) as self._progress:
-            self._progress.total = sum(each.samples for each in rest) if self.chosen is None else None
-            for done, shard in enumerate(rest):
-                self._done = done
+        self._progress.total = sum(each.samples for each in rest) if self.chosen is None else len(self.chosen.frame)
+        with self.work.noting(advice, len(rest)), self._progress:
+            for shard in rest:
                 self.work.do(shard, self._change)
                 if self._refusal is not None:  # it is of all shards
                     raise self._refusal
@@ -309,7 +312,8 @@ class Computed(Annotation):
         for batch in self._read(Picks.from_frame(place, [shard.shard_id]), self.options.batch_size):
             parts.append(batch_frame(self._function(batch), len(batch)))
             self._samples += len(batch)
-            self._progress.show(samples=self._samples, shards=self._done)
+            self._progress.show(samples=self._samples, shards=self._begun)
+        self._begun += 1
         if not parts:
             return pl.DataFrame(schema=self.dtypes) if self.kinds else None
         columns = joined(parts)
@@ -327,16 +331,18 @@ class Computed(Annotation):
         some = self.concerned(self._shards)
         marked = [each for each in some if self._is_marked(each)]
         try:
-            for shard in marked:
-                made = {name for name, run in shard.marks.items() if run == self._mark}
-                if made != set(columns.columns):
-                    raise SchemaError(
-                        f"the run {self.options.run!r} made the columns {listed(sorted(made))} of shard "
-                        f"{shard.shard_id!r}, and the function returned {listed(columns.columns)}; give this run "
-                        "another name"
-                    )
+            self._check_run(columns.columns, marked)
             self.check_new(columns.columns, [each for each in some if each not in marked], len(some))
             self.settle(columns, self._shards, marked if self.chosen is None else self._shards)
         except SchemaError as error:
             self._refusal = error
             raise
+
+    def _check_run(self, names: Sequence[str], marked: Sequence[ShardColumns]) -> None:
+        for shard in marked:
+            made = {name for name, run in shard.marks.items() if run == self._mark}
+            if made != set(names):
+                raise SchemaError(
+                    f"the run {self.options.run!r} made the columns {listed(sorted(made))} of shard "
+                    f"{shard.shard_id!r}, and the function returned {listed(names)}; give this run another name"
+                )

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar, get_args, get_origin
 from atdata._errors import SchemaError
 from atdata._sample import DictSample, SampleBatch, fields_of, is_sample_type
 
-from ._opened import Opened, OpenShards
+from ._opened import Opened
 from ._picks import Picks
 from ._read import SampleReader
 from ._selection import Everything, Matching, Selection, Taken
@@ -31,11 +31,11 @@ class DatasetBase(Generic[S]):
     _content_metadata: Mapping[str, Any] | None
     _steps: Steps
 
-    def _begin(self, shards: OpenShards[S]) -> None:
-        self._opened = Opened(shards)
-        self._selection = Everything(self._opened)
-        self._given_type = shards.sample_type
-        self._content_metadata = shards.content_metadata
+    def _begin(self, opened: Opened, selection: Selection) -> None:
+        self._opened = opened
+        self._selection = selection
+        self._given_type = opened.shards.sample_type
+        self._content_metadata = opened.shards.content_metadata
         self._steps = ()
 
     def _but(self, **changed: Any) -> Self:

@@ -1,5 +1,8 @@
 """Choosing samples: what a dataset answers from its manifests, and the selections that it gives."""
 
+import functools
+import os
+from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 import polars as pl
@@ -7,7 +10,7 @@ import polars as pl
 from atdata._errors import AtdataError, PredicateError
 from atdata.manifest import Explanation, SampleLocation
 from atdata.manifest._ask import check, select
-from atdata.manifest._predicate import Where, parse_where
+from atdata.manifest._predicate import Question, Where, parse_where
 from atdata.manifest._rows import FAILURES
 from atdata.manifest._table import KEY, PLACE, SHARD
 
@@ -16,6 +19,7 @@ from ._draw import drawn
 from ._opened import Opened, OpenShards
 from ._picks import Picks
 from ._selection import Everything, Selection, Taken
+from ._slice import save_slice
 from ._taking import Rows, take
 
 __all__ = ["Choosing"]
@@ -98,7 +102,10 @@ class Choosing(DatasetBase[S]):
             (2, ['two dogs'])
             >>> folder.cleanup()
         """
-        question = parse_where(list(predicates) or None, equalities)
+        asked = [parse_where(each) for each in predicates]
+        if equalities or not asked:
+            asked.append(parse_where(None, equalities))
+        question = functools.reduce(Question.also, asked)
         check(self._opened.manifests, question)
         return self._over(self._selection.narrowed(question))
 
@@ -213,6 +220,29 @@ class Choosing(DatasetBase[S]):
         opened, mine, theirs = self._joined(other)
         more = theirs.join(mine, on=_NAMES, how="anti", maintain_order="left")
         return self._over(Taken(opened, Picks.from_frame(pl.concat([mine, more]), opened.shard_ids)))
+
+    def save_slice(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the samples' places to a small file, which opens as a dataset: ``Dataset("dogs.slice.parquet")``.
+
+        It holds what was asked, too, so that :meth:`refresh` can ask it again, and what the shards are now: where one
+        is changed later, the slice says so. No sample is copied.
+
+        Args:
+            path: The file; its name ends in ``.slice.parquet``.
+            overwrite: Whether to replace such a file.
+
+        Returns:
+            The file's absolute path.
+
+        Raises:
+            ValueError: The name ends otherwise.
+            FileExistsError: There is such a file.
+            AtdataError: The dataset has steps (filter, map), which no file keeps.
+            ManifestError: A manifest is damaged or gone.
+        """
+        if self._steps:
+            raise AtdataError("a slice keeps places, and no function: save it first, then filter or map what it opens")
+        return save_slice(self._selection, path, overwrite=overwrite)
 
     def _combined(self, other: object, how: Literal["semi", "anti"]) -> Self:
         if not isinstance(other, Choosing):

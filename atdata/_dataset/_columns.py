@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from atdata._errors import AtdataError, SchemaError, first_line, listed, near_misses
-from atdata._sample import SampleBatch
 from atdata.manifest._dtypes import dtype_text
 from atdata.manifest._storable import storable
 from atdata.manifest._table import KEY, SHARD
@@ -18,6 +17,8 @@ from atdata.manifest._union import widened
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from atdata._sample import SampleBatch
 
 __all__ = ["Columns", "batch_frame", "check_name", "given_frame", "joined"]
 
@@ -95,7 +96,9 @@ def batch_frame(given: Any, count: int) -> pl.DataFrame:
     if not frame.width:
         raise SchemaError("the function returned no column")
     if len(frame) != count:
-        raise SchemaError(f"the function returned {len(frame)} rows for a batch of {count} samples; a row is a sample's")
+        raise SchemaError(
+            f"the function returned {len(frame)} rows for a batch of {count} samples; a row is a sample's"
+        )
     for name in frame.columns:
         check_name(name)
     return frame
@@ -175,9 +178,10 @@ def _of_pandas(given: Any) -> pl.DataFrame:
     if any(name is not None for name in given.index.names):  # keys are often an index there
         given = given.reset_index()
     try:
-        return pl.from_pandas(given)
+        frame: pl.DataFrame = pl.from_pandas(given)
     except (TypeError, ValueError) as error:  # pyarrow's own errors are both
         raise SchemaError(f"a column of the pandas frame holds no values of one kind: {first_line(error)}") from error
+    return frame
 
 
 def _of_file(path: Path) -> pl.DataFrame:
@@ -232,10 +236,10 @@ def _made(name: str, values: Any) -> pl.Series:
 
 
 def _of_values(name: str, values: list[Any]) -> pl.Series:
-    """Return Python values as a column. Polars would cut floats among whole numbers in lists, so types are looked at."""
+    """Return Python values as a column; their types are looked at, because Polars cuts floats in lists of integers."""
     is_list = any(isinstance(each, list | tuple) for each in values)
     if (kind := next((type(each) for each in values if each is not None), None)) in _NUMPY_TIMES:
-        nat: Any = kind("NaT")  # type: ignore[misc]  # one of NumPy's two
+        nat: Any = kind("NaT")
         return pl.Series(name, np.array([nat if each is None else each for each in values]))
     if is_list and not all(each is None or isinstance(each, list | tuple) for each in values):
         raise SchemaError(f"some values of {name!r} are lists, and others are not")

@@ -10,23 +10,27 @@ from atdata.manifest._open import absolute, open_folder, open_tars, report_uncom
 
 from ._base import Source
 from ._choosing import Choosing
+from ._late import Late
 from ._names import expand
-from ._opened import OpenShards
+from ._opened import Opened, OpenShards
 from ._reading import Reading
+from ._selection import Everything
+from ._slice import is_slice, load_slice
 
 __all__ = ["Dataset"]
 
 S = TypeVar("S")
 
 
-class Dataset(Choosing[S], Reading[S]):
+class Dataset(Choosing[S], Reading[S], Late[S]):
     """A sharded dataset. ``Dataset[Photo](path)`` reads samples as ``Photo``; without a type they are DictSample.
 
     Opening lists names and reads nothing. With manifests, ``len``, questions and fetching touch no byte of a tar that
     they need not; without them, tars are walked.
 
     Args:
-        source: A folder, a tar, a glob, a brace pattern (``images-{000000..000009}.tar``), or a list of tars.
+        source: A folder, a tar, a glob, a brace pattern (``images-{000000..000009}.tar``), a list of tars, or a slice
+            (``dogs.slice.parquet``), as :meth:`save_slice` writes it.
 
     Raises:
         ManifestNotFoundError: There is nothing there.
@@ -48,10 +52,15 @@ class Dataset(Choosing[S], Reading[S]):
     """
 
     def __init__(self, source: Source | OpenShards[S]) -> None:
+        if is_slice(source):
+            selection = load_slice(source, _open)  # type: ignore[arg-type]  # a path, as its name says
+            self._begin(selection.opened, selection)
+            return
         if not isinstance(source, OpenShards):
             source = _open(source)
             report_uncommitted(source.store, source.listing)
-        self._begin(source)
+        opened = Opened(source)
+        self._begin(opened, Everything(opened))
 
     def __repr__(self) -> str:
         return (
@@ -64,7 +73,7 @@ def _open(source: Source) -> OpenShards[Any]:
         again: Any = absolute(source)
     else:
         again = [absolute(each) for each in source]
-    return _found(source)._replace(reopen=functools.partial(_found, again))
+    return _found(source)._replace(source=again, reopen=functools.partial(_open, again))
 
 
 def _found(source: Source) -> OpenShards[Any]:

@@ -91,7 +91,7 @@ class Matched:
         SampleKeyError: A row is of no sample, or no row is of a sample.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 -- what matching goes by
+    def __init__(
         self,
         given: pl.DataFrame,
         samples: Samples,

@@ -13,6 +13,7 @@ from atdata._errors import MissingManifestWarning
 from atdata._store import Store
 from atdata.manifest import QueryExecutor
 from atdata.manifest._names import Listing, shard_order
+from atdata.manifest._open import open_tars
 from atdata.manifest._source import StoredManifests
 from atdata.manifest._table import CRC32, KEY, LOCATION, PLACE, SHARD
 
@@ -34,7 +35,9 @@ class OpenShards(NamedTuple, Generic[S]):
     listing: Listing
     sample_type: type[S] | None = None
     content_metadata: Mapping[str, Any] | None = None
-    #: What finds them again, as they are by then; None lists the same shards anew.
+    #: What they were opened from, as absolute paths or patterns; None for the tars themselves.
+    source: str | list[str] | None = None
+    #: What finds them again, as they are by then; None finds the same names.
     reopen: "Callable[[], OpenShards[S]] | None" = None
 
 
@@ -63,6 +66,11 @@ class Opened:
     def has_manifests(self) -> bool:
         """Whether the shards have manifests; then only those that have one count."""
         return bool(self.shards.listing.committed)
+
+    @property
+    def source(self) -> str | list[str]:
+        """What the shards were opened from, as absolute paths or patterns."""
+        return self.shards.source or [self.store.url(f"{shard_id}.tar") for shard_id in self.shard_ids]
 
     def count(self) -> int:
         """Return how many samples there are: by the headers, or by walking the tars where there are none.
@@ -127,7 +135,12 @@ class Opened:
 
     def reopened(self) -> "Opened":
         """Return the shards as they are now."""
-        return Opened(self.shards if self.shards.reopen is None else self.shards.reopen())
+        shards = self.shards
+        if shards.reopen is not None:
+            return Opened(shards.reopen())
+        tars = [self.store.url(f"{shard_id}.tar") for shard_id in self.shard_ids]
+        store, listing = open_tars(tars)
+        return Opened(shards._replace(store=store, listing=listing))
 
     def _frame_of(self, shard_id: str) -> pl.DataFrame:
         columns = zip(LOCATION.items(), self.places.of_shard(shard_id), strict=True)

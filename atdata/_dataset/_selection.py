@@ -27,15 +27,18 @@ class Selection(abc.ABC):
 
     Attributes:
         opened: The dataset's shards.
-        question: What selects the samples among all, so that it can be asked again; None where nothing asked for does.
         predicate: What was asked, as text; None where nothing was.
     """
 
-    question: Question | None = None
     predicate: str | None = None
 
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
+
+    @property
+    def question(self) -> Question | None:
+        """What selects the samples among all, so that it can be asked again; None where no question alone does."""
+        return None
 
     @property
     @abc.abstractmethod
@@ -119,8 +122,13 @@ class Matching(Selection):
 
     def __init__(self, opened: Opened, question: Question) -> None:
         super().__init__(opened)
-        self.question: Question = question
+        self._question = question
         self.predicate = str(question)
+
+    @property
+    def question(self) -> Question:
+        """The predicate."""
+        return self._question
 
     @functools.cached_property
     def picks(self) -> Picks:
@@ -170,7 +178,12 @@ class Taken(Selection):
         super().__init__(opened)
         self._picks = picks
         self.predicate = predicate
-        self.question = question
+        self._question = question
+
+    @property
+    def question(self) -> Question | None:
+        """What selects the same samples in the same order."""
+        return self._question
 
     @property
     def picks(self) -> Picks:
@@ -192,12 +205,12 @@ class Taken(Selection):
         rows = self.opened.limited(self.shard_ids).whole.lazy
         union = {name: dtype for name, dtype in whole.items() if name not in LOCATION or name == KEY}
         columns = rows.select(as_union(rows.collect_schema(), union))
-        joined = self._picks.to_frame().lazy().join(columns, on=[SHARD, KEY], how="left", maintain_order="left")
+        joined = self.picks.to_frame().lazy().join(columns, on=[SHARD, KEY], how="left", maintain_order="left")
         return joined.select(whole.names())
 
     def narrowed(self, question: Question) -> "Taken":
         """Return the samples for which something holds too, in the order that they have."""
-        rows = self._picks.to_frame().with_row_index("__row__")
+        rows = self.picks.to_frame().with_row_index("__row__")
         kept = rows.join(self._that(question), on=[SHARD, KEY], how="semi", maintain_order="left")
         predicate = str(question) if self.predicate is None else f"({self.predicate}) AND ({question})"
         both = None if self.question is None else self.question.also(question)
@@ -218,7 +231,7 @@ class Taken(Selection):
         picks = self._picks
         everything = explain(self.opened.manifests, Question())
         return Explanation(
-            predicate=self.predicate,
+            predicate=self.predicate or "samples taken one by one",
             shards=everything.shards,
             shards_selected=len(self.shard_ids),
             rows=everything.rows,

@@ -1,4 +1,4 @@
-"""A shard's manifest with columns added, replaced or dropped (docs/format.md, "Publishing"): new bytes from old ones."""
+"""A shard's manifest with columns added, replaced or dropped (docs/format.md, "Publishing"): bytes from bytes."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from ._annotations import ColumnType, inferred
 from ._fields import AggregateKind, Column
 from ._header import encode_header
 from ._names import replacing_table
-from ._table import parquet_bytes, table_facts, value_dtypes
+from ._table import REPLACES, parquet_bytes, table_facts, value_dtypes
 
 __all__ = ["ANNOTATED", "Amended", "Change", "amended", "default_kind", "marks_of"]
 
@@ -59,7 +59,8 @@ def amended(old: bytes, table: pl.DataFrame, table_sha256: str, shard_id: str, c
     """
     kept = table.drop(change.dropped, strict=False)
     frame = kept.with_columns([without_nan(column) for column in change.columns])
-    data = parquet_bytes(frame, replaces=table_sha256)
+    # So no table has the bytes of one that came before it, and no name comes back.
+    data = parquet_bytes(frame, {REPLACES: table_sha256})
     name = replacing_table(shard_id, hashlib.sha256(data).hexdigest())
     members = _members(old, change)
     members["samples"] = {**members.get("samples", {}), **table_facts(name, data, frame.schema)}

@@ -11,7 +11,6 @@ from atdata._errors import SampleValueError
 
 from ._dtypes import dtype_text, python_type
 from ._fields import Column
-from ._unstable import write_with_metadata
 from ._values import Unreadable, cell_check
 
 __all__ = [
@@ -20,6 +19,7 @@ __all__ = [
     "LOCATION",
     "OFFSET",
     "PLACE",
+    "REPLACES",
     "SHARD",
     "SIZE",
     "ColumnGatherer",
@@ -42,7 +42,7 @@ PLACE = (SHARD, *LOCATION)
 #: What docs/format.md allows at most.
 _ROW_GROUP = 131_072
 #: Where a table's Parquet metadata names the one whose place it takes.
-_REPLACES = "atdata.replaces"
+REPLACES = "atdata.replaces"
 
 
 class ColumnGatherer:
@@ -124,20 +124,10 @@ class ColumnGatherer:
         return pl.Series(self.column.name, array, self.column.dtype)
 
 
-def parquet_bytes(frame: pl.DataFrame, *, replaces: str | None = None) -> bytes:
-    """Return a sample table as a Parquet file; the same frame gives the same bytes.
-
-    Args:
-        frame: The table.
-        replaces: The SHA-256 of the table whose place it takes, kept in the file: so no table has the bytes of one
-            that came before it, and no name comes back.
-    """
-    buffer = io.BytesIO()
-    options: dict[str, Any] = {"compression": "lz4", "statistics": True, "row_group_size": _ROW_GROUP}
-    if replaces is None:
-        frame.write_parquet(buffer, **options)
-    else:
-        write_with_metadata(frame, buffer, {_REPLACES: replaces}, **options)
+def parquet_bytes(frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return a sample table, or a part of one, as a Parquet file; the same frame gives the same bytes."""
+    buffer, extra = io.BytesIO(), None if metadata is None else dict(metadata)
+    frame.write_parquet(buffer, compression="lz4", statistics=True, row_group_size=_ROW_GROUP, metadata=extra)
     return buffer.getvalue()
 
 
@@ -172,4 +162,4 @@ def replaced_by(table: bytes) -> str | None:
     Raises:
         polars.exceptions.PolarsError: The bytes are no Parquet file.
     """
-    return pl.read_parquet_metadata(io.BytesIO(table)).get(_REPLACES)
+    return pl.read_parquet_metadata(io.BytesIO(table)).get(REPLACES)

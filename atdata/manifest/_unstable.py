@@ -1,12 +1,12 @@
 """What Polars marks unstable, in one place: change here when Polars changes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
-__all__ = ["calls_python", "passes_through", "pushed_predicate", "scan_widened", "write_with_metadata"]
+__all__ = ["calls_python", "passes_through", "pushed_predicate", "scan_widened"]
 
 
 def calls_python(expression: pl.Expr) -> bool:
@@ -76,8 +76,3 @@ def scan_widened(
         glob=False,
         hive_partitioning=False,
     )
-
-
-def write_with_metadata(frame: pl.DataFrame, file: IO[bytes], metadata: Mapping[str, str], **options: Any) -> None:
-    """Write a frame as Parquet with texts of the caller's own among the file's metadata."""
-    frame.write_parquet(file, metadata=dict(metadata), **options)

@@ -39,7 +39,7 @@ def make_photos(count: int, seed: int = 0) -> list[Photo]:
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def photos() -> Callable[..., list[Photo]]:
     return make_photos
 

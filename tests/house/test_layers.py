@@ -11,17 +11,25 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "atdata"
 #: Private modules of `manifest` that `_dataset` may use, as the architecture page says.
 SIDE_DOORS = {
+    "_aggregate",
+    "_amend",
+    "_annotations",
     "_ask",
+    "_dtypes",
     "_header",
+    "_manifest",
     "_names",
     "_open",
     "_predicate",
+    "_process",
     "_rows",
     "_source",
+    "_storable",
     "_table",
     "_union",
     "_values",
     "_writer",
+    "_written",
 }
 #: The doorway of the whole, and `python -m atdata`, which may import anything.
 DOORWAYS = {"__init__", "__main__"}
