@@ -107,7 +107,9 @@ class Annotation:
         """
         values = pl.DataFrame([rows[KEY], *self.fitted(rows.drop(KEY))])
         if self.chosen is None:
-            return table.select(KEY).join(values, on=KEY, how="left", maintain_order="left").drop(KEY).get_columns()
+            if not values[KEY].equals(table[KEY]):
+                raise AssertionError("all samples of a shard get values, in their order")
+            return values.drop(KEY).get_columns()
         both = values.with_columns(pl.lit(value=True).alias(_CHOSEN))
         found = table.select(KEY).join(both, on=KEY, how="left", maintain_order="left")
         chosen = found[_CHOSEN].fill_null(value=False)
@@ -182,7 +184,7 @@ class Annotation:
                 f"pl.Series(values, dtype=pl.{dtype_text(known)}); a whole column is replaced by annotating the whole "
                 "dataset with replace=True"
             )
-        return column.cast(known)
+        return column if column.dtype == known else column.cast(known)
 
 
 class Given(Annotation):

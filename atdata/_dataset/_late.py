@@ -1,5 +1,6 @@
 """What comes after samples were written: columns that are added to their manifests, and dropped."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
@@ -138,4 +139,8 @@ class Late(DatasetBase[S]):
         selection, opened = self._selection, Opened(self._opened.shards._replace(listing=listing))
         if isinstance(selection, Everything):
             return self._over(Everything(opened))
-        return self._over(Taken(opened, selection.picks, selection.predicate, selection.question))
+        # The same samples, also where the predicate would select others by now.
+        taken = selection if isinstance(selection, Taken) else selection.at(slice(None))
+        same = copy.copy(taken)
+        same.opened = opened
+        return self._over(same)

@@ -128,27 +128,31 @@ class Matched:
         return rows.join(numbers, on=SHARD, how="left", maintain_order="left")
 
     def _check_unique(self, rows: pl.DataFrame) -> None:
+        keys = rows[KEY] if len(self._on) == 1 else rows.select(pl.struct(self._on)).to_series()
+        if keys.n_unique() == len(rows):  # the first look is cheap
+            return
         repeated = rows.filter(pl.struct(self._on).is_duplicated()).unique(self._on, maintain_order=True)
-        if len(repeated):
-            raise AmbiguousKeyError(
-                f"{len(repeated)} samples have more than one row in the frame: {self._shown(repeated)}. Keep one row "
-                f"for each: frame.unique({self._on!r}, keep='last')"
-            )
+        raise AmbiguousKeyError(
+            f"{len(repeated)} samples have more than one row in the frame: {self._shown(repeated)}. Keep one row for "
+            f"each: frame.unique({self._on!r}, keep='last')"
+        )
 
     def _check_unambiguous(self, found: pl.DataFrame) -> None:
-        if SHARD in self._on:
+        known = found[_ROW].drop_nulls()
+        if known.n_unique() == len(known):
             return
         repeated = found.filter(pl.col(_ROW).is_not_null() & pl.col(_ROW).is_duplicated())
-        if len(repeated):
-            keys = repeated[KEY].unique(maintain_order=True)
-            first = repeated.filter(pl.col(KEY) == keys[0])[NUMBER]
-            raise AmbiguousKeyError(
-                f"{len(keys)} keys of the frame name a sample in more than one shard: {listed(keys, _SHOWN)} (the "
-                f"first in {listed([self._shard_ids[each] for each in first], 4)}). Say which: give the frame a "
-                f"column {SHARD}, and on=[{SHARD!r}, {KEY!r}]"
-            )
+        keys = repeated[KEY].unique(maintain_order=True)
+        first = repeated.filter(pl.col(KEY) == keys[0])[NUMBER]
+        raise AmbiguousKeyError(
+            f"{len(keys)} keys of the frame name a sample in more than one shard: {listed(keys, _SHOWN)} (the first in "
+            f"{listed([self._shard_ids[each] for each in first], 4)}). Say which: give the frame a column {SHARD}, and "
+            f"on=[{SHARD!r}, {KEY!r}]"
+        )
 
     def _check_complete(self, rows: pl.DataFrame, found: pl.DataFrame, missing: Missing, extra: Extra) -> None:
+        if len(found) - found[_ROW].null_count() == len(found) == len(rows):
+            return
         strangers = rows.join(found.select(_ROW), on=_ROW, how="anti", maintain_order="left")
         without = found.filter(pl.col(_ROW).is_null())
         problems = []
