@@ -6,6 +6,7 @@
     ├── SampleKeyError        (KeyError)            a key that is not there
     ├── AmbiguousKeyError     (KeyError)            a key that is there more than once
     ├── SampleIndexError      (IndexError)          a position that no sample has
+    ├── SplitNotFoundError    (KeyError, ValueError)  a split that is not there
     ├── SampleValueError      (TypeError, ValueError)  a value or key that cannot be written
     ├── SchemaError           (TypeError)           a sample type, or types that do not fit together
     ├── LensNotFoundError     (ValueError)          a view of a sample type that nobody wrote
@@ -48,6 +49,7 @@ __all__ = [
     "ShardChangedError",
     "ShardError",
     "ShardExistsError",
+    "SplitNotFoundError",
     "StaleManifestWarning",
     "StateError",
     "UncommittedShardWarning",
@@ -103,6 +105,12 @@ class AmbiguousKeyError(AtdataError, KeyError):
     """A sample key that names more than one sample."""
 
     __str__ = Exception.__str__
+
+
+class SplitNotFoundError(AtdataError, KeyError, ValueError):
+    """A split that a dataset does not have."""
+
+    __str__ = Exception.__str__  # a KeyError quotes its text
 
 
 class SampleIndexError(AtdataError, IndexError):

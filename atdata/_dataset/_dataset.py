@@ -10,6 +10,7 @@ from atdata.manifest._open import absolute, open_folder, open_tars, report_uncom
 
 from ._base import Source
 from ._choosing import Choosing
+from ._late import Late
 from ._names import expand
 from ._opened import Opened, OpenShards
 from ._reading import Reading
@@ -21,7 +22,7 @@ __all__ = ["Dataset"]
 S = TypeVar("S")
 
 
-class Dataset(Choosing[S], Reading[S]):
+class Dataset(Choosing[S], Reading[S], Late[S]):
     """A sharded dataset. ``Dataset[Photo](path)`` reads samples as ``Photo``; without a type they are DictSample.
 
     Opening lists names and reads nothing. With manifests, ``len``, questions and fetching touch no byte of a tar that
@@ -67,20 +68,20 @@ class Dataset(Choosing[S], Reading[S]):
         )
 
 
-def _open(source: Source) -> OpenShards[Any]:
+def _open(source: Source, root: str | None = None) -> OpenShards[Any]:
     if isinstance(source, str | os.PathLike):
         again: Any = absolute(source)
     else:
         again = [absolute(each) for each in source]
-    return _found(source)._replace(source=again, reopen=functools.partial(_open, again))
+    return _found(source, root)._replace(source=again, reopen=functools.partial(_open, again, root))
 
 
-def _found(source: Source) -> OpenShards[Any]:
+def _found(source: Source, root: str | None) -> OpenShards[Any]:
     if not isinstance(source, str | os.PathLike):
-        return OpenShards(*open_tars(name for each in source for name in expand(os.fspath(each))))
+        return OpenShards(*open_tars((name for each in source for name in expand(os.fspath(each))), root=root))
     path = Path(source)
     if not path.is_dir():
-        return OpenShards(*open_tars(expand(os.fspath(source))))
+        return OpenShards(*open_tars(expand(os.fspath(source)), root=root))
     store, listing = open_folder(path)
     if not (listing.committed or listing.uncommitted):
         inside = sorted(each.name for each in path.iterdir() if each.is_dir() and next(each.glob("*.tar"), None))

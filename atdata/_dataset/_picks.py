@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
 import polars as pl
@@ -24,8 +24,15 @@ class PlainKeys:
     def __init__(self, keys: NDArray[np.object_]) -> None:
         self._keys = keys
 
-    def __getitem__(self, indices: Indices) -> Self:
-        return type(self)(self._keys[indices])
+    @overload
+    def __getitem__(self, indices: int) -> str: ...
+
+    @overload
+    def __getitem__(self, indices: Indices) -> Self: ...
+
+    def __getitem__(self, indices: int | Indices) -> str | Self:
+        found: Any = self._keys[indices]
+        return type(self)(found) if isinstance(found, np.ndarray) else str(found)
 
     def to_list(self) -> list[str]:
         """Return the keys as a list."""
