@@ -17,6 +17,7 @@ def _enter_an_empty_folder(namespace: dict[str, Any]) -> None:
     namespace["_back"] = os.getcwd()  # noqa: PTH109 -- text in, text out
     namespace["_folder"] = tempfile.TemporaryDirectory()
     os.chdir(namespace["_folder"].name)
+    namespace["missing"] = lambda package: importlib.util.find_spec(package) is None  # for the pages' skips
 
 
 def _leave_it(namespace: dict[str, Any]) -> None:
