@@ -5,8 +5,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Self, TypeAlias, TypeVar, get_args, get_origin
 
+import numpy as np
+
 from atdata._errors import SchemaError
-from atdata._sample import DictSample, SampleBatch, fields_of, is_sample_type
+from atdata._sample import DictSample, SampleBatch, bare_type, fields_of, is_sample_type
 from atdata.manifest._table import KEY, SHARD
 
 from ._opened import Opened
@@ -15,7 +17,7 @@ from ._read import SampleReader
 from ._selection import Everything, Matching, Selection, Taken
 from ._steps import Step, Steps, batched, through
 
-__all__ = ["DatasetBase", "Source"]
+__all__ = ["DatasetBase", "Source", "type_text"]
 
 S = TypeVar("S")
 
@@ -94,14 +96,14 @@ class DatasetBase(Generic[S]):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The fields of a sample, and the annotation of each; of DictSample the manifests' columns and their dtypes.
+        """The fields of a sample, and the type of each; of DictSample the manifests' columns and their dtypes.
 
         Raises:
             SchemaError: The sample type has a field that cannot be stored.
             ManifestError: A manifest is damaged or gone.
         """
         if not issubclass(self.sample_type, DictSample):
-            return {field.name: field.annotation for field in fields_of(self.sample_type)}
+            return {field.name: bare_type(field.annotation)[0] for field in fields_of(self.sample_type)}
         self._check_types(self._opened.shard_ids)
         columns = self._opened.manifests.whole.schema if self._opened.has_manifests else {}
         return {name: dtype for name, dtype in columns.items() if not name.startswith("__")}
@@ -110,6 +112,29 @@ class DatasetBase(Generic[S]):
     def column_names(self) -> list[str]:
         """The names of a sample's fields; of DictSample those that manifests know."""
         return list(self.schema)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the dataset is, as plain values; the headers are read, and no sample.
+
+        ``sample_type``, ``fields`` (name to type, as text), ``num_samples`` (None behind a filter), ``num_shards``,
+        ``shards``, ``url``, ``metadata``, ``predicate`` (None for all samples), and ``statistics``: the rows of
+        :meth:`QueryExecutor.describe` as dicts, of all samples, whichever are chosen.
+
+        Raises:
+            ManifestError: A manifest is damaged or gone.
+        """
+        opened, shards = self._opened, self.list_shards()
+        return {
+            "sample_type": self.sample_type.__name__,
+            "fields": {name: type_text(annotation) for name, annotation in self.schema.items()},
+            "num_samples": None if self._filters else len(self),
+            "num_shards": len(shards),
+            "shards": shards,
+            "url": opened.store.url(),
+            "metadata": self.content_metadata,
+            "predicate": self._selection.predicate,
+            "statistics": opened.executor.describe().to_dicts() if opened.has_manifests else [],
+        }
 
     @property
     def digest(self) -> str:
@@ -199,3 +224,18 @@ class DatasetBase(Generic[S]):
         if isinstance(self._selection, Everything):
             return self._reader.ordered_batches(batch_size)
         return self._reader.read_batches(self._picks(), batch_size)
+
+
+def type_text(kind: Any) -> str:
+    """Return a type or dtype as people write it.
+
+    Examples:
+        >>> import numpy as np
+        >>> from numpy.typing import NDArray
+        >>> type_text(NDArray[np.uint8]), type_text(NDArray), type_text(list[str]), type_text(float | None)
+        ('NDArray[uint8]', 'NDArray', 'list[str]', 'float | None')
+    """
+    if get_origin(kind) is np.ndarray:
+        dtype = next(iter(get_args(get_args(kind)[1])), None)
+        return f"NDArray[{dtype.__name__}]" if isinstance(dtype, type) else "NDArray"
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)

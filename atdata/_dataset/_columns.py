@@ -1,177 +1,265 @@
-"""From the values of a field to a Polars column (docs/datasets.md, "Frames")."""
+"""What a caller gives as new columns, as Polars frames: a frame of some kind, a file, or a function's result."""
 
-import collections.abc
-import datetime as dt
-import enum
-import math
-import pathlib
-import typing
-import uuid
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from atdata._errors import SampleValueError, SchemaError, first_line
-from atdata._sample import ImageField, codec_of, fields_of, is_sample_type
-from atdata.manifest._annotations import column_type, without_none
+from atdata._errors import AtdataError, SchemaError, first_line, listed, near_misses
+from atdata.manifest._dtypes import dtype_text
+from atdata.manifest._storable import storable
+from atdata.manifest._table import KEY, SHARD
+from atdata.manifest._union import widened
 
-from ._array_column import array_column
+if TYPE_CHECKING:
+    import pandas as pd
 
-__all__ = ["Kind", "column", "kind_of"]
+    from atdata._sample import SampleBatch
 
-_LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence)
-_DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-#: What Polars and pyarrow raise for values that make no column.
-_MISFITS = (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError)
-#: What to do about a field that makes no column.
-_ADVICE = "map() the samples to dicts of what fits, or use to_dict() or to_pandas(), which keep values as they are"
+__all__ = ["Columns", "batch_frame", "check_name", "given_frame", "joined"]
 
+#: New columns: a frame with the samples' keys, a query or file of one, or a function from a batch to its columns.
+Columns: TypeAlias = (
+    "pl.DataFrame | pl.LazyFrame | pd.DataFrame | str | os.PathLike[str] | Callable[[SampleBatch[Any]], Any]"
+)
 
-class Kind(NamedTuple):
-    """What an annotation says of a column."""
-
-    dtype: pl.DataType
-    #: Makes of a value what the column holds; None where it is that already.
-    convert: Callable[[Any], Any] | None
-
-
-def kind_of(annotation: Any) -> Kind | None:
-    """Return what an annotation says of a column; None where only the values tell: arrays, ``Any``, unions.
-
-    Raises:
-        SchemaError: The annotation is of a field that cannot be stored.
-    """
-    bare, metadata = without_none(annotation)
-    if bare is bytes:
-        return Kind(pl.Binary(), None) if not _is_decoded(metadata) else None
-    origin, arguments = typing.get_origin(bare) or bare, typing.get_args(bare)
-    if origin in _LISTS:
-        return _list_kind(arguments[0]) if arguments else None
-    if origin is tuple:
-        items = [each for each in arguments if each is not Ellipsis]
-        return _list_kind(items[0]) if items and all(each == items[0] for each in items) else None
-    if origin in _DICTS:
-        return _dict_kind(arguments) if arguments else None
-    if is_sample_type(bare) and isinstance(bare, type):
-        return _struct_kind(bare)
-    return _scalar_kind(annotation, bare)
+_PARQUET, _CSV, _IPC = (".parquet", ".pq"), (".csv",), (".ipc", ".arrow", ".feather")
+#: Keys may look like numbers, and are none.
+_KEYS_ARE_TEXT = {SHARD: pl.String(), KEY: pl.String()}
+#: Types of numbers that go together, as floats.
+_NUMBERS = frozenset({int, float})
+_NUMPY_TIMES = (np.datetime64, np.timedelta64)
+#: Dtypes of columns none of whose values is known.
+_UNKNOWN = (pl.Null(), pl.List(pl.Null()))
 
 
-def column(name: str, values: Sequence[Any], kind: Kind | None, *, as_lists: bool = False) -> pl.Series:
-    """Return a field's values as a column.
+def given_frame(columns: Any, on: Sequence[str]) -> pl.DataFrame:
+    """Return what a caller gives as one frame: the keys as text, then columns as a sample table holds them.
 
     Args:
-        name: The field.
-        values: Its values.
-        kind: What its annotation says; None looks at the values.
-        as_lists: Make arrays lists, also where all of them have one shape.
+        columns: A Polars or pandas frame, a LazyFrame, or the path of a file.
+        on: The columns that say which sample a row is of.
 
     Raises:
-        SchemaError: No column holds the values; the error names the field.
+        SchemaError: It has not these columns, or a column that no sample table holds.
+        ValueError: It is none of these, or a file of another kind.
+        FileNotFoundError: There is no such file.
     """
-    try:
-        if kind is not None:
-            cells = [value if value is None else kind.convert(value) for value in values] if kind.convert else values
-            return pl.Series(name, cells, kind.dtype, strict=True)
-        if any(isinstance(value, np.ndarray) for value in values):
-            return array_column(name, values, as_lists=as_lists)
-        return _inferred(name, values)
-    except _MISFITS as error:
-        raise SchemaError(f"field {name!r}: its values make no column: {first_line(error)}; {_ADVICE}") from error
-
-
-def _is_decoded(metadata: tuple[Any, ...]) -> bool:
-    return any(isinstance(each, ImageField) and each.decode is not None for each in metadata)
-
-
-def _list_kind(item: Any) -> Kind | None:
-    inner = kind_of(item)
-    if inner is None:
-        return None
-    convert = inner.convert
-    if convert is None:
-        return Kind(pl.List(inner.dtype), list)
-    return Kind(pl.List(inner.dtype), lambda value: [each if each is None else convert(each) for each in value])
-
-
-def _dict_kind(arguments: tuple[Any, ...]) -> Kind | None:
-    key, value = map(kind_of, arguments)
-    if key is None or value is None:
-        return None
-    dtype = pl.List(pl.Struct({"key": key.dtype, "value": value.dtype}))
-    convert = value.convert or (lambda item: item)
-    return Kind(dtype, lambda held: [{"key": k, "value": v if v is None else convert(v)} for k, v in held.items()])
-
-
-def _struct_kind(sample_type: type) -> Kind | None:
-    kinds = {field.name: kind_of(field.annotation) for field in fields_of(sample_type)}
-    known = {name: kind for name, kind in kinds.items() if kind is not None}
-    if len(known) < len(kinds):
-        return None
-
-    def convert(sample: Any) -> dict[str, Any]:
-        values = ((name, getattr(sample, name), kind.convert) for name, kind in known.items())
-        return {name: made(value) if made and value is not None else value for name, value, made in values}
-
-    return Kind(pl.Struct({name: kind.dtype for name, kind in known.items()}), convert)
-
-
-def _scalar_kind(annotation: Any, bare: Any) -> Kind | None:
-    try:
-        found = column_type(annotation, explicit=True)
-    except SchemaError:  # a Decimal of any digits, a Literal of several types
-        return None
-    if found is None:
-        return None
-    if isinstance(bare, type) and issubclass(bare, enum.Enum | uuid.UUID | pathlib.PurePath):
-        return Kind(found.dtype, codec_of(bare).check)
-    if found.dtype == pl.Datetime("us"):
-        return Kind(found.dtype, _naive)
-    return Kind(found.dtype, None)
-
-
-def _naive(moment: dt.datetime) -> dt.datetime:
-    if moment.tzinfo is not None:
-        raise SampleValueError(
-            f"{moment} has a zone, and the column has none; annotate the field as "
-            'Annotated[datetime, pl.Datetime("us", "UTC")]'
+    frame = _read(columns)
+    if missing := [name for name in on if name not in frame.columns]:
+        raise SchemaError(
+            f"the frame has no column {missing[0]!r}, by which its rows are matched with samples"
+            f"{near_misses(missing[0], frame.columns)}; its columns are {listed(frame.columns)}"
         )
-    return moment
+    names = [name for name in frame.columns if name not in on]
+    if not names:
+        raise SchemaError(f"the frame has no column beside {listed(on)}: there is nothing to add")
+    for name in names:
+        check_name(name)
+    keys = [_key(frame[name]) for name in on]
+    return pl.DataFrame([*keys, *(storable(frame[name]) for name in names)])
 
 
-def _inferred(name: str, values: Sequence[Any]) -> pl.Series:
-    import pyarrow as pa  # noqa: PLC0415 -- kept out of `import atdata`
+def check_name(name: str) -> None:
+    """Check that a column may be added, replaced or dropped.
 
-    kinds: dict[str, set[str]] = {}
-    cells = [_plain(value, "", kinds) for value in values]
-    for place, found in kinds.items():
-        if len(found) > 1 and found != {"int", "float"}:
-            raise ValueError(f"{' and '.join(sorted(found))}{place and ' at '}{place}")
-    whole = {"int"} == kinds.get("") and max((each for each in cells if each is not None), default=0) >= 1 << 63
-    return pl.Series(name, pa.array(cells, pa.uint64() if whole else None))
+    Raises:
+        SchemaError: Its name is the manifest's own.
+    """
+    if not isinstance(name, str) or not name or name.startswith("__"):
+        hint = f"; to match rows by it too, say on=[{SHARD!r}, {KEY!r}]" if name == SHARD else "; leave it out"
+        raise SchemaError(f"no column can be called {name!r}: names with '__' are the manifest's own{hint}")
 
 
-def _plain(value: Any, place: str, kinds: dict[str, set[str]]) -> Any:
-    """Return a value as pyarrow takes it, and note what it is: pyarrow makes dates of datetimes, and UTC of no zone."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return value
-    if isinstance(value, np.generic | np.ndarray) and value.dtype.kind != "O":
-        value = value.tolist()
-    if isinstance(value, dict):
-        kinds.setdefault(place, set()).add("dict")
-        return {key: _plain(each, f"{place}[{key!r}]", kinds) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        kinds.setdefault(place, set()).add("list")
-        return [_plain(each, f"{place}[]", kinds) for each in value]
-    said = type(value).__name__
-    if isinstance(value, dt.datetime):
-        said = "datetime with a zone" if value.tzinfo else "datetime without one"
-        value = value if value.tzinfo is None else value.astimezone(dt.UTC)
-    elif isinstance(value, enum.Enum | uuid.UUID | pathlib.PurePath):
-        value = codec_of(type(value)).check(value)
-    elif is_sample_type(type(value)):
-        return _plain({field.name: getattr(value, field.name) for field in fields_of(type(value))}, place, kinds)
-    kinds.setdefault(place, set()).add(said)
-    return value
+def batch_frame(given: Any, count: int) -> pl.DataFrame:
+    """Return what a function made of a batch, as a frame; its columns are not yet what a sample table holds.
+
+    Args:
+        given: A dict from name to values, or a frame of some kind.
+        count: How many samples the batch has.
+
+    Raises:
+        SchemaError: It is something else, or its rows are not as many.
+    """
+    frame = _frame(given)
+    if frame is None and isinstance(given, Mapping):
+        frame = _of_dict(given, count)
+    if frame is None:
+        raise SchemaError(
+            "the function returns, for a batch, a dict from column name to values, or a frame; found a "
+            f"{type(given).__name__}"
+        )
+    if not frame.width:
+        raise SchemaError("the function returned no column")
+    if len(frame) != count:
+        raise SchemaError(
+            f"the function returned {len(frame)} rows for a batch of {count} samples; a row is a sample's"
+        )
+    for name in frame.columns:
+        check_name(name)
+    return frame
+
+
+def joined(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return a shard's batches as one frame of columns that a sample table holds; whole numbers widen to floats.
+
+    A column none of whose values is known has the dtype Null, or that of lists of Null.
+
+    Raises:
+        SchemaError: The batches have not the same columns, or a column that no sample table holds.
+    """
+    first = parts[0].columns
+    for part in parts:
+        if set(part.columns) != set(first):
+            raise SchemaError(
+                f"the function returned the columns {listed(first)} for one batch, and {listed(part.columns)} for "
+                "another; it gives the same for each"
+            )
+    return pl.DataFrame([_column([part[name] for part in parts]) for name in first])
+
+
+def _column(parts: Sequence[pl.Series]) -> pl.Series:
+    ready = [each if each.dtype in _UNKNOWN else storable(each) for each in parts]
+    dtype: pl.DataType | None = ready[0].dtype
+    for each in ready[1:]:
+        dtype = None if dtype is None else widened(dtype, each.dtype)
+    if dtype is None:
+        found = dict.fromkeys(dtype_text(each.dtype) for each in ready)
+        raise SchemaError(
+            f"the function returned {listed(found)} for the column {parts[0].name!r}; a column has one dtype"
+        )
+    return pl.concat([each.cast(dtype) for each in ready])
+
+
+def _key(column: pl.Series) -> pl.Series:
+    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        raise SchemaError(
+            f"the frame's {column.name} is text, as ds.scan() has it; found {column.dtype}"
+            f"{': cast it, with the zeros that a key begins with' if column.dtype.is_integer() else ''}"
+        )
+    if column.null_count():
+        raise SchemaError(
+            f"the frame's {column.name} is null in {column.null_count()} of its rows, the first of them "
+            f"{column.is_null().arg_true()[0]}; each row names a sample"
+        )
+    return column.cast(pl.String)
+
+
+def _read(columns: Any) -> pl.DataFrame:
+    if isinstance(columns, str | os.PathLike):
+        return _of_file(Path(columns))
+    frame = _frame(columns)
+    if frame is None:
+        raise ValueError(
+            "columns are a Polars or pandas frame, a LazyFrame, the path of a file of one, or a function from a batch "
+            f"to its columns; found a {type(columns).__name__}"
+        )
+    return frame
+
+
+def _frame(given: Any) -> pl.DataFrame | None:
+    if isinstance(given, pl.LazyFrame):
+        return given.collect()
+    if isinstance(given, pl.DataFrame):
+        return given
+    return _of_pandas(given) if _is_pandas(given, "DataFrame") else None
+
+
+def _is_pandas(given: Any, kind: str) -> bool:
+    pandas = sys.modules.get("pandas")  # who has such a thing has imported it
+    return pandas is not None and isinstance(given, getattr(pandas, kind))
+
+
+def _of_pandas(given: Any) -> pl.DataFrame:
+    if any(name is not None for name in given.index.names):  # keys are often an index there
+        given = given.reset_index()
+    try:
+        frame: pl.DataFrame = pl.from_pandas(given)
+    except (TypeError, ValueError) as error:  # pyarrow's own errors are both
+        raise SchemaError(f"a column of the pandas frame holds no values of one kind: {first_line(error)}") from error
+    return frame
+
+
+def _of_file(path: Path) -> pl.DataFrame:
+    suffix = path.suffix.lower()
+    if suffix in _PARQUET:
+        return pl.read_parquet(path, glob=False)
+    if suffix in _CSV:
+        return pl.read_csv(path, schema_overrides=_KEYS_ARE_TEXT, glob=False)
+    if suffix in _IPC:
+        return pl.read_ipc(path)
+    raise ValueError(
+        f"columns are read from files named {', '.join((*_PARQUET, *_CSV, *_IPC))}; found {path.name!r}. Read it, and "
+        "give the frame"
+    )
+
+
+def _of_dict(given: Mapping[Any, Any], count: int) -> pl.DataFrame:
+    columns = []
+    for name, values in given.items():
+        check_name(name)
+        column = _series(name, values)
+        if len(column) != count:
+            raise SchemaError(
+                f"the function returned {len(column)} values of {name!r} for a batch of {count} samples; there is one "
+                "a sample"
+            )
+        columns.append(column)
+    return pl.DataFrame(columns)
+
+
+def _series(name: str, values: Any) -> pl.Series:
+    if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+        raise SchemaError(f"the function returned a {type(values).__name__} for {name!r}; expected one value a sample")
+    try:
+        return _made(name, values)
+    except AtdataError:
+        raise
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise SchemaError(f"the values of {name!r} make no column: {first_line(error)}") from error
+
+
+def _made(name: str, values: Any) -> pl.Series:
+    if isinstance(values, pl.Series):
+        return values.alias(name)
+    if _is_pandas(values, "Series"):
+        return _of_pandas(values.to_frame(name).reset_index(drop=True)).to_series()
+    if not isinstance(values, list | tuple) and hasattr(values, "__array__"):
+        values = np.asarray(values)  # a tensor
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return pl.Series(name, values)
+    return _of_values(name, list(map(_plain, values)))
+
+
+def _of_values(name: str, values: list[Any]) -> pl.Series:
+    """Return Python values as a column; their types are looked at, because Polars cuts floats in lists of integers."""
+    is_list = any(isinstance(each, list | tuple) for each in values)
+    if (kind := next((type(each) for each in values if each is not None), None)) in _NUMPY_TIMES:
+        nat: Any = kind("NaT")
+        return pl.Series(name, np.array([nat if each is None else each for each in values]))
+    if is_list and not all(each is None or isinstance(each, list | tuple) for each in values):
+        raise SchemaError(f"some values of {name!r} are lists, and others are not")
+    cells: list[Any] = [each if each is None or not is_list else list(each) for each in values]
+    flat = [item for each in cells if each is not None for item in each] if is_list else cells
+    kinds = set(map(type, flat)) - {type(None)}
+    if kinds == _NUMBERS:
+        flat = list(map(_as_float, flat))
+        cells = [each if each is None else list(map(_as_float, each)) for each in cells] if is_list else flat
+    elif len(kinds) > 1:
+        raise SchemaError(f"the values of {name!r} are of several types: {listed(sorted(k.__name__ for k in kinds))}")
+    dtype = pl.Series(flat).dtype
+    return pl.Series(name, cells, pl.List(dtype) if is_list else dtype)
+
+
+def _plain(value: Any) -> Any:
+    if type(value) in _NUMPY_TIMES:
+        return value  # as Python's, those in nanoseconds would be integers
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _as_float(number: Any) -> float | None:
+    return None if number is None else float(number)

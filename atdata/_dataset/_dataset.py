@@ -10,6 +10,7 @@ from atdata.manifest._open import absolute, open_folder, open_tars, report_uncom
 
 from ._base import Source
 from ._choosing import Choosing
+from ._late import Late
 from ._names import expand
 from ._opened import Opened, OpenShards
 from ._reading import Reading
@@ -21,7 +22,7 @@ __all__ = ["Dataset"]
 S = TypeVar("S")
 
 
-class Dataset(Choosing[S], Reading[S]):
+class Dataset(Choosing[S], Reading[S], Late[S]):
     """A sharded dataset. ``Dataset[Photo](path)`` reads samples as ``Photo``; without a type they are DictSample.
 
     Opening lists names and reads nothing. With manifests, ``len``, questions and fetching touch no byte of a tar that

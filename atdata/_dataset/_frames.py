@@ -13,7 +13,7 @@ from atdata._errors import SchemaError
 from atdata._sample import DictSample, fields_of
 from atdata.manifest._annotations import without_none
 
-from ._columns import column, kind_of
+from ._field_columns import column, kind_of
 
 if TYPE_CHECKING:
     import pandas as pd

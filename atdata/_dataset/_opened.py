@@ -26,6 +26,8 @@ S = TypeVar("S")
 
 #: Walking tars of more bytes than this takes a time that manifests would save.
 _WORTH_A_WORD = 64 << 20
+#: How many texts are joined at once to be hashed.
+_JOINED = 1 << 16
 
 
 class OpenShards(NamedTuple, Generic[S]):
@@ -182,14 +184,16 @@ class Opened:
 def digest_of(picks: Picks) -> str:
     """Return the SHA-256 over samples' places in their order: shard, key, offset, size, CRC-32."""
     # Shards are numbered as they come, so that the digest does not depend on what else there is.
-    used, first, numbers = np.unique(picks.shards, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    used, numbers = used[order], np.argsort(order)[numbers]
+    used = pl.Series(picks.shards).unique(maintain_order=True).to_numpy()
+    number_of = np.zeros(len(picks.shard_ids), np.int64)
+    number_of[used] = np.arange(len(used))
+    numbers = number_of[picks.shards]
     digest = hashlib.sha256(b"places")
     for texts in (pl.Series([picks.shard_ids[number] for number in used], dtype=pl.String), picks.to_frame()[KEY]):
         digest.update(len(texts).to_bytes(8, "little"))
         digest.update(texts.str.len_bytes().to_numpy().astype("<i8").tobytes())
-        digest.update(texts.str.join("").item().encode())
+        for part in texts.to_frame().iter_slices(_JOINED):
+            digest.update(part.to_series().str.join("").item().encode())
     for column in (numbers, picks.offsets, picks.sizes, picks.crc32s):
         digest.update(column.astype("<i8").tobytes())
     return digest.hexdigest()

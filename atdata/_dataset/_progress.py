@@ -1,7 +1,8 @@
-"""How far a write has come, for whoever watches."""
+"""How far long work has come, for whoever watches."""
 
 import sys
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -15,19 +16,30 @@ class Progress:
 
     Args:
         shown: Whether anything is to be shown.
+        doing: What is being done.
     """
 
-    def __init__(self, *, shown: bool) -> None:
+    def __init__(self, *, shown: bool, doing: str = "writing") -> None:
+        self._doing = doing
         #: How many samples there will be; None where that is not known.
         self.total: int | None = None
         self._shown = shown
         self._bar: Bar | None = None
         self._task: TaskID | None = None
 
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
     def begin(self) -> None:
         """Show the line."""
         if self._shown and sys.stderr.isatty():
-            self._bar = _bar()
+            self._bar = _bar(self._doing)
             self._task = self._bar.add_task("", total=self.total, counts="")
             self._bar.start()
 
@@ -36,17 +48,18 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, *, samples: int, shards: int, size: int) -> None:
-        """Say how far it is: samples, finished shards, bytes."""
+    def show(self, *, samples: int, shards: int, size: int | None = None) -> None:
+        """Say how far it is: samples, finished shards, bytes where any are written."""
         if self._bar is not None and self._task is not None:
-            counts = f"{samples:,} samples, {shards:,} shards, {size / 1e6:,.1f} MB"
+            written = "" if size is None else f", {size / 1e6:,.1f} MB"
+            counts = f"{samples:,} samples, {shards:,} shards{written}"
             self._bar.update(self._task, completed=samples, counts=counts)
 
 
-def _bar() -> "Bar":
+def _bar(doing: str) -> "Bar":
     from rich.console import Console  # noqa: PLC0415 -- kept out of `import atdata`
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- as above
     from rich.progress import Progress as Bar  # noqa: PLC0415 -- as above
 
     counts = TextColumn("{task.fields[counts]}")
-    return Bar(TextColumn("writing"), BarColumn(), counts, TimeElapsedColumn(), console=Console(stderr=True))
+    return Bar(TextColumn(doing), BarColumn(), counts, TimeElapsedColumn(), console=Console(stderr=True))

@@ -5,16 +5,19 @@ import errno
 import itertools
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ._base import TEMPORARY, Data, Upload
+from ._base import TEMPORARY, ChangedFileError, Data, Part, Soon, Upload
 from ._disk import Disk
+from ._files import LocalFile, OpenFiles
 
 __all__ = ["LocalStore"]
 
 #: What ``link`` answers where a file system has no hard links.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+#: What ``flock`` answers where a file system has no locks.
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF})
 
 
 class LocalStore:
@@ -31,6 +34,7 @@ class LocalStore:
         self._prefix = str(self.root / "x").removesuffix("x")
         self.durable = durable
         self.disk = disk or Disk()
+        self._files = OpenFiles(self.disk)
 
     def __repr__(self) -> str:
         return f"LocalStore({str(self.root)!r})"
@@ -56,17 +60,26 @@ class LocalStore:
         """Return a whole file."""
         return self.path(name).read_bytes()
 
-    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> Iterator[memoryview]:
-        """Yield the bytes of each ``(offset, length)``, by ``preadv`` on one descriptor into one buffer."""
-        descriptor = os.open(self.url(name), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            buffer = memoryview(bytearray())
-            for offset, length in ranges:
-                if len(buffer) < length:
-                    buffer = memoryview(bytearray(length))
-                yield buffer[: _fill(self.disk, descriptor, buffer[:length], offset)]
-        finally:
-            os.close(descriptor)
+    def open(self, name: str) -> LocalFile:
+        """Open a file, or return it where it is still open and still what the name stands for."""
+        return self._files.open(self.url(name))
+
+    def fill(self, parts: Sequence[Part], soon: Soon | None = None) -> None:
+        """Read the parts, one after the other; once the disk must be waited for, it is told of all the rest."""
+        disk = self.disk
+        if soon is not None:
+            disk.expect(soon[0].descriptor, *soon[1:])
+        waits = len(parts) == 1
+        for index, (file, offset, buffer) in enumerate(parts):
+            filled = -1 if waits else disk.read_at_hand(file.descriptor, buffer, offset)
+            if filled < len(buffer):
+                if not waits:
+                    waits = True
+                    for other, at, room in parts[index:]:
+                        disk.expect(other.descriptor, at, len(room))
+                _fill(disk, file, buffer, offset, max(filled, 0))
+        for file in {id(part[0]): part[0] for part in parts}.values():
+            file.check()
 
     def scan_source(self, name: str) -> str:
         """Return the path as text."""
@@ -87,6 +100,17 @@ class LocalStore:
         with _LocalUpload(self, target) as upload:
             upload.write(data)
             upload.commit(over=True)
+
+    def swap(self, name: str, old: Data, new: Data) -> bool:
+        """Write a file in one step over the one that still holds ``old``; return whether.
+
+        The file that is replaced is locked while it is compared and replaced. On a file system without locks, two that
+        swap within that moment may both succeed, and the later one's bytes stay.
+        """
+        target = self.path(name)
+        with _LocalUpload(self, target) as upload:
+            upload.write(new)
+            return upload.commit_in_place_of(old)
 
     def remove(self, *names: str) -> None:
         """Remove files, one after the other."""
@@ -122,18 +146,59 @@ class _LocalUpload(Upload):
             view = view[self._disk.write(self._descriptor, view) :]
 
     def commit(self, *, over: bool = False) -> None:
+        temporary = self._whole()
+        if over:
+            self._rename(temporary)
+        else:
+            self._publish(temporary)
+        if self._durable:
+            self._disk.sync_folder(self._target.parent)
+
+    def commit_in_place_of(self, old: Data) -> bool:
+        """Publish the whole file in place of one that still holds ``old``; return whether."""
+        temporary = self._whole()
+        try:
+            held = os.open(self._target, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            if not self._holds(held, old):
+                return False
+            self._rename(temporary)
+        finally:
+            os.close(held)
+        if self._durable:
+            self._disk.sync_folder(self._target.parent)
+        return True
+
+    def _whole(self) -> Path:
+        """Return the temporary file, once all of it is written, and durable where that is asked for."""
         if self._descriptor is None or self._temporary is None:
             raise ValueError(f"{self._target} is already published or dropped")
         if self._durable:
             self._disk.sync(self._descriptor)
         self._close()
-        if over:
-            self._disk.rename(self._temporary, self._target)
-            self._temporary, self.published = None, True
-        else:
-            self._publish(self._temporary)
-        if self._durable:
-            self._disk.sync_folder(self._target.parent)
+        return self._temporary
+
+    def _rename(self, temporary: Path) -> None:
+        self._disk.rename(temporary, self._target)
+        self._temporary, self.published = None, True
+
+    def _holds(self, descriptor: int, old: Data) -> bool:
+        """Lock the file that is to be replaced; tell whether it holds ``old`` and still has its name."""
+        try:
+            self._disk.lock(descriptor)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            same = file.read() == bytes(old)
+        try:
+            return same and os.path.samestat(os.fstat(descriptor), os.stat(self._target))  # noqa: PTH116 -- as above
+        except FileNotFoundError:
+            return False
 
     def abort(self) -> None:
         self._close()
@@ -197,10 +262,11 @@ def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], *, recur
                 yield from _walk(entry.path, f"{prefix}{entry.name}/", above, recursive=True)
 
 
-def _fill(disk: Disk, descriptor: int, buffer: memoryview, offset: int) -> int:
-    """Fill a buffer from a place in a file; return how far, which is less than all where the file ends."""
-    filled = disk.read_into(descriptor, buffer, offset)
+def _fill(disk: Disk, file: LocalFile, buffer: memoryview, offset: int, filled: int) -> None:
+    """Fill a buffer from a place in a file, whose first bytes it holds already."""
     # A single read is cut at 2 GiB, and by signals on some file systems.
-    while filled < len(buffer) and (more := disk.read_into(descriptor, buffer[filled:], offset + filled)):
+    while filled < len(buffer):
+        more = disk.read_into(file.descriptor, buffer[filled:], offset + filled)
+        if not more:
+            raise ChangedFileError.at(file.path)
         filled += more
-    return filled

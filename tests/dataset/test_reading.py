@@ -133,3 +133,15 @@ def test_the_schema_is_that_of_the_type_or_of_the_manifests(written: Dataset[Any
         "note": pl.String(),
     }
     assert untyped[0].keys() == written.column_names
+
+
+def test_a_description_says_what_there_is(written: Dataset[Any]) -> None:
+    described = written.describe()
+    assert (described["sample_type"], described["num_samples"], described["num_shards"]) == ("Photo", 250, 3)
+    assert described["fields"]["note"] == "str | None"
+    assert described["shards"] == written.list_shards()
+    (label,) = (row for row in described["statistics"] if row["field"] == "label")
+    assert label["distinct"] == 3
+    dogs = written.where(label="dog")
+    assert (dogs.describe()["num_samples"], dogs.describe()["predicate"]) == (len(dogs), "label='dog'")
+    assert dogs.filter(bool).describe()["num_samples"] is None

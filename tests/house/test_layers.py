@@ -11,14 +11,20 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "atdata"
 #: Private modules of `manifest` that `_dataset` may use, as the architecture page says.
 SIDE_DOORS = {
+    "_aggregate",
+    "_amend",
+    "_annotations",
     "_ask",
+    "_dtypes",
     "_header",
+    "_manifest",
     "_names",
     "_open",
     "_predicate",
     "_process",
     "_rows",
     "_source",
+    "_storable",
     "_table",
     "_union",
     "_values",

@@ -1,0 +1,146 @@
+"""What comes after samples were written: columns that are added to their manifests, and dropped."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+from atdata._sample import SampleBatch
+from atdata.manifest import AggregateKind
+from atdata.manifest._names import Listing
+
+from ._amending import OnError
+from ._annotate import annotate, drop_columns
+from ._annotation import AnnotateOptions
+from ._base import DatasetBase
+from ._columns import Columns
+from ._matching import Extra, Missing
+from ._opened import Opened
+from ._picks import Picks
+from ._selection import Everything, Taken
+from ._steps import batched, through
+
+__all__ = ["Late"]
+
+S = TypeVar("S")
+
+
+class Late(DatasetBase[S]):
+    """What a dataset's manifests are given later."""
+
+    def annotate(
+        self,
+        columns: Columns,
+        on: str | Sequence[str] = "__key__",
+        *,
+        replace: bool = False,
+        missing: Missing = "error",
+        extra: Extra = "error",
+        aggregates: Mapping[str, AggregateKind] | None = None,
+        run: str | None = None,
+        batch_size: int = 256,
+        on_error: OnError = "raise",
+        progress: bool | None = None,
+    ) -> Self:
+        """Add columns to the manifests, and return the dataset with them. Tars, keys and the digest stay as they are.
+
+        Values come from a frame whose rows name samples, or from a function of batches. Each shard's manifest is the
+        old one or the new one; nothing is written before all that can be checked was.
+
+        On a selection, its samples get the values, once each; other samples keep what they have, or are null where the
+        column is new.
+
+        Args:
+            columns: A Polars frame or LazyFrame, a pandas frame, the path of a ``.parquet``, ``.csv`` or ``.ipc`` file;
+                or a function that gets a :class:`SampleBatch` and returns a dict from column name to values, or a
+                frame, with a row for each of its samples.
+            on: How rows name samples: by ``__key__``, or by ``["__shard__", "__key__"]``.
+            replace: Whether columns that are there get the new values.
+            missing: What becomes of samples that no row is of: ``"error"``, or ``"null"``.
+            extra: What becomes of rows that are of no sample: ``"error"``, or ``"ignore"``.
+            aggregates: How columns are summed up in headers, where it is not by their dtypes: ``"categorical"``,
+                ``"numeric"`` or ``"set"``.
+            run: A name for what a function computes, kept in each header. Shards that this run has done already, in a
+                call that was killed or failed, are passed over; another computation needs another name.
+            batch_size: How many samples a function gets, at most; a batch lies in one shard.
+            on_error: ``"collect"`` does the other shards before it raises :class:`PartialFailureError`. What a function
+                raises ends the call.
+            progress: Whether to show on the terminal how far it is; None shows it for functions. Nothing is shown where
+                standard error is no terminal.
+
+        Raises:
+            SchemaError: A column is there already, or no sample table holds its values, or they differ between shards.
+            SampleKeyError: Samples have no row, or rows no sample.
+            AmbiguousKeyError: A key is there more than once: in the frame, or in several shards.
+            ManifestError: A manifest is damaged, gone, of version 1.0, or was changed by another writer meanwhile. Like
+                any error, it carries a note that says how many shards were done.
+            PartialFailureError: With ``on_error="collect"``: some shards failed.
+            TypeError: The dataset has a filter step, or no manifests.
+            ValueError: An option has no such value.
+
+        Examples:
+            >>> import tempfile, atdata
+            >>> import polars as pl
+            >>> @atdata.packable
+            ... class Caption:
+            ...     text: str
+            >>> folder = tempfile.TemporaryDirectory()
+            >>> ds = atdata.write_samples(map(Caption, ["a", "bb"]), f"{folder.name}/captions.tar", manifest=True)
+            >>> ds = ds.annotate(lambda batch: {"length": [len(text) for text in batch.text]})
+            >>> [sample.text for sample in ds.where(pl.col("length") > 1)]
+            ['bb']
+            >>> folder.cleanup()
+        """
+        self._check_annotatable()
+        options = AnnotateOptions(on, replace, missing, extra, aggregates or {}, run, batch_size, on_error, progress)
+        selected = None if isinstance(self._selection, Everything) else self._picks()
+        return self._with(annotate(self._opened, selected, self._read_batches, columns, options))
+
+    def drop_columns(self, *names: str, on_error: OnError = "raise") -> Self:
+        """Remove columns from the manifests of the whole dataset, and return the dataset without them.
+
+        Tars, keys and the digest stay as they are, and so do the fields of samples.
+
+        Args:
+            names: The columns.
+            on_error: As for :meth:`annotate`.
+
+        Raises:
+            SchemaError: There is no such column, or it is one of those that say where samples are.
+            ManifestError: As for :meth:`annotate`.
+            PartialFailureError: As for :meth:`annotate`.
+            TypeError: The dataset is a selection, or has no manifests.
+        """
+        self._check_annotatable()
+        if not isinstance(self._selection, Everything):
+            raise TypeError(
+                "columns are dropped from whole shards, and this is a selection; drop them from the dataset"
+            )
+        return self._with(drop_columns(self._opened, names, on_error))
+
+    def _check_annotatable(self) -> None:
+        if self._filters:
+            raise TypeError(
+                "which samples pass a filter is known once they are read, and columns are of samples that manifests "
+                "know; say which with where()"
+            )
+        if not self._opened.has_manifests:
+            raise TypeError(
+                f"{self._opened.store.url()} has no manifests that could get columns; write_samples(..., "
+                "manifest=True) or export() makes some"
+            )
+
+    def _read_batches(self, picks: Picks, batch_size: int) -> Iterator[SampleBatch[Any]]:
+        if not self._steps:
+            return self._reader.read_batches(picks, batch_size)
+        return batched(through(self._reader.read(picks), self._steps), batch_size)
+
+    def _with(self, listing: Listing) -> Self:
+        """Return the same samples, with manifests as they are now."""
+        selection, opened = self._selection, Opened(self._opened.shards._replace(listing=listing))
+        if isinstance(selection, Everything):
+            return self._over(Everything(opened))
+        # The same samples, also where the predicate would select others by now.
+        taken = selection if isinstance(selection, Taken) else selection.at(slice(None))
+        same = copy.copy(taken)
+        same.opened = opened
+        return self._over(same)
