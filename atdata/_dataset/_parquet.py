@@ -89,7 +89,7 @@ class _Files:
         frame = self._table.frame(self._table.values(batch), as_lists=True)
         if self._schema is None:
             self._schema = frame.schema
-        table = _fitted(frame, self._schema).to_arrow()
+        table = _fitted(frame, self._schema, len(batch)).to_arrow()
         if self._writer is None or self._rows == self._maxcount:
             self._begin(table.schema)
         if self._writer is not None and len(table):
@@ -156,15 +156,15 @@ def _weight(row: Any) -> int:
     )
 
 
-def _fitted(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
-    """Return later rows with the columns of the first ones."""
+def _fitted(frame: pl.DataFrame, schema: pl.Schema, count: int) -> pl.DataFrame:
+    """Return later rows with the columns of the first ones; a frame without columns does not say how many they are."""
     if frame.schema == schema:
         return frame
     if new := [name for name in frame.columns if name not in schema]:
         raise SchemaError(f"the rows have a field {new[0]!r}, which none of the first ones has; {_ADVICE}")
     columns = []
     for name, dtype in schema.items():
-        values = frame[name] if name in frame.columns else pl.Series(name, [None] * len(frame))
+        values = frame[name] if name in frame.columns else pl.Series(name, [None] * count)
         if not _widens(values, dtype):
             raise SchemaError(
                 f"field {name!r}: its values make a column of {values.dtype}, first of {dtype}; {_ADVICE}"
