@@ -11,12 +11,12 @@ from atdata._errors import SampleKeyError
 from atdata._sample import SampleBatch
 from atdata.manifest import SampleLocation
 
-from ._base import DatasetBase
 from ._names import check_limit
 from ._places import as_locations
 from ._steps import Step, through
 from ._taking import Rows, position_of_key, take, to_position
 from ._tars import Verify
+from ._training import Training
 
 if TYPE_CHECKING:
     from ._dataset import Dataset
@@ -27,7 +27,7 @@ S = TypeVar("S")
 R = TypeVar("R")
 
 
-class Reading(DatasetBase[S]):
+class Reading(Training[S]):
     """What reads a dataset's samples."""
 
     def __iter__(self) -> Iterator[S]:

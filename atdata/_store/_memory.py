@@ -78,9 +78,10 @@ class MemoryStore:
     def swap(self, name: str, old: Data, new: Data) -> bool:
         """Put the file in place of one that still holds ``old``; return whether."""
         with self._lock:
-            if self._files.get(name) != bytes(old):
+            file = self._files.get(name)
+            if file is None or file.data != bytes(old):
                 return False
-            self._files[name] = bytes(new)
+            self._files[name] = _MemoryFile(self.url(name), bytes(new))
             return True
 
     def remove(self, *names: str) -> None:
