@@ -8,7 +8,17 @@ that answer::
     for photo in ds.fetch(dogs): ...
 """
 
-from atdata._dataset import Dataset, ShardWriter, write_samples
+from atdata._dataset import (
+    Dataset,
+    DatasetDict,
+    Lens,
+    LensNetwork,
+    ShardWriter,
+    identity,
+    lens,
+    load_dataset,
+    write_samples,
+)
 from atdata._errors import (
     AmbiguousKeyError,
     AtdataError,
@@ -28,7 +38,9 @@ from atdata._errors import (
     ShardChangedError,
     ShardError,
     ShardExistsError,
+    SplitNotFoundError,
     StaleManifestWarning,
+    StateError,
     UncommittedShardWarning,
     UnreadableImageWarning,
     UnsupportedFormatError,
@@ -53,10 +65,13 @@ __all__ = [
     "AtdataError",
     "DamagedManifestError",
     "Dataset",
+    "DatasetDict",
     "DecodeError",
     "DictSample",
     "F",
     "ImageField",
+    "Lens",
+    "LensNetwork",
     "LensNotFoundError",
     "ManifestBuilder",
     "ManifestError",
@@ -80,10 +95,15 @@ __all__ = [
     "ShardExistsError",
     "ShardManifest",
     "ShardWriter",
+    "SplitNotFoundError",
     "StaleManifestWarning",
+    "StateError",
     "UncommittedShardWarning",
     "UnreadableImageWarning",
     "UnsupportedFormatError",
+    "identity",
+    "lens",
+    "load_dataset",
     "manifest_column",
     "packable",
     "query_fields",

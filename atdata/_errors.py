@@ -6,11 +6,13 @@
     ├── SampleKeyError        (KeyError)            a key that is not there
     ├── AmbiguousKeyError     (KeyError)            a key that is there more than once
     ├── SampleIndexError      (IndexError)          a position that no sample has
+    ├── SplitNotFoundError    (KeyError, ValueError)  a split that is not there
     ├── SampleValueError      (TypeError, ValueError)  a value or key that cannot be written
     ├── SchemaError           (TypeError)           a sample type, or types that do not fit together
     ├── LensNotFoundError     (ValueError)          a view of a sample type that nobody wrote
     ├── PredicateError        (ValueError)          a question that cannot be asked
     ├── DecodeError           (ValueError)          bytes that are no such sample
+    ├── StateError            (ValueError)          a state that an epoch cannot be taken up from
     ├── PartialFailureError                         work on many shards that failed on some
     ├── MissingPackageError   (ImportError)         an optional package that is not installed
     ├── ShardError                                  a shard that cannot be used
@@ -47,7 +49,9 @@ __all__ = [
     "ShardChangedError",
     "ShardError",
     "ShardExistsError",
+    "SplitNotFoundError",
     "StaleManifestWarning",
+    "StateError",
     "UncommittedShardWarning",
     "UnreadableImageWarning",
     "UnsupportedFormatError",
@@ -101,6 +105,12 @@ class AmbiguousKeyError(AtdataError, KeyError):
     """A sample key that names more than one sample."""
 
     __str__ = Exception.__str__
+
+
+class SplitNotFoundError(AtdataError, KeyError, ValueError):
+    """A split that a dataset does not have."""
+
+    __str__ = Exception.__str__  # a KeyError quotes its text
 
 
 class SampleIndexError(AtdataError, IndexError):
@@ -199,6 +209,24 @@ class DecodeError(AtdataError, ValueError):
     def within(self, field: str) -> Self:
         """Return the same error with the field's name put before what is there."""
         return type(self)(self.problem, _joined(field, self.field or ""))
+
+
+class StateError(AtdataError, ValueError):
+    """A state that an epoch cannot be taken up from: of other samples, of another version, or no state at all."""
+
+    @classmethod
+    def of_another_dataset(cls, *, expected: str, found: str) -> Self:
+        """Name both datasets, and what to do."""
+        return cls(
+            f"the state is of other samples: it was saved while reading {found}, and this is {expected}. An epoch is "
+            "taken up on the same samples in the same order: open the dataset, or the slice, that it was saved with, "
+            "or begin a new epoch"
+        )
+
+    @classmethod
+    def corrupt(cls, member: str, expected: str, found: object) -> Self:
+        """Name the part of a state that is no such thing."""
+        return cls(f"the state is not what state_dict() returned: {member} is {expected}; found {_shown(found)}")
 
 
 class MissingPackageError(AtdataError, ImportError):

@@ -5,8 +5,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Self, TypeAlias, TypeVar, get_args, get_origin
 
+import numpy as np
+
 from atdata._errors import SchemaError
-from atdata._sample import DictSample, SampleBatch, fields_of, is_sample_type
+from atdata._sample import DictSample, SampleBatch, bare_type, fields_of, is_sample_type
+from atdata.manifest._table import KEY, SHARD
 
 from ._opened import Opened
 from ._picks import Picks
@@ -14,7 +17,7 @@ from ._read import SampleReader
 from ._selection import Everything, Matching, Selection, Taken
 from ._steps import Step, Steps, batched, through
 
-__all__ = ["DatasetBase", "Source"]
+__all__ = ["DatasetBase", "Source", "type_text"]
 
 S = TypeVar("S")
 
@@ -58,11 +61,14 @@ class DatasetBase(Generic[S]):
         Raises:
             SchemaError: What was named is no sample type.
         """
-        named: Any = self._given_type or next(iter(self._type_arguments()), DictSample)
+        named: Any = self._named_type() or DictSample
         if not is_sample_type(named):
             raise SchemaError(f"{named} is no sample type; decorate the class with @atdata.packable")
         sample_type: type[S] = named
         return sample_type
+
+    def _named_type(self) -> Any:
+        return self._given_type or next(iter(self._type_arguments()), None)
 
     def _type_arguments(self) -> tuple[Any, ...]:
         if arguments := get_args(self.__dict__.get("__orig_class__")):
@@ -90,14 +96,15 @@ class DatasetBase(Generic[S]):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The fields of a sample, and the annotation of each; of DictSample the manifests' columns and their dtypes.
+        """The fields of a sample, and the type of each; of DictSample the manifests' columns and their dtypes.
 
         Raises:
             SchemaError: The sample type has a field that cannot be stored.
             ManifestError: A manifest is damaged or gone.
         """
         if not issubclass(self.sample_type, DictSample):
-            return {field.name: field.annotation for field in fields_of(self.sample_type)}
+            return {field.name: bare_type(field.annotation)[0] for field in fields_of(self.sample_type)}
+        self._check_types(self._opened.shard_ids)
         columns = self._opened.manifests.whole.schema if self._opened.has_manifests else {}
         return {name: dtype for name, dtype in columns.items() if not name.startswith("__")}
 
@@ -105,6 +112,29 @@ class DatasetBase(Generic[S]):
     def column_names(self) -> list[str]:
         """The names of a sample's fields; of DictSample those that manifests know."""
         return list(self.schema)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the dataset is, as plain values; the headers are read, and no sample.
+
+        ``sample_type``, ``fields`` (name to type, as text), ``num_samples`` (None behind a filter), ``num_shards``,
+        ``shards``, ``url``, ``metadata``, ``predicate`` (None for all samples), and ``statistics``: the rows of
+        :meth:`QueryExecutor.describe` as dicts, of all samples, whichever are chosen.
+
+        Raises:
+            ManifestError: A manifest is damaged or gone.
+        """
+        opened, shards = self._opened, self.list_shards()
+        return {
+            "sample_type": self.sample_type.__name__,
+            "fields": {name: type_text(annotation) for name, annotation in self.schema.items()},
+            "num_samples": None if self._filters else len(self),
+            "num_shards": len(shards),
+            "shards": shards,
+            "url": opened.store.url(),
+            "metadata": self.content_metadata,
+            "predicate": self._selection.predicate,
+            "statistics": opened.executor.describe().to_dicts() if opened.has_manifests else [],
+        }
 
     @property
     def digest(self) -> str:
@@ -138,7 +168,7 @@ class DatasetBase(Generic[S]):
     def _found_again(self, opened: Opened, selection: Selection) -> Selection:
         from ._taking import take  # noqa: PLC0415 -- which takes from selections
 
-        rows = selection.picks.to_frame().select("__shard__", "__key__")
+        rows = selection.names().select(SHARD, KEY)
         return Taken(opened, take(Everything(opened), rows).picks, selection.predicate)
 
     def __bool__(self) -> bool:
@@ -178,13 +208,34 @@ class DatasetBase(Generic[S]):
     def _reader(self) -> SampleReader:
         return SampleReader(self._opened.store, self._opened.places, self.sample_type)
 
+    def _check_types(self, shard_ids: Sequence[str]) -> None:
+        if self._named_type() is None:
+            self._opened.check_one_type(shard_ids)
+
     def _samples(self) -> Iterator[S]:
         everything = isinstance(self._selection, Everything)
+        self._check_types([*self._opened.shard_ids[:1], *self._opened.shard_ids[-1:]])
         return through(self._reader.ordered() if everything else self._reader.read(self._picks()), self._steps)
 
     def _batches(self, batch_size: int) -> Iterator[SampleBatch[S]]:
         if self._steps:
             return batched(self._samples(), batch_size)
+        self._check_types([*self._opened.shard_ids[:1], *self._opened.shard_ids[-1:]])
         if isinstance(self._selection, Everything):
             return self._reader.ordered_batches(batch_size)
         return self._reader.read_batches(self._picks(), batch_size)
+
+
+def type_text(kind: Any) -> str:
+    """Return a type or dtype as people write it.
+
+    Examples:
+        >>> import numpy as np
+        >>> from numpy.typing import NDArray
+        >>> type_text(NDArray[np.uint8]), type_text(NDArray), type_text(list[str]), type_text(float | None)
+        ('NDArray[uint8]', 'NDArray', 'list[str]', 'float | None')
+    """
+    if get_origin(kind) is np.ndarray:
+        dtype = next(iter(get_args(get_args(kind)[1])), None)
+        return f"NDArray[{dtype.__name__}]" if isinstance(dtype, type) else "NDArray"
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)

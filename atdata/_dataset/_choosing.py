@@ -18,6 +18,7 @@ from ._base import DatasetBase
 from ._draw import drawn
 from ._opened import Opened, OpenShards
 from ._picks import Picks
+from ._plan import LOCAL, cost_of
 from ._selection import Everything, Selection, Taken
 from ._slice import save_slice
 from ._taking import Rows, take
@@ -70,7 +71,10 @@ class Choosing(DatasetBase[S]):
         selection = self._selection
         if where is not None or equalities:
             selection = selection.narrowed(parse_where(where, equalities))
-        return selection.explain()
+        explanation = selection.explain()
+        if isinstance(selection, Everything):  # read tar by tar
+            return explanation
+        return explanation.planned(*cost_of(selection.picks, LOCAL))
 
     def where(self, *predicates: Where, **equalities: object) -> Self:
         """Return the samples that the predicates select, all of them: ``ds.where(pl.col("score") > 0.9, label="dog")``.

@@ -68,20 +68,20 @@ class Dataset(Choosing[S], Reading[S], Late[S]):
         )
 
 
-def _open(source: Source) -> OpenShards[Any]:
+def _open(source: Source, root: str | None = None) -> OpenShards[Any]:
     if isinstance(source, str | os.PathLike):
         again: Any = absolute(source)
     else:
         again = [absolute(each) for each in source]
-    return _found(source)._replace(source=again, reopen=functools.partial(_open, again))
+    return _found(source, root)._replace(source=again, reopen=functools.partial(_open, again, root))
 
 
-def _found(source: Source) -> OpenShards[Any]:
+def _found(source: Source, root: str | None) -> OpenShards[Any]:
     if not isinstance(source, str | os.PathLike):
-        return OpenShards(*open_tars(name for each in source for name in expand(os.fspath(each))))
+        return OpenShards(*open_tars((name for each in source for name in expand(os.fspath(each))), root=root))
     path = Path(source)
     if not path.is_dir():
-        return OpenShards(*open_tars(expand(os.fspath(source))))
+        return OpenShards(*open_tars(expand(os.fspath(source)), root=root))
     store, listing = open_folder(path)
     if not (listing.committed or listing.uncommitted):
         inside = sorted(each.name for each in path.iterdir() if each.is_dir() and next(each.glob("*.tar"), None))

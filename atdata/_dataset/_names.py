@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from atdata._errors import AtdataError, ManifestNotFoundError, near_misses
+from atdata._errors import AtdataError, ManifestNotFoundError, listed, near_misses
 from atdata._store import is_leftover
 from atdata.manifest._names import shard_order
 
@@ -126,11 +126,17 @@ def expand(pattern: str) -> list[str]:
         raise ManifestNotFoundError(f"there is no folder or tar {pattern!r}{near_misses(path.name, beside)}")
     if not any(glob.has_magic(each) for each in expanded):
         return expanded
-    matches = itertools.chain.from_iterable(sorted(glob.glob(each), key=shard_order) for each in expanded)  # noqa: PTH207 -- text in, text out
-    found = [path for path in matches if path.endswith(_TAR)]
+    matches = (sorted(glob.glob(each, recursive=True), key=shard_order) for each in expanded)  # noqa: PTH207 -- text in, text out
+    found = [path for path in itertools.chain.from_iterable(matches) if path.endswith(_TAR)]
     if not found:
-        raise ManifestNotFoundError(f"the pattern {pattern!r} matches no .tar file")
+        raise ManifestNotFoundError(f"the pattern {pattern!r} matches no .tar file{_what_is_there(expanded[0])}")
     return found
+
+
+def _what_is_there(pattern: str) -> str:
+    folder = next((each for each in Path(pattern).parents if each.is_dir()), Path())
+    names = sorted((each.name for each in folder.iterdir()), key=lambda name: (not name.endswith(_TAR), name))
+    return f"; {folder} holds {listed(names, 8) if names else 'nothing'}"
 
 
 def _braces(pattern: str) -> Iterator[str]:

@@ -3,13 +3,13 @@
 import functools
 import hashlib
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
 
-from atdata._errors import MissingManifestWarning
+from atdata._errors import MissingManifestWarning, SchemaError
 from atdata._store import Store
 from atdata.manifest import QueryExecutor
 from atdata.manifest._names import Listing, shard_order
@@ -26,6 +26,8 @@ S = TypeVar("S")
 
 #: Walking tars of more bytes than this takes a time that manifests would save.
 _WORTH_A_WORD = 64 << 20
+#: How many texts are joined at once to be hashed.
+_JOINED = 1 << 16
 
 
 class OpenShards(NamedTuple, Generic[S]):
@@ -116,6 +118,23 @@ class Opened:
             digest.update(f"\0{shard_id}\0{sha256}".encode())
         return digest.hexdigest()
 
+    def check_one_type(self, shard_ids: Iterable[str]) -> None:
+        """Check that headers name one sample type: what is read without a type would be a mix.
+
+        Raises:
+            SchemaError: Two shards hold samples of different types.
+            ManifestError: A header is damaged or gone.
+        """
+        types: dict[str, str] = {}
+        for shard_id in shard_ids if self.has_manifests else ():
+            types.setdefault(self.manifests.header(shard_id).schema_type, shard_id)
+            if len(types) > 1:
+                (one, first), (other, second) = types.items()
+                raise SchemaError(
+                    f"shard {first!r} holds samples of type {one}, and shard {second!r} of type {other}: open them "
+                    "apart, or name the type that reads both: Dataset[T](...)"
+                )
+
     def scan(self) -> pl.LazyFrame:
         """Return all rows of the manifests.
 
@@ -164,12 +183,17 @@ class Opened:
 
 def digest_of(picks: Picks) -> str:
     """Return the SHA-256 over samples' places in their order: shard, key, offset, size, CRC-32."""
-    used, numbers = np.unique(picks.shards, return_inverse=True)
+    # Shards are numbered as they come, so that the digest does not depend on what else there is.
+    used = pl.Series(picks.shards).unique(maintain_order=True).to_numpy()
+    number_of = np.zeros(len(picks.shard_ids), np.int64)
+    number_of[used] = np.arange(len(used))
+    numbers = number_of[picks.shards]
     digest = hashlib.sha256(b"places")
     for texts in (pl.Series([picks.shard_ids[number] for number in used], dtype=pl.String), picks.to_frame()[KEY]):
         digest.update(len(texts).to_bytes(8, "little"))
         digest.update(texts.str.len_bytes().to_numpy().astype("<i8").tobytes())
-        digest.update(texts.str.join("").item().encode())
+        for part in texts.to_frame().iter_slices(_JOINED):
+            digest.update(part.to_series().str.join("").item().encode())
     for column in (numbers, picks.offsets, picks.sizes, picks.crc32s):
         digest.update(column.astype("<i8").tobytes())
     return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
 import polars as pl
@@ -10,12 +10,34 @@ from numpy.typing import NDArray
 
 from atdata.manifest._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
 
-__all__ = ["NO_CRC", "Indices", "Picks"]
+__all__ = ["NO_CRC", "Indices", "Picks", "PlainKeys"]
 
 #: Stands for a checksum that nobody recorded.
 NO_CRC = -1
 
 Indices: TypeAlias = slice | NDArray[np.integer[Any]]
+
+
+class PlainKeys:
+    """Keys without Polars, for worker processes: as much of a Series as reading takes."""
+
+    def __init__(self, keys: NDArray[np.object_]) -> None:
+        self._keys = keys
+
+    @overload
+    def __getitem__(self, indices: int) -> str: ...
+
+    @overload
+    def __getitem__(self, indices: Indices) -> Self: ...
+
+    def __getitem__(self, indices: int | Indices) -> str | Self:
+        found: Any = self._keys[indices]
+        return found if isinstance(indices, int) else type(self)(found)
+
+    def to_list(self) -> list[str]:
+        """Return the keys as a list."""
+        keys: list[str] = self._keys.tolist()
+        return keys
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,7 +58,7 @@ class Picks:
     #: CRC-32 of those bytes; ``NO_CRC`` where none was recorded.
     crc32s: NDArray[np.int64]
     #: The samples' keys; None where checksums vouch for every byte, and no error needs to name them.
-    keys: pl.Series | None
+    keys: pl.Series | PlainKeys | None
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -65,13 +87,21 @@ class Picks:
             frame[KEY].cast(pl.String),
         )
 
+    def plain(self) -> Self:
+        """Return the same places without Polars, for worker processes; with keys only where checksums are lacking."""
+        if not isinstance(self.keys, pl.Series):
+            return self
+        lacking = bool((self.crc32s == NO_CRC).any())
+        keys = PlainKeys(np.array(self.keys.to_list(), dtype=np.object_)) if lacking else None
+        return dataclasses.replace(self, keys=keys)
+
     def to_frame(self) -> pl.DataFrame:
         """Return the location columns as a frame, shards by name.
 
         Raises:
             ValueError: The keys were left out.
         """
-        if self.keys is None:
+        if self.keys is None or isinstance(self.keys, PlainKeys):
             raise ValueError("these samples' keys were left out")
         names = pl.Series(self.shard_ids, dtype=pl.String).gather(self.shards)
         crc = pl.Series(CRC32, self.crc32s)

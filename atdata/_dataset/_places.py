@@ -1,16 +1,14 @@
 """Where a dataset's samples are: from the manifests, or, without them, by walking the tars' headers."""
 
 import functools
-import hashlib
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from atdata._errors import (
-    DecodeError,
     SampleKeyError,
     SampleValueError,
     ShardChangedError,
@@ -20,22 +18,18 @@ from atdata._errors import (
     listed,
     near_misses,
 )
-from atdata._shard import MSGPACK, sample_runs, walk
-from atdata._store import Store
+from atdata._store import OpenFile, Store
 from atdata.manifest import SampleLocation
 from atdata.manifest._names import Listing
 from atdata.manifest._source import StoredManifests
 from atdata.manifest._table import PLACE
 
-__all__ = ["Place", "Places", "ShardPlaces", "Verify", "as_locations", "check_location_columns"]
+from ._tars import Tars, Verify
 
-Verify: TypeAlias = Literal["none", "fetch", "full"]
+__all__ = ["Place", "Places", "ShardPlaces", "as_locations", "check_location_columns"]
+
 #: Of how many shards the keys are kept to complete locations.
 _SHARDS_BY_KEY = 64
-#: How much of a tar is hashed at once.
-_HASHED = 1 << 20
-
-
 #: How many columns of a location a frame must have: shard, key and offset.
 _NEEDED = 3
 
@@ -121,6 +115,8 @@ class Places:
         self._store = store
         self._manifests = manifests
         self._committed = {each.shard_id for each in listing.committed}
+        #: Where the samples are read from.
+        self.tars = Tars(store, manifests, self._committed)
         #: The ids of the shards, in order: those with manifests, or all where none has one.
         self.shard_ids = [each.shard_id for each in listing.committed] or list(listing.uncommitted)
         self._by_key: dict[str, dict[str, Place]] = {}
@@ -140,17 +136,21 @@ class Places:
         """Return what the writer said of the dataset, from the first header."""
         return self._manifests.header(self.shard_ids[0]).content_metadata if self._committed else None
 
-    def of_shard(self, shard_id: str) -> ShardPlaces:
+    def of_shard(self, shard_id: str, file: OpenFile | None = None) -> ShardPlaces:
         """Return the places of one shard's samples, in tar order.
+
+        Args:
+            shard_id: The shard.
+            file: Its tar, where it is open already and may have to be walked.
 
         Raises:
             ManifestError: Its manifest is damaged or gone.
             ShardError: It has no manifest, and its tar cannot be walked.
         """
         if shard_id not in self._committed:
-            return self._walked(shard_id)
+            return self._walked(shard_id, file)
         if self._is_old(shard_id):
-            return self._of_old_shard(shard_id)
+            return self._of_old_shard(shard_id, file)
         table = self._manifests.places(shard_id)
         return ShardPlaces(*(column.to_list() for column in table.get_columns()))
 
@@ -163,12 +163,6 @@ class Places:
             ShardChangedError: The manifest has the sample at another offset.
             UnsupportedFormatError: The shard's manifest has no offsets that can be read by.
         """
-        if location.shard not in self._known:
-            raise ShardError(
-                location.shard,
-                f"it is none of this dataset's {len(self.shard_ids)} shards"
-                f"{near_misses(location.shard, self.shard_ids)}",
-            )
         if location.shard not in self._fetchable:
             self._check_fetchable(location.shard)
         if location.size is not None and (location.crc32 is not None or location.shard not in self._committed):
@@ -184,32 +178,17 @@ class Places:
             )
         return SampleLocation(location.shard, *place)
 
-    def check_tar(self, shard_id: str, verify: Verify) -> int:
-        """Check that a tar is as long as its header says; with ``verify="full"`` also its SHA-256.
-
-        Returns:
-            Its length in bytes.
+    def open_tar(self, shard_id: str, verify: Verify) -> OpenFile:
+        """Open the tar of a shard whose samples can be fetched, checked as :meth:`Tars.open` does.
 
         Raises:
-            ShardChangedError: It is not, or it is gone.
+            ShardError: The dataset has no such shard.
+            ShardChangedError: The tar is another one, or it is gone.
+            UnsupportedFormatError: The shard's manifest has no offsets that can be read by.
         """
-        name, size = f"{shard_id}.tar", self._tar_size(shard_id)
-        if shard_id not in self._committed:
-            return size
-        facts = self._manifests.header(shard_id).shard
-        if facts is not None and facts.size_bytes != size:
-            raise ShardChangedError(
-                shard_id,
-                f"its manifest promises a tar of {facts.size_bytes} bytes, and {self._store.url(name)} has {size}. "
-                "It was cut or replaced; restore it, or write both again",
-            )
-        if facts is not None and verify == "full" and (found := self._sha256(name, size)) != facts.sha256:
-            raise ShardChangedError(
-                shard_id,
-                f"its manifest promises a tar with SHA-256 {facts.sha256[:16]}…, found {found[:16]}…. It was changed; "
-                "restore it from a copy, or write both again",
-            )
-        return size
+        if shard_id not in self._fetchable:
+            self._check_fetchable(shard_id)
+        return self.tars.open(shard_id, verify)
 
     @functools.cached_property
     def _known(self) -> frozenset[str]:
@@ -228,6 +207,11 @@ class Places:
         return self._manifests.header(shard_id).is_old
 
     def _check_fetchable(self, shard_id: str) -> None:
+        if shard_id not in self._known:
+            raise ShardError(
+                shard_id,
+                f"it is none of this dataset's {len(self.shard_ids)} shards{near_misses(shard_id, self.shard_ids)}",
+            )
         if shard_id in self._committed and self._is_old(shard_id):
             raise UnsupportedFormatError(
                 f"shard {shard_id!r}: its manifest is of version {self._manifests.header(shard_id).manifest_version}, "
@@ -237,9 +221,9 @@ class Places:
             )
         self._fetchable.add(shard_id)
 
-    def _of_old_shard(self, shard_id: str) -> ShardPlaces:
+    def _of_old_shard(self, shard_id: str, file: OpenFile | None = None) -> ShardPlaces:
         """Return the places of a shard whose manifest has none to go by, from its tar; report a count that differs."""
-        places = self._walked(shard_id)
+        places = self._walked(shard_id, file)
         found, promised = len(places.keys), self._manifests.header(shard_id).num_samples
         if found != promised and shard_id not in self._old_counts:
             warnings.warn(
@@ -252,15 +236,6 @@ class Places:
         self._old_counts[shard_id] = found
         return places
 
-    def _tar_size(self, shard_id: str) -> int:
-        name = f"{shard_id}.tar"
-        try:
-            return self._store.size(name)
-        except FileNotFoundError:
-            raise ShardChangedError(
-                shard_id, f"its tar {self._store.url(name)} is gone; restore it from a copy"
-            ) from None
-
     def _places_by_key(self, shard_id: str) -> dict[str, Place]:
         if shard_id not in self._by_key:
             if len(self._by_key) == _SHARDS_BY_KEY:
@@ -268,27 +243,7 @@ class Places:
             self._by_key[shard_id] = {place.key: place for place in self.of_shard(shard_id).rows()}
         return self._by_key[shard_id]
 
-    def _walked(self, shard_id: str) -> ShardPlaces:
-        name = f"{shard_id}.tar"
-        members = walk(lambda offset, length: self._read(name, offset, length), self._tar_size(shard_id), shard_id)
-        keys, offsets, sizes = [], [], []
-        for run in sample_runs(members, shard_id):
-            if run.extensions != (MSGPACK,):
-                raise DecodeError(
-                    f"shard {shard_id!r}, sample {run.key!r} at offset {run.offset} holds "
-                    f"{', '.join(run.extensions)}; expected one .{MSGPACK} member, as write_samples writes"
-                )
-            keys.append(run.key)
-            offsets.append(run.offset)
-            sizes.append(run.size)
-        return ShardPlaces(keys, offsets, sizes, [None] * len(keys))
-
-    def _read(self, name: str, offset: int, length: int) -> bytes:
-        (found,) = map(bytes, self._store.read_ranges(name, [(offset, length)]))
-        return found
-
-    def _sha256(self, name: str, size: int) -> str:
-        digest = hashlib.sha256()
-        for part in self._store.read_ranges(name, ((offset, _HASHED) for offset in range(0, size, _HASHED))):
-            digest.update(part)
-        return digest.hexdigest()
+    def _walked(self, shard_id: str, file: OpenFile | None = None) -> ShardPlaces:
+        runs = list(self.tars.runs(shard_id, file or self.tars.open(shard_id, "none")))
+        keys, offsets, sizes = [run.key for run in runs], [run.offset for run in runs], [run.size for run in runs]
+        return ShardPlaces(keys, offsets, sizes, [None] * len(runs))

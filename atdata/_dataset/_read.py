@@ -1,77 +1,66 @@
-"""Reading samples: plan which bytes, read them, check each one, decode it."""
+"""Reading samples: their bytes by plan, each checked by its fence, then decoded."""
 
+import dataclasses
 import itertools
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from atdata._errors import DecodeError, ShardChangedError
-from atdata._sample import SampleBatch, decoder_of
-from atdata._shard import fenced_payload
+from atdata._sample import SampleBatch, decoder_of, gatherer_of
+from atdata._shard import fenced_payload, key_in
 from atdata._store import Store
 from atdata.manifest import SampleLocation
 
 from ._picks import NO_CRC, Picks
-from ._places import Places, Verify
+from ._places import Places
+from ._plan import LOCAL, ReadLimits, windows
+from ._ranges import RangeReader, Run, Window, check_inside, outside
+from ._tars import Verify
 
-__all__ = ["SampleReader", "spans", "windows"]
+__all__ = ["SampleReader"]
 
-#: How many bytes of a tar are read at once, in order: few enough to stay in the processor's cache until decoded.
-_SPAN = 1 << 20
-#: How many bytes of samples are planned and held together: few at first, so that the first sample comes soon, and never
-#: so many that the allocator asks the system for new pages each time, which costs more than reading them.
-_FIRST_WINDOW, _LAST_WINDOW = 1 << 18, 1 << 21
-
-
-class Span(NamedTuple):
-    """Samples that lie side by side, read at once."""
-
-    #: The first sample, and the one after the last.
-    first: int
-    end: int
-    #: In bytes from the start of the tar.
-    offset: int
-    #: In bytes.
-    length: int
-
-
-def spans(offsets: Sequence[int], sizes: Sequence[int], limit: int) -> Iterator[Span]:
-    """Join samples that lie side by side to spans of at most ``limit`` bytes, where one sample is not more."""
-    first = start = end = 0
-    for index, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
-        if offset != end or end + size - start > limit:
-            if index > first:
-                yield Span(first, index, start, end - start)
-            first, start = index, offset
-        end = offset + size
-    if end > start:
-        yield Span(first, len(offsets), start, end - start)
-
-
-def windows(sizes: Iterable[int], first: int, last: int) -> Iterator[int]:
-    """Cut a run of sizes into windows; yield how many each takes. A window's budget doubles from first to last."""
-    budget, used, count = first, 0, 0
-    for size in sizes:
-        if count and used + size > budget:
-            yield count
-            budget, used, count = min(2 * budget, last), 0, 0
-        used += size
-        count += 1
-    if count:
-        yield count
+#: A sample's bytes, unchecked, with what is promised of them: shard, key, offset, size and CRC-32.
+Found: TypeAlias = tuple[memoryview, str, str | None, int, int, int | None]
 
 
 class SampleReader:
-    """Reads and decodes the samples of a dataset."""
+    """Reads and decodes the samples of a dataset.
 
-    def __init__(self, store: Store, places: Places, sample_type: type) -> None:
+    It crosses processes, and works in forked ones: what it is asked to read is numbers.
+
+    Args:
+        store: Where the tars are.
+        places: Where the samples are in them.
+        sample_type: What samples are decoded as.
+        limits: How much is read at once.
+    """
+
+    def __init__(self, store: Store, places: Places, sample_type: type, limits: ReadLimits = LOCAL) -> None:
         self._store = store
         self._places = places
+        self._type = sample_type
+        self._limits = limits
+        #: In order, a shard is read span by span, each as long as a request may be.
+        self._spans = dataclasses.replace(limits, first_window=limits.longest, window=limits.longest)
         self._decode: Callable[[memoryview], Any] = decoder_of(sample_type)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._store, self._places, self._type, self._limits)
+
+    def ordered(self, shard_ids: Sequence[str] | None = None) -> Iterator[Any]:
+        """Yield every sample of some shards, or of all, shard after shard, in tar order.
+
+        Raises:
+            ShardChangedError: A tar is not what its manifest promises, or changed while it was read.
+            DecodeError: A payload is no sample of the type.
+        """
+        return self._decoded(self._in_order(shard_ids))
 
     def ordered_batches(self, batch_size: int, shard_ids: Sequence[str] | None = None) -> Iterator[SampleBatch[Any]]:
         """Yield what :meth:`ordered` yields, in batches; the last one may be shorter."""
-        return _batches(self.ordered(shard_ids), batch_size)
+        return self._batched(self._in_order(shard_ids), batch_size)
 
     def read(self, picks: Picks, *, verify: Verify = "fetch") -> Iterator[Any]:
         """Yield the samples at some places, in their order, each checked.
@@ -79,41 +68,38 @@ class SampleReader:
         Raises:
             ShardChangedError: The bytes there are not the sample that was picked.
             DecodeError: A payload is no sample of the type.
+            ValueError: The samples have neither keys nor checksums to be told by.
         """
-        return self.fetch(_locations(picks), verify)
+        return self._decoded(self._picked(picks, verify))
 
     def read_batches(self, picks: Picks, batch_size: int, *, verify: Verify = "fetch") -> Iterator[SampleBatch[Any]]:
         """Yield what :meth:`read` yields, in batches; the last one may be shorter."""
-        return _batches(self.read(picks, verify=verify), batch_size)
+        return self._batched(self._picked(picks, verify), min(batch_size, max(len(picks), 1)))
 
     def runs(self, picks: Picks, *, verify: Verify = "fetch") -> Iterator[memoryview]:
         """Yield the bytes of each sample's members, checked; each holds until the next one is asked for.
 
         Raises:
             ShardChangedError: The bytes there are not the sample that was picked.
+            ValueError: The samples have neither keys nor checksums to be told by.
         """
-        for location, run in self._runs(_locations(picks), verify):
-            self._payload(location, run, verify)
-            yield memoryview(run)
+        for found in self._picked(picks, verify):
+            fenced_payload(*found)
+            yield found[0]
 
-    def ordered(self, shard_ids: Sequence[str] | None = None) -> Iterator[Any]:
-        """Yield every sample of some shards, or of all, shard after shard, in tar order.
+    def one(self, picks: Picks, index: int, *, verify: Verify = "fetch") -> Any:
+        """Return one of the samples at some places, as :meth:`read` yields it.
 
         Raises:
-            ShardChangedError: A tar is not what its manifest promises.
-            DecodeError: A payload is no sample of the type.
+            ShardChangedError: The bytes there are not the sample that was picked.
+            DecodeError: The payload is no sample of the type.
+            ValueError: The sample has neither key nor checksum to be told by.
         """
-        for shard_id in self._places.shard_ids if shard_ids is None else shard_ids:
-            tar_size = self._places.check_tar(shard_id, "fetch")
-            places = self._places.of_shard(shard_id)
-            _check_inside(shard_id, places.keys, places.offsets, places.sizes, tar_size)
-            planned = list(spans(places.offsets, places.sizes, _SPAN))
-            ranges = [(span.offset, span.length) for span in planned]
-            for span, view in zip(planned, self._store.read_ranges(f"{shard_id}.tar", ranges), strict=True):
-                inside = (column[span.first : span.end] for column in places)
-                at = span.offset
-                for key, offset, size, crc in zip(*inside, strict=True):
-                    yield self._sample(view[offset - at : offset - at + size], shard_id, key, offset, size, crc)
+        found = self._single(picks, index, verify)
+        try:
+            return self._decode(fenced_payload(*found))
+        except DecodeError as error:
+            raise _located(error, found) from error
 
     def fetch(self, locations: Iterable[SampleLocation], verify: Verify) -> Iterator[Any]:
         """Yield the samples at some locations, in the order asked for.
@@ -123,79 +109,133 @@ class SampleReader:
             DecodeError: A payload is no sample of the type.
             SampleKeyError: A location without a size names a key that is not there.
         """
-        for location, run in self._runs(locations, verify):
-            yield self._decoded(self._payload(location, run, verify), location.shard, location.key, location.offset)
+        return self._decoded(self._at_locations(locations, verify))
 
-    def _runs(self, locations: Iterable[SampleLocation], verify: Verify) -> Iterator[tuple[SampleLocation, bytes]]:
-        upcoming, measured = itertools.tee(map(self._places.complete, locations))
-        checked: set[str] = set()
-        sizes = (location.size or 0 for location in measured)
-        for count in windows(sizes, _FIRST_WINDOW, _LAST_WINDOW):
-            yield from self._window(list(itertools.islice(upcoming, count)), verify, checked)
+    def _decoded(self, found: Iterator[Found]) -> Iterator[Any]:
+        for each in found:
+            payload = fenced_payload(*each)
+            try:
+                sample = self._decode(payload)
+            except DecodeError as error:
+                raise _located(error, each) from error
+            yield sample
 
-    def _window(
-        self, window: Sequence[SampleLocation], verify: Verify, checked: set[str]
-    ) -> Iterator[tuple[SampleLocation, bytes]]:
-        by_shard: dict[str, list[int]] = defaultdict(list)
-        for index, location in enumerate(window):
-            by_shard[location.shard].append(index)
-        runs: list[bytes] = [b""] * len(window)
-        for shard_id, indices in by_shard.items():
-            tar_size = self._places.check_tar(shard_id, "fetch" if shard_id in checked else verify)
-            checked.add(shard_id)
-            indices.sort(key=lambda index: window[index].offset)
-            keys, offsets, sizes = zip(*(_place(window[index]) for index in indices), strict=True)
-            _check_inside(shard_id, keys, offsets, sizes, tar_size)
-            ranges = zip(offsets, sizes, strict=True)
-            for index, view in zip(indices, self._store.read_ranges(f"{shard_id}.tar", ranges), strict=True):
-                runs[index] = bytes(view)
-        yield from zip(window, runs, strict=True)
+    def _batched(self, found: Iterator[Found], batch_size: int) -> Iterator[SampleBatch[Any]]:
+        gatherer = gatherer_of(self._type, batch_size)
+        for each in found:
+            payload = fenced_payload(*each)
+            try:
+                gatherer.add(payload)
+            except DecodeError as error:
+                raise _located(error, each) from error
+            if gatherer.count == batch_size:
+                yield gatherer.take()
+        if gatherer.count:
+            yield gatherer.take()
 
-    def _payload(self, location: SampleLocation, run: bytes, verify: Verify) -> memoryview:
-        crc = None if verify == "none" else location.crc32
-        key, size = location.key, location.size or 0
-        return fenced_payload(memoryview(run), location.shard, key, location.offset, size, crc)
+    def _in_order(self, shard_ids: Sequence[str] | None) -> Iterator[Found]:
+        ranges = self._ranges("fetch")
+        for shard_id in self._places.shard_ids if shard_ids is None else shard_ids:
+            file = self._places.tars.open(shard_id, "fetch")
+            keys, *columns, crcs = self._places.of_shard(shard_id, file)
+            offsets, sizes = (np.array(column, np.int64) for column in columns)
+            shards = np.zeros(len(keys), np.intp)
+            check_inside(Window([shard_id], shards, offsets, sizes, keys), np.full(len(keys), file.size))
+            for start, end in windows(sizes, self._spans):
+                part = slice(start, end)
+                soon = self._spans.window if end < len(keys) else 0
+                run = ranges.read_one(shard_id, file, offsets[part], sizes[part], soon)
+                memory = run.memory
+                both = zip(*(column[part] for column in columns), strict=True)
+                for at, key, (offset, size), crc in zip(run.starts, keys[part], both, crcs[part], strict=True):
+                    yield memory[at : at + size], shard_id, key, offset, size, crc
 
-    def _sample(self, run: memoryview, shard_id: str, key: str, offset: int, size: int, crc: int | None) -> Any:
-        return self._decoded(fenced_payload(run, shard_id, key, offset, size, crc), shard_id, key, offset)
+    def _picked(self, picks: Picks, verify: Verify) -> Iterator[Found]:
+        if len(picks) == 1:
+            yield self._single(picks, 0, verify)
+            return
+        if picks.keys is None and verify != "none" and (picks.crc32s == NO_CRC).any():
+            raise _nothing_to_tell_by()
+        ranges = self._ranges(verify)
+        for start, end in windows(picks.sizes, self._limits):
+            part = picks[start:end]
+            keys = None if part.keys is None else part.keys.to_list()
+            window = Window(part.shard_ids, part.shards, part.offsets, part.sizes, keys)
+            yield from _found(ranges.read(window), window, _crcs(part.crc32s.tolist(), verify))
 
-    def _decoded(self, payload: memoryview, shard_id: str, key: str, offset: int) -> Any:
-        try:
-            return self._decode(payload)
-        except DecodeError as error:
-            raise DecodeError(f"shard {shard_id!r}, sample {key!r} at offset {offset}: {error}") from error
+    def _at_locations(self, locations: Iterable[SampleLocation], verify: Verify) -> Iterator[Found]:
+        ranges = self._ranges(verify)
+        for gathered in _in_windows(map(self._places.complete, locations), self._limits):
+            numbers: dict[str, int] = {}
+            shards = np.array([numbers.setdefault(each.shard, len(numbers)) for each in gathered])
+            try:
+                offsets, sizes = (np.array(column, np.int64) for column in _offsets_and_sizes(gathered))
+            except OverflowError:
+                raise self._beyond_any_tar(gathered) from None
+            window = Window(list(numbers), shards, offsets, sizes, [each.key for each in gathered])
+            crcs = itertools.repeat(None) if verify == "none" else [each.crc32 for each in gathered]
+            yield from _found(ranges.read(window), window, crcs)
+
+    def _beyond_any_tar(self, locations: Sequence[SampleLocation]) -> ShardChangedError:
+        far = next(each for each in locations if max(abs(each.offset), abs(each.size or 0)) >= 1 << 63)
+        file = self._places.tars.open(far.shard, "none")
+        return outside(far.shard, far.key, far.offset, far.size or 0, file.size)
+
+    def _single(self, picks: Picks, index: int, verify: Verify) -> Found:
+        shard_id = picks.shard_ids[int(picks.shards[index])]
+        offset, size, crc = int(picks.offsets[index]), int(picks.sizes[index]), int(picks.crc32s[index])
+        key = None if picks.keys is None else picks.keys[index]
+        if key is None and crc == NO_CRC and verify != "none":
+            raise _nothing_to_tell_by()
+        file = self._places.open_tar(shard_id, verify)
+        if not 0 <= offset < offset + size <= file.size:
+            raise outside(shard_id, key, offset, size, file.size)
+        memory = memoryview(bytearray(size))
+        self._places.tars.fill((shard_id,), [(file, offset, memory)])
+        return memory, shard_id, key, offset, size, None if crc == NO_CRC or verify == "none" else crc
+
+    def _ranges(self, verify: Verify) -> RangeReader:
+        return RangeReader(self._places.tars, lambda shard_id: self._places.open_tar(shard_id, verify), self._limits)
 
 
-def _locations(picks: Picks) -> Iterator[SampleLocation]:
-    keys = itertools.repeat("") if picks.keys is None else picks.keys.to_list()
-    columns = (picks.shards.tolist(), picks.offsets.tolist(), picks.sizes.tolist(), picks.crc32s.tolist())
-    for key, shard, offset, size, crc in zip(keys, *columns, strict=False):
-        yield SampleLocation(picks.shard_ids[shard], key, offset, size, None if crc == NO_CRC else crc)
+def _found(run: Run, window: Window, crcs: Iterable[int | None]) -> Iterator[Found]:
+    memory, shard_ids = run.memory, window.shard_ids
+    keys = itertools.repeat(None) if window.keys is None else window.keys
+    columns = (column.tolist() for column in window[1:4])
+    for at, crc, key, shard, offset, size in zip(run.starts, crcs, keys, *columns, strict=False):
+        yield memory[at : at + size], shard_ids[shard], key, offset, size, crc
 
 
-def _batches(samples: Iterator[Any], batch_size: int) -> Iterator[SampleBatch[Any]]:
-    while batch := list(itertools.islice(samples, batch_size)):
-        yield SampleBatch(batch)
+def _crcs(recorded: list[int], verify: Verify) -> Iterable[int | None]:
+    if verify == "none":
+        return itertools.repeat(None)
+    return [None if crc == NO_CRC else crc for crc in recorded] if NO_CRC in recorded else recorded
 
 
-def _place(location: SampleLocation) -> tuple[str, int, int]:
-    return location.key, location.offset, location.size or 0
+def _in_windows(locations: Iterator[SampleLocation], limits: ReadLimits) -> Iterator[list[SampleLocation]]:
+    """Gather locations as they come, as :func:`windows` does where all are known."""
+    budget, used = limits.first_window, 0
+    gathered: list[SampleLocation] = []
+    for location in locations:
+        size = location.size or 0
+        if gathered and used + size > budget:
+            yield gathered
+            gathered, used, budget = [], 0, min(2 * budget, limits.window)
+        gathered.append(location)
+        used += size
+    if gathered:
+        yield gathered
 
 
-def _check_inside(
-    shard_id: str, keys: Sequence[str], offsets: Sequence[int], sizes: Sequence[int], tar_size: int
-) -> None:
-    """Check that places lie in their tar, so that no length is believed before it is checked.
+def _offsets_and_sizes(locations: Sequence[SampleLocation]) -> tuple[list[int], list[int | None]]:
+    return [each.offset for each in locations], [each.size for each in locations]
 
-    Raises:
-        ShardChangedError: One does not.
-    """
-    for key, offset, size in zip(keys, offsets, sizes, strict=True):
-        if not 0 <= offset < offset + size <= tar_size:
-            raise ShardChangedError.at_location(
-                shard_id,
-                key,
-                offset,
-                expected=f"a place inside the tar's {tar_size} bytes",
-                found=f"{size} bytes from {offset}",
-            )
+
+def _nothing_to_tell_by() -> ValueError:
+    return ValueError("samples can be checked by their keys or by their checksums; these have neither")
+
+
+def _located(error: DecodeError, found: Found) -> DecodeError:
+    run, shard_id, key, offset, *_ = found
+    named = key_in(run) if key is None else key
+    return DecodeError(f"shard {shard_id!r}, sample {named!r} at offset {offset}: {error}")

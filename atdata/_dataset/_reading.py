@@ -11,12 +11,12 @@ from atdata._errors import SampleKeyError
 from atdata._sample import SampleBatch
 from atdata.manifest import SampleLocation
 
-from ._base import DatasetBase
 from ._names import check_limit
-from ._picks import Picks
-from ._places import Verify, as_locations
+from ._places import as_locations
 from ._steps import Step, through
-from ._taking import Rows, positions_of_keys, take, to_position
+from ._taking import Rows, position_of_key, take, to_position
+from ._tars import Verify
+from ._training import Training
 
 if TYPE_CHECKING:
     from ._dataset import Dataset
@@ -27,7 +27,7 @@ S = TypeVar("S")
 R = TypeVar("R")
 
 
-class Reading(DatasetBase[S]):
+class Reading(Training[S]):
     """What reads a dataset's samples."""
 
     def __iter__(self) -> Iterator[S]:
@@ -91,9 +91,9 @@ class Reading(DatasetBase[S]):
             SampleKeyError: There is none.
             AmbiguousKeyError: The key is there in more than one shard.
         """
-        found: Iterator[S] = through(self._reader.read(self._picks_of_key(key)), self._steps)
-        for sample in found:
-            return sample
+        sample: S = self._reader.one(self._picks(), position_of_key(self._selection, key))
+        for passed in through([sample], self._steps):
+            return passed  # type: ignore[no-any-return]  # what the steps make of it
         raise SampleKeyError(key, f"the sample {key!r} is there, and a filter step leaves it out")
 
     @overload
@@ -119,8 +119,10 @@ class Reading(DatasetBase[S]):
         if self._filters:
             return self.select([index])[0]
         picks = self._picks()
-        at = to_position(index, len(picks))
-        found: Iterator[S] = through(self._reader.read(picks[at : at + 1]), self._steps)
+        sample: S = self._reader.one(picks, to_position(index, len(picks)))
+        if not self._steps:
+            return sample
+        found: Iterator[S] = through([sample], self._steps)
         return next(found)
 
     def fetch(self, locations: Iterable[SampleLocation] | pl.DataFrame, *, verify: Verify = "fetch") -> Iterator[S]:
@@ -145,7 +147,3 @@ class Reading(DatasetBase[S]):
         if verify not in get_args(Verify):
             raise ValueError(f"verify is one of {', '.join(get_args(Verify))}; found {verify!r}")
         return through(self._reader.fetch(as_locations(locations), verify), self._steps)
-
-    def _picks_of_key(self, key: str) -> Picks:
-        picks = self._picks()
-        return picks[positions_of_keys(picks, pl.Series("__key__", [key], pl.String))]

@@ -16,6 +16,7 @@ from atdata.manifest._predicate import Question
 from atdata.manifest._table import KEY, LOCATION, PLACE, SHARD
 from atdata.manifest._union import as_union
 
+from ._key_index import KeyIndex
 from ._opened import Opened, digest_of
 from ._picks import Picks
 
@@ -70,6 +71,15 @@ class Selection(abc.ABC):
             return opened.digest
         return digest_of(picks)
 
+    @functools.cached_property
+    def key_index(self) -> KeyIndex:
+        """Where each key stands among the samples."""
+        return KeyIndex(self.picks.to_frame()[KEY])
+
+    def names(self) -> pl.DataFrame:
+        """Return the location columns, as they were when the samples were chosen."""
+        return self.picks.to_frame()
+
     def first(self, count: int) -> "Selection":
         """Return the first samples."""
         return self.at(slice(count))
@@ -79,7 +89,8 @@ class Selection(abc.ABC):
         return Taken(self.opened, self.picks[indices], self.predicate)
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self)
+        # It is made where it is needed.
+        return {name: value for name, value in vars(self).items() if name != "key_index"}
 
 
 class Everything(Selection):
@@ -193,6 +204,10 @@ class Taken(Selection):
     def count(self) -> int:
         """Return how many samples there are."""
         return len(self._picks)
+
+    def names(self) -> pl.DataFrame:
+        """Return the location columns, whatever became of the shards."""
+        return self._picks.to_frame()
 
     @property
     def shard_ids(self) -> Sequence[str]:

@@ -18,7 +18,7 @@ from atdata._errors import (
     listed,
 )
 from atdata._store import LocalStore, Store
-from atdata.manifest._names import Listing, read_listing
+from atdata.manifest._names import HEADER_SUFFIX, Listing, read_listing
 from atdata.manifest._predicate import Question
 from atdata.manifest._process import enter_polars
 from atdata.manifest._rows import FAILURES
@@ -109,44 +109,44 @@ def save_slice(selection: Selection, path: str | os.PathLike[str], *, overwrite:
     return target
 
 
-def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any], OpenShards[Any]]) -> "Sliced":
+def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any, str], OpenShards[Any]]) -> "Sliced":
     """Return the selection in a file; no shard is read.
 
     Args:
         path: The file.
-        reopened: Opens a dataset from what it was opened from before.
+        reopened: Opens a dataset from what it was opened from before, and the folder that its shards' ids count from.
 
     Raises:
         ManifestNotFoundError: There is no such file, or its dataset is nowhere to be found.
         DamagedManifestError: It is no slice, or not as it was written, or points outside its dataset.
         UnsupportedFormatError: It is of a newer format.
-        ShardChangedError: A shard that it needs is gone.
     """
     file = Path(os.path.abspath(os.fspath(path)))  # noqa: PTH100 -- keeps links
     frame, about = _parsed(file)
     root = _root(file, about, frame)
     store, listing = LocalStore(root), _listing(root, about)
     source = _moved(about.source, about.root, str(root))
-    shards: OpenShards[Any] = OpenShards(store, listing, source=source, reopen=functools.partial(reopened, source))
-    opened = Opened(shards)
-    picks = Picks.from_frame(frame, opened.shard_ids)
-    if digest_of(picks) != about.places:
+    again = functools.partial(reopened, source, str(root))
+    shards: OpenShards[Any] = OpenShards(store, listing, source=source, reopen=again)
+    named = Picks.from_frame(frame, [stamp.shard_id for stamp in about.shards])
+    if digest_of(named) != about.places:
         raise DamagedManifestError(f"{file}: its rows are not those that were written; write the slice again")
-    return Sliced(opened, picks, about, file)
+    # Of no sample, the dataset is all that there is to it.
+    return Sliced(Opened(shards if about.shards else again()), named, about, file)
 
 
 class Sliced(Taken):
     """Samples that a file names.
 
     Args:
-        opened: The shards that it needs.
-        picks: The samples' places.
+        opened: Those of the shards that are there.
+        named: The samples' places, by the shards that the file names.
         about: What the file says of them.
         file: The file, for errors.
     """
 
-    def __init__(self, opened: Opened, picks: Picks, about: _About, file: Path) -> None:
-        super().__init__(opened, picks, about.predicate)
+    def __init__(self, opened: Opened, named: Picks, about: _About, file: Path) -> None:
+        super().__init__(opened, named, about.predicate)
         self._about = about
         self._file = file
 
@@ -164,9 +164,16 @@ class Sliced(Taken):
         """The samples' places, once their shards are known to be those that they were chosen from.
 
         Raises:
-            ShardChangedError: One is not.
+            ShardChangedError: One is not, or is gone.
         """
+        there = frozenset(self.opened.shard_ids)
         for stamp in self._about.shards:
+            if stamp.shard_id not in there:
+                raise ShardChangedError(
+                    stamp.shard_id,
+                    f"{self._file} names samples of it, and neither its tar nor its manifest is in "
+                    f"{self.opened.store.url()}. Restore it, or ask again with refresh()",
+                )
             now = _stamp(self.opened, stamp.shard_id)
             if now != stamp:
                 raise ShardChangedError(
@@ -175,7 +182,7 @@ class Sliced(Taken):
                     f"{stamp.size_bytes} bytes with SHA-256 {(stamp.sha256 or 'unknown')[:16]}, and there is one of "
                     f"{now.size_bytes} with {(now.sha256 or 'unknown')[:16]}. Ask again with refresh(), and save that",
                 )
-        return self._picks
+        return Picks.from_frame(self.names(), self.opened.shard_ids)
 
 
 def _stamp(opened: Opened, shard_id: str) -> _Stamp:
@@ -236,14 +243,16 @@ def _check_inside(file: Path, frame: pl.DataFrame, about: _About) -> None:
 
 def _root(file: Path, about: _About, frame: pl.DataFrame) -> Path:
     places = [Path(os.path.normpath(file.parent / about.relative)), Path(about.root)]
+    first = frame[SHARD][0] if len(frame) else None
     for place in places:
-        if place.is_dir() and all((place / f"{shard_id}.tar").exists() for shard_id in frame[SHARD].unique()[:1]):
+        if place.is_dir() and (
+            first is None or any((place / f"{first}{end}").exists() for end in (".tar", HEADER_SUFFIX))
+        ):
             return place
-    for place in places:
-        if place.is_dir():
-            return place
+    if places[-1].is_dir():
+        return places[-1]
     raise ManifestNotFoundError(
-        f"{file} names samples of {places[0]} or {places[1]}, and neither is there. Where the dataset is now: "
+        f"{file} names samples of {places[0]} or {places[1]}, and they are in neither. Where the dataset is now: "
         f"Dataset(folder).take(pl.read_parquet({str(file)!r}))"
     )
 
@@ -251,17 +260,10 @@ def _root(file: Path, about: _About, frame: pl.DataFrame) -> Path:
 def _listing(root: Path, about: _About) -> Listing:
     store: Store = LocalStore(root)
     wanted = {stamp.shard_id for stamp in about.shards}
-    names = [name for folder in {each.rpartition("/")[0] for each in wanted} for name in _names_in(store, folder)]
-    listing = read_listing(names)
+    folders = {each.rpartition("/")[0] for each in wanted}
+    listing = read_listing(name for folder in folders for name in _names_in(store, folder))
     committed = tuple(each for each in listing.committed if each.shard_id in wanted)
-    uncommitted = tuple(each for each in listing.uncommitted if each in wanted)
-    if gone := sorted(wanted - {each.shard_id for each in committed} - set(uncommitted)):
-        raise ShardChangedError(
-            gone[0],
-            f"the slice names samples of it, and neither its tar nor its manifest is in {root}"
-            + (f"; nor are those of {len(gone) - 1} more" if len(gone) > 1 else ""),
-        )
-    return Listing(committed, () if committed else uncommitted)
+    return Listing(committed, () if committed else tuple(each for each in listing.uncommitted if each in wanted))
 
 
 def _names_in(store: Store, folder: str) -> Sequence[str]:

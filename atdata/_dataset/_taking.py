@@ -25,7 +25,7 @@ from ._picks import Picks
 from ._places import as_locations, check_location_columns
 from ._selection import Everything, Selection, Taken
 
-__all__ = ["Rows", "positions_of_keys", "take", "to_position"]
+__all__ = ["Rows", "position_of_key", "take", "to_position"]
 
 #: What names samples: a frame or query with their keys, locations, keys, or positions.
 Rows: TypeAlias = "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | Iterable[SampleLocation | str | int]"
@@ -83,12 +83,31 @@ def positions_of_keys(picks: Picks, keys: pl.Series) -> NDArray[np.integer[Any]]
     found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
     if len(repeated := found.filter(pl.col(KEY).is_duplicated())):
         key = repeated[KEY][0]
-        shards = [picks.shard_ids[number] for number in repeated.filter(pl.col(KEY) == key)[_NUMBER]]
-        raise AmbiguousKeyError(
-            f"the key {key!r} names a sample in each of the shards {listed(shards, 4)}; say which: "
-            f"ds.take(pl.DataFrame({{'__shard__': [{shards[0]!r}], '__key__': [{key!r}]}}))"
-        )
+        raise _ambiguous(key, [picks.shard_ids[at] for at in repeated.filter(pl.col(KEY) == key)[_NUMBER]])
     return _rows_of(wanted, found, [KEY], picks)
+
+
+def position_of_key(selection: Selection, key: str) -> int:
+    """Return where the sample with a key is, without looking through all keys.
+
+    Raises:
+        SampleKeyError: There is no such key.
+        AmbiguousKeyError: The key is there in more than one shard.
+    """
+    picks, rows = selection.picks, selection.key_index.rows(key)
+    if not rows:
+        raise SampleKeyError.missing_all([key], 1, near_misses(key, _neighbours(picks)))
+    shards = dict.fromkeys(int(picks.shards[row]) for row in rows)
+    if len(shards) > 1:
+        raise _ambiguous(key, [picks.shard_ids[number] for number in shards])
+    return rows[0]
+
+
+def _ambiguous(key: str, shards: list[str]) -> AmbiguousKeyError:
+    return AmbiguousKeyError(
+        f"the key {key!r} names a sample in each of the shards {listed(shards, 4)}; say which: "
+        f"ds.take(pl.DataFrame({{'__shard__': [{shards[0]!r}], '__key__': [{key!r}]}}))"
+    )
 
 
 def _collected(selection: Selection, rows: pl.LazyFrame) -> pl.DataFrame:

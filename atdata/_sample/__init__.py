@@ -4,7 +4,8 @@ from ._batch import SampleBatch
 from ._codec import codec_of
 from ._computed import Computed, computed, computed_of
 from ._dict import DictSample
-from ._fields import Field, bare_type, fields_of
+from ._fields import Field, bare_type, fields_of, resolving
+from ._gather import Gatherer, gatherer_of
 from ._image import ImageField, ImageHead, check_encoded, image_head
 from ._packable import PackableSample, decoder_of, encode_sample, is_sample_type, packable, snapshot
 from ._refine import dtype_in, integer_range
@@ -13,6 +14,7 @@ __all__ = [
     "Computed",
     "DictSample",
     "Field",
+    "Gatherer",
     "ImageField",
     "ImageHead",
     "PackableSample",
@@ -26,9 +28,11 @@ __all__ = [
     "dtype_in",
     "encode_sample",
     "fields_of",
+    "gatherer_of",
     "image_head",
     "integer_range",
     "is_sample_type",
     "packable",
+    "resolving",
     "snapshot",
 ]

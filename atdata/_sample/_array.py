@@ -18,7 +18,7 @@ import numpy as np
 
 from atdata._errors import DecodeError, SampleValueError
 
-__all__ = ["array_parts", "array_to_bytes", "bytes_to_array"]
+__all__ = ["array_parts", "array_to_bytes", "bytes_to_array", "compact_header", "empty_stack"]
 
 #: How an ``.npy`` file begins; no dtype string is as long as its first byte says.
 _NPY_MAGIC = b"\x93NUMPY"
@@ -72,19 +72,50 @@ def bytes_to_array(data: bytes | memoryview) -> np.ndarray[Any, Any]:
     Raises:
         DecodeError: The bytes are no array, or not as many as their header claims.
     """
+    header = compact_header(data)
+    if header is None:
+        return _read_npy(data)
+    dtype, shape, size = _parse_compact_header(header)
+    start = len(header)
+    if size == len(data) - start and size:
+        return np.ndarray(shape, dtype, data, start).copy()
+    return _take(data, start, dtype, shape, size)
+
+
+def compact_header(data: bytes | memoryview) -> bytes | None:
+    """Return the header of an array in the compact form; None where the bytes begin like an ``.npy`` file.
+
+    Raises:
+        DecodeError: There are too few bytes for a header.
+    """
     head = bytes(data[:_USUAL_HEADER])
     if not head:
         raise DecodeError("an array of no bytes")
     length = head[0]
     if length == _NPY_MAGIC[0]:
-        return _read_npy(data)
+        return None
     start = 2 + length + 8 * head[1 + length] if 1 + length < len(head) else _MAX_HEADER
     if start > len(head):
         head, start = _long_header(data)
-    dtype, shape, size = _parse_compact_header(head[:start])
-    if size == len(data) - start and size:
-        return np.ndarray(shape, dtype, data, start).copy()
-    return _take(data, start, dtype, shape, size)
+    return head[:start]
+
+
+def empty_stack(rows: int, header: bytes, size: int) -> np.ndarray[Any, Any] | None:
+    """Return room for so many arrays with a header, along a new first axis.
+
+    Returns:
+        None where arrays with that header have not ``size`` bytes, or NumPy has no such stack.
+
+    Raises:
+        DecodeError: The header describes no array.
+    """
+    dtype, shape, claimed = _parse_compact_header(header)
+    if claimed != size:
+        return None
+    try:
+        return np.empty((rows, *shape), dtype)
+    except ValueError:  # one dimension too many
+        return None
 
 
 def _long_header(data: bytes | memoryview) -> tuple[bytes, int]:

@@ -1,12 +1,16 @@
 """Several samples of one type, field by field."""
 
 import dataclasses
+import itertools
+import operator
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, Self, TypeVar, get_args
 
 import numpy as np
 
-from atdata._errors import SchemaError, listed, near_misses
+from atdata._errors import SampleValueError, SchemaError, listed, near_misses
+
+from ._plan import plan_of
 
 __all__ = ["SampleBatch"]
 
@@ -16,8 +20,11 @@ T = TypeVar("T")
 class SampleBatch(Generic[T]):
     """A batch: ``batch.field`` is all samples' values of that field.
 
-    Arrays of one shape and dtype are stacked along a new first axis, ``(samples, ...)``; every other field is a list.
-    What was stacked is kept, so that asking twice copies once.
+    Arrays of one shape and dtype are stacked along a new first axis, ``(samples, ...)``; every other field is a list,
+    also one whose arrays differ, or where one is None. What was stacked is kept, so that asking twice copies once.
+
+    In a batch that a dataset read, arrays were read straight into their stack: ``samples`` are made when they are first
+    asked for, and their arrays are rows of it.
 
     Args:
         samples: The samples, in order.
@@ -31,8 +38,35 @@ class SampleBatch(Generic[T]):
     """
 
     def __init__(self, samples: Sequence[T]) -> None:
-        self.samples = list(samples)
+        self._samples: list[T] | None = list(samples)
+        self._count = len(self._samples)
+        #: The fields' values, stacked or in a list, as long as no sample was made of them; and the samples' type.
+        self._values: dict[str, Any] = {}
+        self._type: type[T] | None = None
+        #: The rows of stacks that samples were made of.
+        self._rows: dict[str, list[Any]] = {}
+        #: What was handed out.
         self._columns: dict[str, Any] = {}
+
+    @classmethod
+    def of_fields(cls, sample_type: type[T], count: int, values: dict[str, Any]) -> Self:
+        """Make a batch of its fields' values.
+
+        Args:
+            sample_type: The samples' type, whose attributes are its fields and nothing else.
+            count: How many samples there are.
+            values: By field, in the type's order: an array whose first axis is the samples', or a list.
+        """
+        batch = cls(())
+        batch._samples, batch._count, batch._values, batch._type = None, count, values, sample_type
+        return batch
+
+    @property
+    def samples(self) -> list[T]:
+        """The samples, in order."""
+        if self._samples is None:
+            self._samples = self._made(self.sample_type if self._type is None else self._type)
+        return self._samples
 
     @property
     def sample_type(self) -> type[T]:
@@ -40,19 +74,33 @@ class SampleBatch(Generic[T]):
         named = get_args(self.__dict__.get("__orig_class__"))
         if named and isinstance(named[0], type):
             return named[0]
+        if self._type is not None:
+            return self._type
         if not self.samples:
             raise SchemaError("an empty batch has no sample type; name it: SampleBatch[T](samples)")
         return type(self.samples[0])
+
+    def stacked(self, name: str) -> np.ndarray[Any, Any]:
+        """Return a field's arrays as one array.
+
+        Raises:
+            SampleValueError: They differ in shape or dtype, or are no arrays; it names the first odd one.
+            AttributeError: There is no such field.
+        """
+        column = getattr(self, name)
+        if isinstance(column, np.ndarray):
+            return column
+        raise _ragged(name, column)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         if name not in self._columns:
-            self._columns[name] = _column([self._value(sample, name) for sample in self.samples])
+            self._columns[name] = self._column(name)
         return self._columns[name]
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return self._count
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.samples)
@@ -61,8 +109,29 @@ class SampleBatch(Generic[T]):
         return self.samples[index]
 
     def __repr__(self) -> str:
-        name = self.sample_type.__name__ if self.samples else "nothing"
-        return f"SampleBatch({len(self)} x {name})"
+        name = self.sample_type.__name__ if self._count else "nothing"
+        return f"SampleBatch({self._count} x {name})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Once samples were made, they are what the batch holds; their arrays would cross twice.
+        return vars(self) if self._samples is None else vars(self) | {"_values": {}, "_rows": {}}
+
+    def _made(self, sample_type: type[T]) -> list[T]:
+        stacks = {name: each for name, each in self._values.items() if isinstance(each, np.ndarray)}
+        self._rows = {name: [stack[row, ...] for row in range(self._count)] for name, stack in stacks.items()}
+        columns = self._values | self._rows
+        rows = zip(*columns.values(), strict=True) if columns else itertools.repeat((), self._count)
+        make = plan_of(sample_type).record.make
+        return [make(dict(zip(columns, row, strict=True))) for row in rows]
+
+    def _column(self, name: str) -> Any:
+        stack = self._values.get(name)
+        if self._samples is None and stack is not None:
+            return stack if isinstance(stack, np.ndarray) else _column(list(stack))
+        values = [self._value(sample, name) for sample in self.samples]
+        if name in self._rows and all(map(operator.is_, values, self._rows[name])):
+            return stack
+        return _column(values)
 
     def _value(self, sample: T, name: str) -> Any:
         try:
@@ -79,11 +148,37 @@ class SampleBatch(Generic[T]):
             ) from None
 
 
+def _ragged(name: str, values: Sequence[Any]) -> SampleValueError:
+    """Describe what keeps a field from being stacked."""
+    if not values:
+        return SampleValueError("a batch of no samples has nothing to stack", name)
+    first = values[0]
+    is_array = isinstance(first, np.ndarray)
+    odd = next((at for at, each in enumerate(values) if not is_array or not _is_alike(each, first)), 0)
+    expected = f"an array {_described(first)} like sample 0's" if is_array else "an array"
+    return SampleValueError(
+        f"expected {expected}, found {_described(values[odd])}: the field cannot be stacked, and "
+        f"batch.{name} is a list. Pad, crop or fill in before batching (ds.map), or collate the list yourself",
+        name,
+        odd,
+    )
+
+
+def _is_alike(value: Any, first: np.ndarray[Any, Any]) -> bool:
+    return isinstance(value, np.ndarray) and value.shape == first.shape and value.dtype == first.dtype
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"of shape {value.shape} and dtype {value.dtype}"
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
 def _column(values: list[Any]) -> Any:
-    if not values or not all(isinstance(value, np.ndarray) for value in values):
+    if not values or not isinstance(values[0], np.ndarray):
         return values
     first = values[0]
-    if any(value.shape != first.shape or value.dtype != first.dtype for value in values):
+    if not all(_is_alike(value, first) for value in values):
         return values
     stacked = np.empty((len(values), *first.shape), first.dtype)
     return np.stack(values, out=stacked)

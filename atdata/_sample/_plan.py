@@ -52,11 +52,12 @@ class Plan:
 
     def __init__(self, sample_type: type) -> None:
         self._type = sample_type
-        self._record = record_of(sample_type, codec_of)
-        codecs = self._record.codecs
+        #: The type's fields together.
+        self.record = record_of(sample_type, codec_of)
+        codecs = self.record.codecs
         self._head = _map_header(len(codecs))
         self._writes = [(name, pack(name), codec.check, codec.is_array) for name, codec in codecs.items()]
-        self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(self._record.struct)
+        self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(self.record.struct)
 
     def encode(self, sample: Any) -> list[bytes | memoryview]:
         """Return a sample as msgpack, in parts that together are the payload; large arrays are not copied.
@@ -94,7 +95,7 @@ class Plan:
         return {name: at_place(f"[{name!r}]", self._native, value, name=name) for name, value in data.items()}
 
     def _native(self, value: Any, *, name: str) -> Any:
-        if (codec := self._record.codecs.get(name)) is not None:
+        if (codec := self.record.codecs.get(name)) is not None:
             try:
                 return codec.check(value)
             except SampleValueError:  # then it is the payload's form, or wrong, which decoding says best
@@ -109,14 +110,26 @@ class Plan:
         Raises:
             DecodeError: The payload is no msgpack, or no sample of this type; the error names the field.
         """
+        values = self.struct(data)
         try:
-            values = self._decoder.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
-            raise DecodeError(f"the payload is no {self._type.__qualname__}: {error}") from error
-        try:
-            return self._record.to_sample(values)
+            return self.record.to_sample(values)
         except DecodeError as error:
-            raise DecodeError(f"the payload is no {self._type.__qualname__}: {error}") from error
+            raise self.no_sample(error) from error
+
+    def struct(self, data: bytes | memoryview) -> Any:
+        """Return what msgspec makes of a payload: its values by field, arrays as views of the payload.
+
+        Raises:
+            DecodeError: The payload is no msgpack, or has no such fields.
+        """
+        try:
+            return self._decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
+            raise self.no_sample(error) from error
+
+    def no_sample(self, error: Exception) -> DecodeError:
+        """Say of which type a payload is no sample."""
+        return DecodeError(f"the payload is no {self._type.__qualname__}: {error}")
 
 
 def plan_of(sample_type: type) -> Plan:

@@ -1,7 +1,8 @@
 """A sample type's fields together: as a msgpack map, and as a sample again; also as a field of another type."""
 
+import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -11,12 +12,12 @@ from atdata._errors import DecodeError, SampleValueError, SchemaError
 from ._checks import Codec
 from ._fields import Field, fields_of
 
-__all__ = ["Record", "nested_codec", "record_of"]
+__all__ = ["ABSENT", "Record", "nested_codec", "record_of"]
 
 #: Where a class keeps its record; looked up in the class itself, never in its bases.
 _RECORD = "_atdata_record_"
 #: Stands for a field that the payload does not have.
-_ABSENT: Any = object()
+ABSENT: Any = object()
 
 CodecOf = Callable[[Any], Codec]
 
@@ -38,15 +39,18 @@ class Record:
         fields = fields_of(sample_type)
         self.codecs = {field.name: _field_codec(sample_type, field, codec_of) for field in fields}
         self._reads = [(name, codec.read) for name, codec in self.codecs.items() if codec.read]
-        self._defaults = [field for field in fields if not field.required]
+        #: The fields that a payload may lack.
+        self.defaults = [field for field in fields if not field.required]
         wires: list[Any] = [
-            (field.name, wire) if field.required else (field.name, wire, _ABSENT)
+            (field.name, wire) if field.required else (field.name, wire, ABSENT)
             for field, wire in zip(fields, (codec.wire for codec in self.codecs.values()), strict=True)
         ]
         #: What msgspec makes of a payload.
         self.struct = msgspec.defstruct(sample_type.__name__, wires, gc=False, kw_only=True)
         self._plain = "__dict__" in dir(sample_type) and not _slots(sample_type)
         self._finish = getattr(sample_type, "__post_init__", None)
+        #: Whether a sample's attributes are the payload's values and nothing else.
+        self.is_plain = self._finish is None and _has_plain_attributes(sample_type, self.codecs)
 
     def to_map(self, sample: Any) -> dict[str, Any]:
         """Return a sample as msgpack holds it.
@@ -72,14 +76,18 @@ class Record:
         """
         values = msgspec.structs.asdict(struct)
         for name, read in self._reads:
-            if (value := values[name]) is not _ABSENT:
+            if (value := values[name]) is not ABSENT:
                 try:
                     values[name] = read(value)
                 except DecodeError as error:
                     raise error.within(name) from error.__cause__
-        for field in self._defaults:
-            if values[field.name] is _ABSENT:
+        for field in self.defaults:
+            if values[field.name] is ABSENT:
                 values[field.name] = field.make_default()
+        return self.make(values)
+
+    def make(self, values: dict[str, Any]) -> Any:
+        """Return the sample with these values, by field."""
         sample: Any = object.__new__(self._type)
         if self._plain:
             object.__setattr__(sample, "__dict__", values)  # also where the class is frozen
@@ -136,6 +144,14 @@ def _field_codec(sample_type: type, field: Field, codec_of: CodecOf) -> Codec:
     except SchemaError as error:
         # The cause stays: a name that is defined further down makes the type usable later.
         raise SchemaError(f"{sample_type.__qualname__}.{field.name}: {error}") from error.__cause__
+
+
+def _has_plain_attributes(sample_type: type, names: Iterable[str]) -> bool:
+    """Tell whether a type leaves it to Python how an instance's fields are looked up."""
+    own = (inspect.getattr_static(sample_type, name, None) for name in names)
+    custom = any(hasattr(each, "__set__") and not inspect.ismemberdescriptor(each) for each in own)
+    looks_up = inspect.getattr_static(sample_type, "__getattribute__")
+    return looks_up is object.__getattribute__ and not custom
 
 
 def _slots(sample_type: type) -> bool:

@@ -1,8 +1,19 @@
 """Where bytes live: one seam of few verbs, and nothing above it knows which store it speaks to."""
 
-from ._base import Store, Upload, is_leftover
+from ._base import ChangedFileError, OpenFile, Part, Soon, Store, Upload, is_leftover
 from ._disk import Disk
 from ._local import LocalStore
 from ._memory import MemoryStore
 
-__all__ = ["Disk", "LocalStore", "MemoryStore", "Store", "Upload", "is_leftover"]
+__all__ = [
+    "ChangedFileError",
+    "Disk",
+    "LocalStore",
+    "MemoryStore",
+    "OpenFile",
+    "Part",
+    "Soon",
+    "Store",
+    "Upload",
+    "is_leftover",
+]

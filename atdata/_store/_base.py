@@ -4,17 +4,47 @@ Names are relative to the store's root, with ``/`` between folders. A file is pu
 over another one; ``replace`` and ``swap`` are the exceptions, and only a manifest's header is ever replaced.
 """
 
-from collections.abc import Iterable, Iterator
+import errno
+import os
+from collections.abc import Hashable, Sequence
 from types import TracebackType
-from typing import IO, Protocol, Self, TypeAlias
+from typing import IO, Any, Protocol, Self, TypeAlias
 
-__all__ = ["TEMPORARY", "Data", "Store", "Upload", "is_leftover"]
+__all__ = ["TEMPORARY", "ChangedFileError", "Data", "OpenFile", "Part", "Soon", "Store", "Upload", "is_leftover"]
 
 #: Bytes, in whatever holds them.
 Data: TypeAlias = bytes | bytearray | memoryview
 
 #: What the name of a file that is still being written begins with.
 TEMPORARY = ".tmp-"
+
+
+#: Bytes that are wanted: of what file, as ``open`` of the same store returned it; from which byte on; and a buffer for
+#: them, as long as what is wanted.
+Part: TypeAlias = tuple[Any, int, memoryview]
+#: What will be wanted: of what file, from which byte on, how many bytes.
+Soon: TypeAlias = tuple[Any, int, int]
+
+
+class ChangedFileError(OSError):
+    """A file that is no longer what it was when it was opened."""
+
+    @classmethod
+    def at(cls, name: str) -> Self:
+        """Name the file."""
+        return cls(errno.ESTALE, f"{os.strerror(errno.ESTALE)}; the file changed after it was opened", name)
+
+
+class OpenFile(Protocol):
+    """A file as it was when it was opened. It closes with the last reference to it."""
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+
+    @property
+    def stamp(self) -> Hashable:
+        """What differs once the name holds other content: size, time and inode, or what a server calls its version."""
 
 
 class Upload(Protocol):
@@ -79,13 +109,23 @@ class Store(Protocol):
             FileNotFoundError: There is no such file.
         """
 
-    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> Iterator[memoryview]:
-        """Yield the bytes of each ``(offset, length)``; shorter ones where the file ends before.
-
-        What is yielded holds until the next one is asked for: a reader of many ranges needs no memory but for one.
+    def open(self, name: str) -> OpenFile:
+        """Open a file to read parts of it, or return it where it is still open.
 
         Raises:
             FileNotFoundError: There is no such file.
+        """
+
+    def fill(self, parts: Sequence[Part], soon: Soon | None = None) -> None:
+        """Read all parts, in whatever order and however many at a time the store reads them best.
+
+        Args:
+            parts: What is wanted, of files that this store opened. What is read while a file changes is never taken for
+                its content: either all bytes are those of the file as it was opened, or this raises.
+            soon: What will be wanted next. A store may begin to fetch it.
+
+        Raises:
+            ChangedFileError: A file is no longer what it was when it was opened, or ends before a part does.
         """
 
     def scan_source(self, name: str) -> str | IO[bytes]:

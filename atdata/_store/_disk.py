@@ -1,10 +1,18 @@
 """The system calls that publishing and reading stand on, one method each, so that tests can record and fail them."""
 
+import errno
 import fcntl
 import os
 from pathlib import Path
 
 __all__ = ["Disk"]
+
+#: Makes a read return at once when the bytes are not in memory; 0 where the system has no such flag.
+_NO_WAIT: int = getattr(os, "RWF_NOWAIT", 0)
+#: What it answers then, or where a file system does not know it.
+_NOT_AT_HAND = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
+#: macOS has none.
+_ADVISE = getattr(os, "posix_fadvise", None)
 
 
 class Disk:
@@ -17,6 +25,31 @@ class Disk:
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write some or all of the bytes; return how many."""
         return os.write(descriptor, data)
+
+    def open(self, path: str) -> int:
+        """Open a file for reading."""
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def stamp(self, file: str | int) -> tuple[int, int, int, int]:
+        """Return a path's or a descriptor's device, inode, size in bytes, and time of change in nanoseconds."""
+        status = os.stat(file)  # noqa: PTH116 -- text in, numbers out
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+    def read_at_hand(self, descriptor: int, buffer: memoryview, offset: int) -> int:
+        """Fill some or all of a buffer with bytes that are in memory already; return how many, -1 when none are."""
+        if not _NO_WAIT:
+            return -1
+        try:
+            return os.preadv(descriptor, [buffer], offset, _NO_WAIT)
+        except OSError as error:
+            if error.errno not in _NOT_AT_HAND:
+                raise
+            return -1
+
+    def expect(self, descriptor: int, offset: int, length: int) -> None:
+        """Tell the system which bytes will be read soon; it may begin to fetch them and does not wait."""
+        if _ADVISE is not None:
+            _ADVISE(descriptor, offset, length, os.POSIX_FADV_WILLNEED)
 
     def read_into(self, descriptor: int, buffer: memoryview, offset: int) -> int:
         """Fill some or all of a buffer with the bytes at a place; return how many, 0 at the end of the file."""

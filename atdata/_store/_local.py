@@ -5,11 +5,12 @@ import errno
 import itertools
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ._base import TEMPORARY, Data, Upload
+from ._base import TEMPORARY, ChangedFileError, Data, Part, Soon, Upload
 from ._disk import Disk
+from ._files import LocalFile, OpenFiles
 
 __all__ = ["LocalStore"]
 
@@ -33,6 +34,7 @@ class LocalStore:
         self._prefix = str(self.root / "x").removesuffix("x")
         self.durable = durable
         self.disk = disk or Disk()
+        self._files = OpenFiles(self.disk)
 
     def __repr__(self) -> str:
         return f"LocalStore({str(self.root)!r})"
@@ -58,17 +60,26 @@ class LocalStore:
         """Return a whole file."""
         return self.path(name).read_bytes()
 
-    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> Iterator[memoryview]:
-        """Yield the bytes of each ``(offset, length)``, by ``preadv`` on one descriptor into one buffer."""
-        descriptor = os.open(self.url(name), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            buffer = memoryview(bytearray())
-            for offset, length in ranges:
-                if len(buffer) < length:
-                    buffer = memoryview(bytearray(length))
-                yield buffer[: _fill(self.disk, descriptor, buffer[:length], offset)]
-        finally:
-            os.close(descriptor)
+    def open(self, name: str) -> LocalFile:
+        """Open a file, or return it where it is still open and still what the name stands for."""
+        return self._files.open(self.url(name))
+
+    def fill(self, parts: Sequence[Part], soon: Soon | None = None) -> None:
+        """Read the parts, one after the other; once the disk must be waited for, it is told of all the rest."""
+        disk = self.disk
+        if soon is not None:
+            disk.expect(soon[0].descriptor, *soon[1:])
+        waits = len(parts) == 1
+        for index, (file, offset, buffer) in enumerate(parts):
+            filled = -1 if waits else disk.read_at_hand(file.descriptor, buffer, offset)
+            if filled < len(buffer):
+                if not waits:
+                    waits = True
+                    for other, at, room in parts[index:]:
+                        disk.expect(other.descriptor, at, len(room))
+                _fill(disk, file, buffer, offset, max(filled, 0))
+        for file in {id(part[0]): part[0] for part in parts}.values():
+            file.check()
 
     def scan_source(self, name: str) -> str:
         """Return the path as text."""
@@ -251,10 +262,11 @@ def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], *, recur
                 yield from _walk(entry.path, f"{prefix}{entry.name}/", above, recursive=True)
 
 
-def _fill(disk: Disk, descriptor: int, buffer: memoryview, offset: int) -> int:
-    """Fill a buffer from a place in a file; return how far, which is less than all where the file ends."""
-    filled = disk.read_into(descriptor, buffer, offset)
+def _fill(disk: Disk, file: LocalFile, buffer: memoryview, offset: int, filled: int) -> None:
+    """Fill a buffer from a place in a file, whose first bytes it holds already."""
     # A single read is cut at 2 GiB, and by signals on some file systems.
-    while filled < len(buffer) and (more := disk.read_into(descriptor, buffer[filled:], offset + filled)):
+    while filled < len(buffer):
+        more = disk.read_into(file.descriptor, buffer[filled:], offset + filled)
+        if not more:
+            raise ChangedFileError.at(file.path)
         filled += more
-    return filled

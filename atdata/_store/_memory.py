@@ -2,11 +2,19 @@
 
 import io
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 
-from ._base import Data, Upload
+from ._base import ChangedFileError, Data, Part, Soon, Upload
 
 __all__ = ["MemoryStore"]
+
+
+class _MemoryFile:
+    def __init__(self, url: str, data: bytes) -> None:
+        self.url = url
+        self.data = data
+        self.size = len(data)
+        self.stamp = object()  # the equal of no other
 
 
 class MemoryStore:
@@ -14,7 +22,7 @@ class MemoryStore:
 
     def __init__(self, name: str = "memory") -> None:
         self._name = name
-        self._files: dict[str, bytes] = {}
+        self._files: dict[str, _MemoryFile] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -38,16 +46,19 @@ class MemoryStore:
 
     def read(self, name: str) -> bytes:
         """Return a whole file."""
-        try:
-            return self._files[name]
-        except KeyError:
-            raise FileNotFoundError(self.url(name)) from None
+        return self._file(name).data
 
-    def read_ranges(self, name: str, ranges: Iterable[tuple[int, int]]) -> Iterator[memoryview]:
-        """Yield the bytes of each ``(offset, length)``."""
-        data = memoryview(self.read(name))
-        for offset, length in ranges:
-            yield data[offset : offset + length]
+    def open(self, name: str) -> _MemoryFile:
+        """Return a file as it is now."""
+        return self._file(name)
+
+    def fill(self, parts: Sequence[Part], soon: Soon | None = None) -> None:  # noqa: ARG002 -- nothing to prepare
+        """Copy the parts."""
+        for file, offset, buffer in parts:
+            found = memoryview(file.data)[offset : offset + len(buffer)]
+            if len(found) < len(buffer):
+                raise ChangedFileError.at(file.url)
+            buffer[:] = found
 
     def scan_source(self, name: str) -> io.BytesIO:
         """Return the bytes as a file."""
@@ -62,14 +73,15 @@ class MemoryStore:
     def replace(self, name: str, data: Data) -> None:
         """Put the file in place in one step."""
         with self._lock:
-            self._files[name] = bytes(data)
+            self._files[name] = _MemoryFile(self.url(name), bytes(data))
 
     def swap(self, name: str, old: Data, new: Data) -> bool:
         """Put the file in place of one that still holds ``old``; return whether."""
         with self._lock:
-            if self._files.get(name) != bytes(old):
+            file = self._files.get(name)
+            if file is None or file.data != bytes(old):
                 return False
-            self._files[name] = bytes(new)
+            self._files[name] = _MemoryFile(self.url(name), bytes(new))
             return True
 
     def remove(self, *names: str) -> None:
@@ -79,11 +91,17 @@ class MemoryStore:
                 if self._files.pop(name, None) is None:
                     raise FileNotFoundError(self.url(name))
 
+    def _file(self, name: str) -> _MemoryFile:
+        try:
+            return self._files[name]
+        except KeyError:
+            raise FileNotFoundError(self.url(name)) from None
+
     def _publish(self, name: str, data: bytes) -> None:
         with self._lock:
             if name in self._files:
                 raise FileExistsError(self.url(name))
-            self._files[name] = data
+            self._files[name] = _MemoryFile(self.url(name), data)
 
 
 def _is_listed(name: str, *, recursive: bool) -> bool:

@@ -66,6 +66,13 @@ SIGNATURES = {
     "manifest.FieldProxy.isin": "values",
     "manifest.FieldProxy.between": "low, high",
     "manifest.Predicate.compile": "",
+    # datasets
+    "load_dataset": "path, sample_type=None, *, split=None, data_files=None, streaming=False",
+    "DatasetDict": "splits=None, sample_type=None, streaming=False",
+    # lenses
+    "lens": "f",
+    "Lens": "get, put=None",
+    "LensNetwork": "",
     # errors
     "SampleKeyError": "key",
     "ShardError": "shard_id, reason",
@@ -80,6 +87,7 @@ ADDED = {
         "keys=None, overwrite=False, append=False, provenance=None, created_at=None, durable=True, progress=None, "
         "executor=None"
     ),
+    "load_dataset": "storage_options=None, manifests=None",
     "ShardWriter": (
         "path, sample_type, maxcount=None, maxsize=None, manifest=False, content_metadata=None, keys=None, "
         "overwrite=False, append=False, provenance=None, created_at=None, durable=True, progress=None, executor=None"
