@@ -141,8 +141,7 @@ class Training(DatasetBase[S]):
             uneven: What becomes of a last step that has not a full batch for every rank. ``"pad"`` shares it evenly and
                 fills it up from the start; a rank alone gets a shorter batch. ``"drop"`` leaves it out.
             collate: Makes of a :class:`SampleBatch` what the loader yields; None makes a dict of tensors and lists.
-                Where workers are spawned it is a
-                function of a module, so that they find it by its name.
+                Where workers are spawned it crosses to them by name: a function of a module.
             style: ``"map"`` gives samples by position, for the loader's samplers, and takes no other option.
 
         Raises:
