@@ -12,7 +12,7 @@ _PIPED = 1 << 20
 
 
 class Crossing(dict[str, Any]):
-    """A batch in a worker: a dict that arrives as a plain dict, and sooner, because small tensors are sent as they are."""
+    """A batch in a worker. It arrives as a plain dict, and sooner, because its small tensors are sent as they are."""
 
     def __copy__(self) -> Self:
         return type(self)(self)
