@@ -26,7 +26,7 @@ from ._opened import Opened
 from ._picks import Picks
 from ._progress import Progress
 from ._read import SampleReader
-from ._selection import Selection, Taken
+from ._selection import Everything, Selection, Taken
 from ._set_writer import SetOptions, SetWriter
 
 __all__ = ["ExportKeys", "ExportOptions", "export"]
@@ -78,7 +78,11 @@ def export(
     folder, names = ShardNames.parse(options.path, many=many)
     existing: Literal["overwrite", "refuse"] = "overwrite" if options.overwrite else "refuse"
     enter_polars()
-    picks, opened = selection.picks, selection.opened
+    opened = selection.opened
+    everything = isinstance(selection, Everything)
+    for shard_id in opened.shard_ids if everything else Taken(opened, selection.picks).shard_ids:
+        opened.places.check_fetchable(shard_id)
+    picks = selection.picks
     if not len(picks):
         raise ValueError("there is no sample to export; nothing was written")
     store = LocalStore(folder, durable=options.durable)
