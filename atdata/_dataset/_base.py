@@ -11,6 +11,7 @@ from atdata._errors import SchemaError
 from atdata._sample import DictSample, SampleBatch, bare_type, fields_of, is_sample_type
 from atdata.manifest._table import KEY, SHARD
 
+from ._lens import Lens
 from ._opened import Opened
 from ._picks import Picks
 from ._read import SampleReader
@@ -56,16 +57,27 @@ class DatasetBase(Generic[S]):
 
     @property
     def sample_type(self) -> type[S]:
-        """The type that samples are read as.
+        """The type that samples are read as, or seen as (:meth:`Dataset.as_type`); ``map`` leaves it as it is.
 
         Raises:
             SchemaError: What was named is no sample type.
         """
+        sample_type: type[S] = self._seen_type() or self._read_type()
+        return sample_type
+
+    def _read_type(self) -> Any:
+        """Return the type that payloads are decoded as."""
         named: Any = self._named_type() or DictSample
         if not is_sample_type(named):
             raise SchemaError(f"{named} is no sample type; decorate the class with @atdata.packable")
-        sample_type: type[S] = named
-        return sample_type
+        return named
+
+    def _seen_type(self) -> Any:
+        """Return the type of the samples that come out of all steps; None where a function makes them."""
+        maps = [step.function for step in self._steps if step.kind == "map"]
+        if not maps:
+            return self._read_type()
+        return maps[-1].view_type if isinstance(maps[-1], Lens) else None
 
     def _named_type(self) -> Any:
         return self._given_type or next(iter(self._type_arguments()), None)
@@ -206,7 +218,7 @@ class DatasetBase(Generic[S]):
 
     @functools.cached_property
     def _reader(self) -> SampleReader:
-        return SampleReader(self._opened.store, self._opened.places, self.sample_type)
+        return SampleReader(self._opened.store, self._opened.places, self._read_type())
 
     def _check_types(self, shard_ids: Sequence[str]) -> None:
         if self._named_type() is None:

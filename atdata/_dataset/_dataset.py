@@ -16,13 +16,14 @@ from ._opened import Opened, OpenShards
 from ._reading import Reading
 from ._selection import Everything
 from ._slice import is_slice, load_slice
+from ._using import Using
 
 __all__ = ["Dataset"]
 
 S = TypeVar("S")
 
 
-class Dataset(Choosing[S], Reading[S], Late[S]):
+class Dataset(Choosing[S], Reading[S], Using[S], Late[S]):
     """A sharded dataset. ``Dataset[Photo](path)`` reads samples as ``Photo``; without a type they are DictSample.
 
     Opening lists names and reads nothing. With manifests, ``len``, questions and fetching touch no byte of a tar that

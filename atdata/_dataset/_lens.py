@@ -125,6 +125,12 @@ class DerivedLens(Lens[S, V]):
     def __init__(self, source_type: type[S], view_type: type[V]) -> None:
         self.source_type, self.view_type = source_type, view_type
 
+    def __eq__(self, other: object) -> bool:
+        return self.__reduce__() == other.__reduce__() if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.__reduce__())
+
     def putter(self, put: Callable[[V, S], S]) -> NoReturn:  # noqa: ARG002 -- as in Lens
         """Raise: its ``put`` is there already.
 

@@ -68,7 +68,12 @@ SIGNATURES = {
     "manifest.Predicate.compile": "",
     # datasets
     "load_dataset": "path, sample_type=None, *, split=None, data_files=None, streaming=False",
+    "Dataset.shuffled": "buffer_shards=100, buffer_samples=10000, batch_size=None",
     "DatasetDict": "splits=None, sample_type=None, streaming=False",
+    "Dataset.process_shards": "fn, *, shards=None, checkpoint=None, on_shard_error=None",
+    "Dataset.to_pandas": "limit=None",
+    "Dataset.to_dict": "limit=None",
+    "Dataset.to_parquet": "path, sample_map=None, maxcount=None",
     # lenses
     "lens": "f",
     "Lens": "get, put=None",

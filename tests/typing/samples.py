@@ -35,6 +35,9 @@ def read(folder: str) -> None:
     assert_type(locations, list[SampleLocation])
     assert_type(dataset.fetch(locations), Iterator[Photo])
     assert_type(dataset.scan(), pl.LazyFrame)
+    assert_type(next(iter(dataset.shuffled())), Photo)
+    assert_type(next(iter(dataset.shuffled(batch_size=8, seed=0))), SampleBatch[Photo])
+    assert_type(next(iter(dataset.shuffled(10, 100, 8))), SampleBatch[Photo])
 
 
 def load(folder: str) -> None:
@@ -77,7 +80,12 @@ def thumb_to_word(sample: Thumb) -> Word:
     return Word(sample.label)
 
 
-def see() -> None:
+def see(dataset: atdata.Dataset[Photo]) -> None:
+    assert_type(dataset.as_type(Thumb), atdata.Dataset[Thumb])
+    assert_type(dataset.process_shards(len), dict[str, int])
+    assert_type(dataset.to_polars(limit=3), pl.DataFrame)
+    assert_type(dataset.wrap({}), Photo)
+    assert_type(dataset.wrap_batch({}), SampleBatch[Photo])
     assert_type(photo_to_thumb, Lens[Photo, Thumb])
     assert_type(photo_to_thumb(photo), Thumb)
     assert_type(put_thumb(Thumb(""), photo), Photo)
