@@ -76,25 +76,43 @@ def export(
     check_limit("maxsize", options.maxsize)
     many = options.maxcount is not None or options.maxsize is not None
     folder, names = ShardNames.parse(options.path, many=many)
-    existing: Literal["overwrite", "refuse"] = "overwrite" if options.overwrite else "refuse"
     enter_polars()
-    opened = selection.opened
-    everything = isinstance(selection, Everything)
-    for shard_id in opened.shard_ids if everything else Taken(opened, selection.picks).shard_ids:
-        opened.places.check_fetchable(shard_id)
-    picks = selection.picks
-    if not len(picks):
-        raise ValueError("there is no sample to export; nothing was written")
+    opened, picks = selection.opened, _readable(selection)
     store = LocalStore(folder, durable=options.durable)
     if options.overwrite:
         _check_elsewhere(opened, folder, names)
-    check_existing(store, names, existing)
+    check_existing(store, names, _existing(options))
     if options.keys == "keep":
         _check_keys(picks, options)
-    common = _common(opened, picks, sample_type)
-    writing = SetOptions(
+    progress = Progress(shown=bool(options.progress), doing="exporting")
+    progress.total = len(picks)
+    shards = SetWriter(store, _writing(selection, names, sample_type, options), progress, sample_type)
+    with progress, shards:
+        for sample in _encoded(opened, picks, reader, renew=options.keys == "renew"):
+            shards.write_encoded(sample)
+        shards.finish()
+    return store, shards.listing
+
+
+def _readable(selection: Selection) -> Picks:
+    """Return the places of the samples, once it is known that they can be read by."""
+    opened, everything = selection.opened, isinstance(selection, Everything)
+    for shard_id in opened.shard_ids if everything else Taken(opened, selection.picks).shard_ids:
+        opened.places.check_fetchable(shard_id)
+    if not len(selection.picks):
+        raise ValueError("there is no sample to export; nothing was written")
+    return selection.picks
+
+
+def _existing(options: ExportOptions) -> Literal["overwrite", "refuse"]:
+    return "overwrite" if options.overwrite else "refuse"
+
+
+def _writing(selection: Selection, names: ShardNames, sample_type: type, options: ExportOptions) -> SetOptions:
+    common = _common(selection.opened, selection.picks, sample_type)
+    return SetOptions(
         names=names,
-        existing=existing,
+        existing=_existing(options),
         facts=HeaderFacts(options.content_metadata, _provenance(selection, options), options.created_at),
         maxcount=options.maxcount,
         maxsize=options.maxsize,
@@ -102,14 +120,6 @@ def export(
         called="export",
         advice="Export again with overwrite=True, or to another path",
     )
-    progress = Progress(shown=bool(options.progress), doing="exporting")
-    progress.total = len(picks)
-    shards = SetWriter(store, writing, progress, sample_type)
-    with progress, shards:
-        for sample in _encoded(opened, picks, reader, renew=options.keys == "renew"):
-            shards.write_encoded(sample)
-        shards.finish()
-    return store, shards.listing
 
 
 def _encoded(opened: Opened, picks: Picks, reader: SampleReader, *, renew: bool) -> Iterator[Encoded]:
