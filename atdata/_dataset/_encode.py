@@ -26,8 +26,8 @@ class Encoded(msgspec.Struct, frozen=True, gc=False):
     key: Any
     #: The payload, in parts.
     parts: Sequence[bytes | memoryview]
-    #: The values of its manifest columns; None without a manifest.
-    values: list[Any] | None
+    #: The values of its manifest columns, as what gathers them takes them; None without a manifest.
+    values: Any
 
 
 class Encoder(Protocol):

@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from atdata._errors import SampleValueError, ShardExistsError
 from atdata._shard import MSGPACK, Buffers, TarWriter
 from atdata._store import Store, Upload
-from atdata.manifest import ManifestBuilder
+from atdata.manifest import ShardManifest
 from atdata.manifest._header import FileFacts
 from atdata.manifest._names import HEADER_SUFFIX
 from atdata.manifest._writer import publish_manifest
@@ -18,10 +18,29 @@ from ._lane import Lane
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["HeaderFacts", "OpenShard"]
+__all__ = ["HeaderFacts", "OpenShard", "RowGatherer"]
 
 #: More bytes than this are written before the next sample is taken.
 _LARGE = 4 << 20
+
+
+class RowGatherer(Protocol):
+    """Gathers one shard's manifest."""
+
+    def __contains__(self, key: str) -> bool: ...
+
+    def add_row(self, *, key: str, offset: int, size: int, crc32: int | None, values: Any) -> None:
+        """Take one sample whose key can be one and is not there yet."""
+
+    def finish(
+        self,
+        shard: FileFacts | None,
+        content_metadata: Mapping[str, Any] | None,
+        created_at: str | None,
+        *,
+        provenance: Mapping[str, Any] | None,
+    ) -> ShardManifest:
+        """Return the manifest, with what is known of the tar and the dataset."""
 
 
 class HeaderFacts(NamedTuple):
@@ -45,9 +64,7 @@ class OpenShard:
         buffers: Memory that is shared with the shards before and after.
     """
 
-    def __init__(
-        self, store: Store, shard_id: str, builder: ManifestBuilder | None, lane: Lane, buffers: Buffers
-    ) -> None:
+    def __init__(self, store: Store, shard_id: str, builder: RowGatherer | None, lane: Lane, buffers: Buffers) -> None:
         self.shard_id = shard_id
         #: Samples so far.
         self.count = 0
@@ -97,8 +114,7 @@ class OpenShard:
         if builder is None:
             self._keys.add(key)
         else:
-            values = sample.values or []
-            builder.add_row(key=key, offset=place.offset, size=place.size, crc32=place.crc32, values=values)
+            builder.add_row(key=key, offset=place.offset, size=place.size, crc32=place.crc32, values=sample.values)
         self.count += 1
 
     def finish(self, facts: HeaderFacts, before: "OpenShard | None") -> None:

@@ -164,7 +164,7 @@ class Places:
             UnsupportedFormatError: The shard's manifest has no offsets that can be read by.
         """
         if location.shard not in self._fetchable:
-            self._check_fetchable(location.shard)
+            self.check_fetchable(location.shard)
         if location.size is not None and (location.crc32 is not None or location.shard not in self._committed):
             return location
         place = self._places_by_key(location.shard).get(location.key)
@@ -187,7 +187,7 @@ class Places:
             UnsupportedFormatError: The shard's manifest has no offsets that can be read by.
         """
         if shard_id not in self._fetchable:
-            self._check_fetchable(shard_id)
+            self.check_fetchable(shard_id)
         return self.tars.open(shard_id, verify)
 
     @functools.cached_property
@@ -206,7 +206,12 @@ class Places:
     def _is_old(self, shard_id: str) -> bool:
         return self._manifests.header(shard_id).is_old
 
-    def _check_fetchable(self, shard_id: str) -> None:
+    def check_fetchable(self, shard_id: str) -> None:
+        """Check that a shard's manifest has places that can be read by.
+
+        Raises:
+            UnsupportedFormatError: It has not.
+        """
         if shard_id not in self._known:
             raise ShardError(
                 shard_id,

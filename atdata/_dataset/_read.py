@@ -87,6 +87,16 @@ class SampleReader:
             fenced_payload(*found)
             yield found[0]
 
+    def payloads(self, picks: Picks, *, verify: Verify = "fetch") -> Iterator[memoryview]:
+        """Yield what each sample's member holds, checked and not decoded; each holds until the next one is asked for.
+
+        Raises:
+            ShardChangedError: The bytes there are not the sample that was picked.
+            ValueError: The samples have neither keys nor checksums to be told by.
+        """
+        for found in self._picked(picks, verify):
+            yield fenced_payload(*found)
+
     def one(self, picks: Picks, index: int, *, verify: Verify = "fetch") -> Any:
         """Return one of the samples at some places, as :meth:`read` yields it.
 

@@ -1,6 +1,8 @@
 """Writing a set of shards: each published whole with its manifest, in order, or not at all."""
 
+import functools
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +21,7 @@ from ._existing import Existing, begin_set
 from ._keys import NUMBERED, KeySource, numbered_key
 from ._lane import Lane
 from ._names import ShardNames
-from ._open_shard import HeaderFacts, OpenShard
+from ._open_shard import HeaderFacts, OpenShard, RowGatherer
 from ._progress import Progress
 
 __all__ = ["SetOptions", "SetWriter"]
@@ -45,6 +47,12 @@ class SetOptions(msgspec.Struct, frozen=True, kw_only=True):
     keys: KeySource | None = None
     #: What encodes samples; None does it in the caller's thread.
     executor: Executor | None = None
+    #: Makes what gathers a shard's manifest; None makes it by the samples' type.
+    gatherer: Callable[[str], RowGatherer] | None = None
+    #: What is being done, for messages.
+    called: str = "write_samples"
+    #: What to do after an error, for messages.
+    advice: str = "Write the rest under another name or with append=True, or write all again with overwrite=True"
 
 
 class SetWriter:
@@ -101,6 +109,20 @@ class SetWriter:
             key = NUMBERED if keys is None else keys.key_of(position, sample)
         for encoded in self._encoder.put(position, key, sample):  # type: ignore[union-attr]  # begun above
             self._add(encoded)
+        self._taken += 1
+        if not self._taken % _SHOWN_EVERY:
+            self._show_progress()
+
+    def write_encoded(self, sample: Encoded) -> None:
+        """Append a sample that is encoded already, under its own key.
+
+        Raises:
+            SampleValueError: Its key cannot be written; or a shard before it cannot be published.
+            ShardExistsError: A shard would overwrite a file.
+            AtdataError: As for :meth:`write`.
+        """
+        self._check_whole()
+        self._add(sample)
         self._taken += 1
         if not self._taken % _SHOWN_EVERY:
             self._show_progress()
@@ -212,7 +234,8 @@ class SetWriter:
         if len(self._in_flight) == _IN_FLIGHT:
             self._settle()
         shard_id = self._options.names.shard_id(self._next_index)
-        builder = ManifestBuilder(sample_type, shard_id) if self._options.manifest else None
+        make = self._options.gatherer or functools.partial(ManifestBuilder, sample_type)
+        builder = make(shard_id) if self._options.manifest else None
         lane = self._lanes[self._next_index % _IN_FLIGHT]
         shard = OpenShard(self._store, shard_id, builder, lane, self._buffers)
         self._in_flight.append(shard)  # before there is a file, so that an interrupt leaves none behind
@@ -256,11 +279,10 @@ class SetWriter:
 
     def _how_far(self) -> str:
         if not self._shard_ids:
-            return f"write_samples stopped at sample {self._taken}: no shard was finished, and nothing is left of any"
+            return f"{self._options.called} stopped at sample {self._taken}: no shard was finished, and nothing is left"
         return (
-            f"write_samples stopped at sample {self._taken}: {self._finished_samples} samples in "
+            f"{self._options.called} stopped at sample {self._taken}: {self._finished_samples} samples in "
             f"{len(self._shard_ids)} finished shards stay in {self._store.url()} "
             f"({self._shard_ids[0]} to {self._shard_ids[-1]}); {self._taken - self._finished_samples} samples after "
-            "them were dropped with the open shard. Write the rest under another name or with append=True, or write "
-            "all again with overwrite=True"
+            f"them were dropped with the open shard. {self._options.advice}"
         )

@@ -647,6 +647,24 @@ def test_another_writers_column_is_not_lost(tmp_path, ds):
     assert len(list(tmp_path.iterdir())) == 9
 
 
+def test_a_shard_that_another_writer_changed_before_its_turn_is_left_to_it(tmp_path, ds):
+    frame = scores(ds)
+    old = {path.name: path.read_bytes() for path in tmp_path.glob("*.parquet")}
+
+    def late(batch: Any) -> dict[str, Any]:
+        if 0 in batch.index:
+            Dataset[Item](tmp_path).where(pl.col("index") > 20).annotate(frame, extra="ignore")
+            (tmp_path / "items-000002.manifest.parquet").write_bytes(
+                old["items-000002.manifest.parquet"]
+            )  # as a kill would
+        return {"late": batch.index}
+
+    with pytest.raises(ManifestError, match="'items-000002': another writer replaced its header"):
+        ds.annotate(late)
+    assert column(tmp_path, "late") == [*range(20), *[None] * 5]
+    assert column(tmp_path, "score") == [None] * 21 + [10.5, 11.0, 11.5, 12.0]
+
+
 def test_who_opened_the_dataset_before_gets_the_old_answer_or_is_told_to_open_it_again(tmp_path, ds):
     asked, unasked = Dataset[Item](tmp_path), Dataset[Item](tmp_path)
     assert len(asked.query(pl.col("index") > 22)) == 2

@@ -15,6 +15,7 @@ SIDE_DOORS = {
     "_amend",
     "_annotations",
     "_ask",
+    "_copied",
     "_dtypes",
     "_header",
     "_manifest",
