@@ -9,6 +9,7 @@ from atdata._errors import StateError
 
 from ._board import Board
 from ._collate import Collate, to_tensors
+from ._crossing import Crossing
 
 __all__ = ["SampleStream"]
 
@@ -91,7 +92,8 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
             return iter(walk)
         if self._collate is not None:
             return map(self._collate, walk)
-        return (to_tensors(batch, walk.name_of) for batch in walk)
+        batches = (to_tensors(batch, walk.name_of) for batch in walk)
+        return batches if get_worker_info() is None else map(_crossing, batches)
 
     def __len__(self) -> int:
         """Return how many batches, or samples, this rank gets in a whole epoch.
@@ -151,3 +153,7 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
     def _write(self, state: State) -> None:
         self._board.write(state)
         self._own = self._walk = None
+
+
+def _crossing(batch: Any) -> Any:
+    return Crossing(batch) if type(batch) is dict else batch

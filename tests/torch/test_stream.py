@@ -327,3 +327,11 @@ def test_damage_that_a_worker_finds_names_the_shard(digits, digits_folder, tmp_p
 def test_an_option_that_is_none_is_refused_at_once(digits, options, message):
     with pytest.raises(ValueError, match=message):
         digits.to_torch(**options)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_batch_is_a_plain_dict_of_tensors_that_may_be_written_to_whoever_read_it(digits, workers):
+    batch = next(iter(loader_of(digits.to_torch(batch_size=8), workers)))
+    assert type(batch) is dict
+    batch["pixels"] += 1
+    assert not batch["pixels"].is_shared()
