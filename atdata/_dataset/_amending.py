@@ -1,7 +1,8 @@
 """Changing the columns of shards' manifests, one shard after the other; each is the old one or the new one."""
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, NamedTuple, Self, TypeAlias
 
@@ -85,13 +86,10 @@ class Work:
         """
         found = []
         for number, sidecars in enumerate(self.sidecars):
-            try:
+            with self.guarding(sidecars.shard_id):
                 columns, header = _read_columns(self._store, number, sidecars)
                 if seen is not None:
                     seen(columns, header)
-            except (AtdataError, OSError) as error:
-                self._failed(sidecars.shard_id, error)
-            else:
                 found.append(columns)
         return found
 
@@ -119,12 +117,25 @@ class Work:
             ManifestError: Its manifest is damaged or gone, or another writer has changed it since it was read.
             AtdataError: What ``amend`` raises.
         """
-        try:
+        if shard.shard_id in self._errors:
+            return
+        with self.guarding(shard.shard_id):
             self.sidecars[shard.number] = self._amended(shard, amend)
-        except (AtdataError, OSError) as error:
-            self._failed(shard.shard_id, error)
-        else:
             self._done[shard.shard_id] = shard.samples
+
+    @contextlib.contextmanager
+    def guarding(self, shard_id: str) -> Iterator[None]:
+        """Return a context in which what goes wrong with a shard ends the work, or is kept until the others are done.
+
+        Raises:
+            AtdataError: What goes wrong, where it ends the work.
+        """
+        try:
+            yield
+        except (AtdataError, OSError) as error:
+            if self._on_error == "raise":
+                raise
+            self._errors[shard_id] = error
 
     def finish(self) -> None:
         """End the work.
@@ -153,11 +164,6 @@ class Work:
         if hashlib.sha256(data).hexdigest() != shard.stamp:
             raise _changed(self._store, shard)
         return data, header
-
-    def _failed(self, shard_id: str, error: AtdataError | OSError) -> None:
-        if self._on_error == "raise":
-            raise error
-        self._errors[shard_id] = error
 
 
 class _Noting:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias, get_args
 
+import polars as pl
+
 from atdata._errors import SchemaError, listed, near_misses
 from atdata._sample import SampleBatch
 from atdata.manifest._amend import Change
@@ -10,7 +12,7 @@ from atdata.manifest._names import Listing
 from atdata.manifest._process import enter_polars
 from atdata.manifest._table import LOCATION
 
-from ._amending import OnError, Work
+from ._amending import OnError, ShardColumns, Work
 from ._annotation import AnnotateOptions, Computed, Given
 from ._columns import check_name
 from ._matching import Extra, Missing
@@ -72,10 +74,16 @@ def drop_columns(opened: Opened, names: Sequence[str], on_error: OnError) -> Lis
             f"no shard has a column {unknown[0]!r}{near_misses(unknown[0], there)}; the columns are {listed(there)}"
         )
     dropped = frozenset(names)
-    having = [shard for shard in shards if dropped & shard.dtypes.keys()]
-    with work.noting("The same call does the rest.", len(having)):
-        for shard in having:
-            work.do(shard, lambda _, table: Change((), {}, dropped=dropped & set(table.columns)))
+    # A shard with more than one table is one whose old table a call before did not come to remove.
+    some = [shard for shard in shards if dropped & shard.dtypes.keys() or len(shard.sidecars.tables) > 1]
+
+    def without(_: ShardColumns, table: pl.DataFrame) -> Change | None:
+        there = dropped & set(table.columns)
+        return Change((), {}, dropped=there) if there else None
+
+    with work.noting("The same call does the rest.", len(some)):
+        for shard in some:
+            work.do(shard, without)
     work.finish()
     return opened.shards.listing._replace(committed=tuple(work.sidecars))
 

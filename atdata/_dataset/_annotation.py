@@ -126,24 +126,25 @@ class Annotation:
         """Return what becomes of a shard that gets some columns."""
         return Change(columns, {column.name: self.kinds[column.name] for column in columns}, run=run)
 
-    def check_new(self, names: Sequence[str], shards: Sequence[ShardColumns], count: int) -> None:
+    def check_new(self, there: Sequence[tuple[ShardColumns, str]], count: int) -> None:
         """Check that columns may be written to some of ``count`` shards.
 
+        Args:
+            there: The shards that have one of them, with other values, and which.
+            count: How many shards get columns.
+
         Raises:
-            SchemaError: They are there, and are not to be replaced.
+            SchemaError: There are such, and they are not to be replaced.
         """
-        having = [shard for shard in shards if any(name in shard.dtypes for name in names)]
-        if not having or self.options.replace:
+        if not there or self.options.replace:
             return
-        there = [name for name in names if name in having[0].dtypes]
-        late = [name for name in there if name in having[0].marks]
-        hint = ""
-        if late:
-            run = having[0].marks[late[0]]
-            hint = f"; the run {run!r} made it" if run else "; a run without a name made it"
+        shard, name = there[0]
+        run = shard.marks.get(name)
+        made = f", made by the run {run!r}" if run else ", made by annotate() before" if name in shard.marks else ""
+        having = len({each.number for each, _ in there})
         raise SchemaError(
-            f"{len(having)} of {count} shards have a column {there[0]!r} with other values (the first is "
-            f"{having[0].shard_id!r}{hint}). Nothing was changed; replace=True puts the new values in their place"
+            f"{having} of {count} shards have a column {name!r} with other values (the first is "
+            f"{shard.shard_id!r}{made}). Nothing was changed; replace=True puts the new values in their place"
         )
 
     def _kind(self, column: pl.Series, shards: Sequence[ShardColumns]) -> AggregateKind:
@@ -216,7 +217,7 @@ class Given(Annotation):
         some = self.concerned(shards)
         self.settle(matched.columns, shards, [] if self.chosen is None else shards)
         if not options.replace:
-            self.check_new(matched.columns.columns, [each for each in some if not self._has(each, matched)], len(some))
+            self.check_new(list(self._differing(some, matched)), len(some))
         progress, count = Progress(shown=bool(options.progress), doing="annotating"), 0
         progress.total = sum(each.samples for each in some)
         with self.work.noting("The same call does the rest.", len(some)), progress:
@@ -227,21 +228,31 @@ class Given(Annotation):
         self.work.finish()
         return self.listing()
 
-    def _has(self, shard: ShardColumns, matched: Matched) -> bool:
-        """Tell whether a shard has just these values, because a call before has come so far."""
-        names = matched.columns.columns
-        if not all(self.kinds[name] == shard.kinds.get(name) for name in names):
-            return False
-        table = self.work.columns_of(shard, [KEY, *names])
-        return self._are_in(table, self.placed(table, matched.rows(shard.number)))
+    def _differing(self, shards: Sequence[ShardColumns], matched: Matched) -> Iterator[tuple[ShardColumns, str]]:
+        """Yield the shards that have one of the columns with other values, and which."""
+        for shard in shards:
+            there = [name for name in matched.columns.columns if name in shard.dtypes]
+            with self.work.guarding(shard.shard_id):
+                table = self.work.columns_of(shard, [KEY, *there]) if there else pl.DataFrame()
+                new = self._changed(shard, table, matched) if there else []
+                yield from ((shard, each.name) for each in new[:1] if each.name in there)
 
-    def _are_in(self, table: pl.DataFrame, columns: Sequence[pl.Series]) -> bool:
-        return all(without_nan(each).equals(table[each.name], check_dtypes=True) for each in columns)
+    def _changed(self, shard: ShardColumns, table: pl.DataFrame, matched: Matched) -> list[pl.Series]:
+        """Return the columns of a table that it has not got yet; those that it has with other values come first.
+
+        What it has already came from a call before that was cut off.
+        """
+        new = [each for each in self.placed(table, matched.rows(shard.number)) if not self._is_in(shard, table, each)]
+        return sorted(new, key=lambda each: each.name not in table.columns)
+
+    def _is_in(self, shard: ShardColumns, table: pl.DataFrame, column: pl.Series) -> bool:
+        name = column.name
+        is_there = name in table.columns and shard.kinds.get(name) == self.kinds[name]
+        return is_there and without_nan(column).equals(table[name], check_dtypes=True)
 
     def _change(self, matched: Matched, shard: ShardColumns, table: pl.DataFrame) -> Change | None:
-        columns = self.placed(table, matched.rows(shard.number))
-        there = all(self.kinds[each.name] == shard.kinds.get(each.name) for each in columns)
-        return None if there and self._are_in(table, columns) else self.change(columns, self.options.run)
+        columns = self._changed(shard, table, matched)
+        return self.change(columns, self.options.run) if columns else None
 
 
 class Computed(Annotation):
@@ -334,7 +345,10 @@ class Computed(Annotation):
         marked = [each for each in some if self._is_marked(each)]
         try:
             self._check_run(columns.columns, marked)
-            self.check_new(columns.columns, [each for each in some if each not in marked], len(some))
+            rest = [each for each in some if each not in marked]
+            self.check_new(
+                [(each, name) for each in rest for name in columns.columns if name in each.dtypes], len(some)
+            )
             self.settle(columns, self._shards, marked if self.chosen is None else self._shards)
         except SchemaError as error:
             self._refusal = error

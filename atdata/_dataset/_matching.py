@@ -45,9 +45,9 @@ class Samples:
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self.frame = frame
-        shards, starts = np.unique(frame[NUMBER].to_numpy(), return_index=True)
-        ends = np.append(starts[1:], len(frame))
-        self._bounds = dict(zip(shards.tolist(), zip(starts.tolist(), ends.tolist(), strict=True), strict=True))
+        shards, starts, counts = np.unique(frame[NUMBER].to_numpy(), return_index=True, return_counts=True)
+        bounds = zip(starts.tolist(), (starts + counts).tolist(), strict=True)
+        self._bounds = dict(zip(shards.tolist(), bounds, strict=True))
 
     @classmethod
     def of_keys(cls, shards: Iterable[tuple[int, pl.Series]]) -> Self:

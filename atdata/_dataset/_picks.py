@@ -32,7 +32,7 @@ class PlainKeys:
 
     def __getitem__(self, indices: int | Indices) -> str | Self:
         found: Any = self._keys[indices]
-        return found if isinstance(indices, int) else type(self)(found)
+        return type(self)(found) if isinstance(found, np.ndarray) else str(found)
 
     def to_list(self) -> list[str]:
         """Return the keys as a list."""

@@ -14,7 +14,7 @@ __all__ = ["LOCAL", "Cost", "Plan", "ReadLimits", "cost_of", "plan", "windows"]
 Ints: TypeAlias = NDArray[np.integer[Any]]
 
 #: How many samples a window holds at most; their sizes are looked at this many at a time.
-_MOST = 8192
+_MOST = 2048
 #: For how many samples a cost is reckoned at once.
 _RECKONED = 1 << 20
 
@@ -102,7 +102,7 @@ def plan(shards: Ints, offsets: Ints, sizes: Ints, limits: ReadLimits) -> Plan:
     shard, offset = shards[order], offsets[order].astype(np.int64)
     end = _reach(shard, offset + sizes[order])
     first = _cut(_joined(shard, offset, end, limits), offset, end, limits.longest)
-    last = np.append(first[1:], len(order)) - 1
+    last = _lasts(first, len(order))
     lengths = end[last] - offset[first]
     moved = np.cumsum(lengths) - lengths - offset[first]
     starts = np.empty(len(order), np.int64)
@@ -150,22 +150,25 @@ def _reach(shard: Ints, end: Ints) -> Ints:
 
 def _joined(shard: Ints, offset: Ints, end: Ints, limits: ReadLimits) -> Ints:
     """Return with which samples a request begins, were it as long as it likes."""
-    other_shard = shard[1:] != shard[:-1]
+    begins = np.empty(len(shard), np.bool_)
+    begins[:1] = True
+    np.not_equal(shard[1:], shard[:-1], out=begins[1:])
     far = offset[1:] - end[:-1] > limits.gap
-    first = np.append(0, np.flatnonzero(other_shard) + 1)[: len(shard)]
     if far.any():
-        counts = np.diff(np.append(first, len(shard)))
-        new = end - offset
-        new[1:] = np.where(other_shard, new[1:], end[1:] - np.maximum(offset[1:], end[:-1]))
-        wanted, extent = np.add.reduceat(new, first), end[first + counts - 1] - offset[first]
-        far &= ~np.repeat(wanted >= limits.dense * extent, counts)[1:]
-        first = np.append(0, np.flatnonzero(other_shard | far) + 1)
-    return first
+        first = np.flatnonzero(begins)
+        last = _lasts(first, len(shard))
+        new = end - offset  # bytes that no sample before has
+        new[1:] -= np.where(begins[1:], 0, np.maximum(end[:-1] - offset[1:], 0))
+        dense = np.add.reduceat(new, first) >= limits.dense * (end[last] - offset[first])
+        if dense.any():
+            far &= ~np.repeat(dense, last - first + 1)[1:]
+        begins[1:] |= far
+    return np.flatnonzero(begins)
 
 
 def _cut(first: Ints, offset: Ints, end: Ints, longest: int) -> Ints:
     """Cut requests that are too long, between samples that do not overlap; return with which samples they begin now."""
-    last = np.append(first[1:], len(offset)) - 1
+    last = _lasts(first, len(offset))
     cuts: list[int] = []
     for number in np.flatnonzero(end[last] - offset[first] > longest).tolist():
         at, stop = int(first[number]), int(last[number]) + 1
@@ -177,3 +180,11 @@ def _cut(first: Ints, offset: Ints, end: Ints, longest: int) -> Ints:
                 break
             cuts.append(at)
     return np.sort(np.append(first, np.array(cuts, first.dtype))) if cuts else first
+
+
+def _lasts(first: Ints, count: int) -> Ints:
+    """Return the last member of each run, of so many members in all, by the runs' first ones."""
+    last = np.empty_like(first)
+    last[:-1] = first[1:] - 1
+    last[-1:] = count - 1
+    return last

@@ -61,6 +61,15 @@ class RangeReader:
         self._pinned: dict[str, _Pinned] = {}
         self._memory = memoryview(bytearray())
 
+    def only(self, shard_id: str) -> OpenFile:
+        """Go on to one shard, and be done with those before it; return its tar.
+
+        Raises:
+            ShardChangedError: The tar is not what its manifest promises.
+        """
+        self._pinned.clear()
+        return self._pin(shard_id)
+
     def read(self, window: Window) -> Run:
         """Read a window's samples, of however many tars.
 
@@ -85,43 +94,28 @@ class RangeReader:
         self._tars.fill(opened, parts)
         return Run(memory, planned.starts.tolist())
 
-    def read_one(self, shard_id: str, file: OpenFile, offsets: Ints, sizes: Ints, soon: int) -> Run:
-        """Read a window of one opened tar, whose places are known to lie in it.
-
-        Args:
-            shard_id: The shard.
-            file: Its tar.
-            offsets: Each sample's, in bytes from the start of the tar.
-            sizes: In bytes.
-            soon: How many bytes behind them will be read next.
-
-        Raises:
-            ShardChangedError: The tar changed since it was opened.
-        """
-        planned = plan(np.zeros(len(offsets), np.intp), offsets, sizes, self._limits)
-        memory, at = self._room(planned), 0
-        parts: list[Part] = []
-        for offset, length in zip(planned.offsets.tolist(), planned.lengths.tolist(), strict=True):
-            parts.append((file, offset, memory[at : at + length]))
-            at += length
-        self._tars.fill({shard_id: file}, parts, (file, offset + length, soon) if soon else None)
-        return Run(memory, planned.starts.tolist())
-
     def _first_files(self, window: Window) -> dict[str, OpenFile]:
         """Open and check the tars that were not read from before; return the first few, open as they are."""
-        numbers, inverse = np.unique(window.shards, return_inverse=True)
+        if len(window.shard_ids) == 1:
+            numbers, inverse = [0], None
+        else:
+            unique, inverse = np.unique(window.shards, return_inverse=True)
+            numbers = unique.tolist()
+        shard_ids = [window.shard_ids[number] for number in numbers]
         files: dict[str, OpenFile] = {}
-        tar_sizes = np.empty(len(numbers), np.int64)
-        for index, number in enumerate(numbers.tolist()):
-            shard_id = window.shard_ids[number]
-            if (pinned := self._pinned.get(shard_id)) is None:
-                file = self._open_tar(shard_id)
-                pinned = self._pinned[shard_id] = _Pinned(file.stamp, file.size)
+        for shard_id in shard_ids:
+            if shard_id not in self._pinned:
+                file = self._pin(shard_id)
                 if len(files) < self._limits.files:
                     files[shard_id] = file
-            tar_sizes[index] = pinned.size
-        check_inside(window, tar_sizes[inverse])
+        tar_sizes = np.array([self._pinned[shard_id].size for shard_id in shard_ids], np.int64)
+        check_inside(window, tar_sizes if inverse is None else tar_sizes[inverse])
         return files
+
+    def _pin(self, shard_id: str) -> OpenFile:
+        file = self._open_tar(shard_id)
+        self._pinned[shard_id] = _Pinned(file.stamp, file.size)
+        return file
 
     def _again(self, shard_id: str) -> OpenFile:
         file = self._tars.open(shard_id, "none")
@@ -139,6 +133,10 @@ class RangeReader:
 def check_inside(window: Window, tar_sizes: Ints) -> None:
     """Check that places lie in their tars, so that no length is believed before it is checked.
 
+    Args:
+        window: The places.
+        tar_sizes: Each sample's tar's, or that of all, in bytes.
+
     Raises:
         ShardChangedError: One does not.
     """
@@ -152,7 +150,7 @@ def check_inside(window: Window, tar_sizes: Ints) -> None:
         None if window.keys is None else window.keys[index],
         int(offsets[index]),
         int(sizes[index]),
-        int(tar_sizes[index]),
+        int(np.broadcast_to(tar_sizes, len(offsets))[index]),
     )
 
 

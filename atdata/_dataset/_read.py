@@ -95,7 +95,7 @@ class SampleReader:
             DecodeError: The payload is no sample of the type.
             ValueError: The sample has neither key nor checksum to be told by.
         """
-        found = self._single(picks, index, verify)
+        found = self._pick(picks, index, verify)
         try:
             return self._decode(fenced_payload(*found))
         except DecodeError as error:
@@ -134,25 +134,21 @@ class SampleReader:
             yield gatherer.take()
 
     def _in_order(self, shard_ids: Sequence[str] | None) -> Iterator[Found]:
-        ranges = self._ranges("fetch")
+        tars = self._places.tars
+        ranges = RangeReader(tars, lambda shard_id: tars.open(shard_id, "fetch"), self._spans)
         for shard_id in self._places.shard_ids if shard_ids is None else shard_ids:
-            file = self._places.tars.open(shard_id, "fetch")
-            keys, *columns, crcs = self._places.of_shard(shard_id, file)
-            offsets, sizes = (np.array(column, np.int64) for column in columns)
-            shards = np.zeros(len(keys), np.intp)
-            check_inside(Window([shard_id], shards, offsets, sizes, keys), np.full(len(keys), file.size))
-            for start, end in windows(sizes, self._spans):
+            file = ranges.only(shard_id)
+            keys, offsets, sizes, crcs = self._places.of_shard(shard_id, file)
+            whole = Window((shard_id,), np.zeros(len(keys), np.intp), np.array(offsets), np.array(sizes), keys)
+            check_inside(whole, np.array([file.size]))
+            for start, end in windows(whole.sizes, self._spans):
                 part = slice(start, end)
-                soon = self._spans.window if end < len(keys) else 0
-                run = ranges.read_one(shard_id, file, offsets[part], sizes[part], soon)
-                memory = run.memory
-                both = zip(*(column[part] for column in columns), strict=True)
-                for at, key, (offset, size), crc in zip(run.starts, keys[part], both, crcs[part], strict=True):
-                    yield memory[at : at + size], shard_id, key, offset, size, crc
+                window = Window((shard_id,), whole.shards[part], whole.offsets[part], whole.sizes[part], keys[part])
+                yield from _found(ranges.read(window), window, crcs[part])
 
     def _picked(self, picks: Picks, verify: Verify) -> Iterator[Found]:
         if len(picks) == 1:
-            yield self._single(picks, 0, verify)
+            yield self._pick(picks, 0, verify)
             return
         if picks.keys is None and verify != "none" and (picks.crc32s == NO_CRC).any():
             raise _nothing_to_tell_by()
@@ -164,8 +160,14 @@ class SampleReader:
             yield from _found(ranges.read(window), window, _crcs(part.crc32s.tolist(), verify))
 
     def _at_locations(self, locations: Iterable[SampleLocation], verify: Verify) -> Iterator[Found]:
+        complete = map(self._places.complete, locations)
+        begun = list(itertools.islice(complete, 2))
+        if len(begun) == 1:
+            only = begun[0]
+            yield self._single(only.shard, only.key, only.offset, only.size or 0, only.crc32, verify)
+            return
         ranges = self._ranges(verify)
-        for gathered in _in_windows(map(self._places.complete, locations), self._limits):
+        for gathered in _in_windows(itertools.chain(begun, complete), self._limits):
             numbers: dict[str, int] = {}
             shards = np.array([numbers.setdefault(each.shard, len(numbers)) for each in gathered])
             try:
@@ -181,18 +183,22 @@ class SampleReader:
         file = self._places.tars.open(far.shard, "none")
         return outside(far.shard, far.key, far.offset, far.size or 0, file.size)
 
-    def _single(self, picks: Picks, index: int, verify: Verify) -> Found:
-        shard_id = picks.shard_ids[int(picks.shards[index])]
-        offset, size, crc = int(picks.offsets[index]), int(picks.sizes[index]), int(picks.crc32s[index])
+    def _pick(self, picks: Picks, index: int, verify: Verify) -> Found:
+        shard_id, crc = picks.shard_ids[picks.shards[index]], int(picks.crc32s[index])
         key = None if picks.keys is None else picks.keys[index]
         if key is None and crc == NO_CRC and verify != "none":
             raise _nothing_to_tell_by()
+        known = None if crc == NO_CRC else crc
+        return self._single(shard_id, key, int(picks.offsets[index]), int(picks.sizes[index]), known, verify)
+
+    def _single(self, shard_id: str, key: str | None, offset: int, size: int, crc: int | None, verify: Verify) -> Found:
+        """Read one sample: what a window would cost more to plan than to read."""
         file = self._places.open_tar(shard_id, verify)
         if not 0 <= offset < offset + size <= file.size:
             raise outside(shard_id, key, offset, size, file.size)
         memory = memoryview(bytearray(size))
         self._places.tars.fill((shard_id,), [(file, offset, memory)])
-        return memory, shard_id, key, offset, size, None if crc == NO_CRC or verify == "none" else crc
+        return memory, shard_id, key, offset, size, None if verify == "none" else crc
 
     def _ranges(self, verify: Verify) -> RangeReader:
         return RangeReader(self._places.tars, lambda shard_id: self._places.open_tar(shard_id, verify), self._limits)

@@ -6,7 +6,7 @@ from typing import Literal, NoReturn, TypeAlias
 
 from atdata._errors import DecodeError, ShardChangedError
 from atdata._shard import MSGPACK, SampleRun, sample_runs, walk
-from atdata._store import ChangedFileError, OpenFile, Part, Soon, Store
+from atdata._store import ChangedFileError, OpenFile, Part, Store
 from atdata.manifest._source import StoredManifests
 
 __all__ = ["Tars", "Verify"]
@@ -53,14 +53,14 @@ class Tars:
             )
         return file
 
-    def fill(self, shard_ids: Iterable[str], parts: list[Part], soon: Soon | None = None) -> None:
+    def fill(self, shard_ids: Iterable[str], parts: list[Part]) -> None:
         """Read parts of the tars of some shards, whole or not at all.
 
         Raises:
             ShardChangedError: A tar was changed after it was opened.
         """
         try:
-            self._store.fill(parts, soon)
+            self._store.fill(parts)
         except ChangedFileError as error:
             self.changed(next(each for each in shard_ids if self._store.url(f"{each}.tar") == error.filename))
 

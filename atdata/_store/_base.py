@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from types import TracebackType
 from typing import IO, Any, Protocol, Self, TypeAlias
 
-__all__ = ["TEMPORARY", "ChangedFileError", "Data", "OpenFile", "Part", "Soon", "Store", "Upload", "is_leftover"]
+__all__ = ["TEMPORARY", "ChangedFileError", "Data", "OpenFile", "Part", "Store", "Upload", "is_leftover"]
 
 #: Bytes, in whatever holds them.
 Data: TypeAlias = bytes | bytearray | memoryview
@@ -22,8 +22,6 @@ TEMPORARY = ".tmp-"
 #: Bytes that are wanted: of what file, as ``open`` of the same store returned it; from which byte on; and a buffer for
 #: them, as long as what is wanted.
 Part: TypeAlias = tuple[Any, int, memoryview]
-#: What will be wanted: of what file, from which byte on, how many bytes.
-Soon: TypeAlias = tuple[Any, int, int]
 
 
 class ChangedFileError(OSError):
@@ -116,13 +114,12 @@ class Store(Protocol):
             FileNotFoundError: There is no such file.
         """
 
-    def fill(self, parts: Sequence[Part], soon: Soon | None = None) -> None:
+    def fill(self, parts: Sequence[Part]) -> None:
         """Read all parts, in whatever order and however many at a time the store reads them best.
 
         Args:
             parts: What is wanted, of files that this store opened. What is read while a file changes is never taken for
                 its content: either all bytes are those of the file as it was opened, or this raises.
-            soon: What will be wanted next. A store may begin to fetch it.
 
         Raises:
             ChangedFileError: A file is no longer what it was when it was opened, or ends before a part does.

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ._base import TEMPORARY, ChangedFileError, Data, Part, Soon, Upload
+from ._base import TEMPORARY, ChangedFileError, Data, Part, Upload
 from ._disk import Disk
 from ._files import LocalFile, OpenFiles
 
@@ -64,11 +64,9 @@ class LocalStore:
         """Open a file, or return it where it is still open and still what the name stands for."""
         return self._files.open(self.url(name))
 
-    def fill(self, parts: Sequence[Part], soon: Soon | None = None) -> None:
+    def fill(self, parts: Sequence[Part]) -> None:
         """Read the parts, one after the other; once the disk must be waited for, it is told of all the rest."""
         disk = self.disk
-        if soon is not None:
-            disk.expect(soon[0].descriptor, *soon[1:])
         waits = len(parts) == 1
         for index, (file, offset, buffer) in enumerate(parts):
             filled = -1 if waits else disk.read_at_hand(file.descriptor, buffer, offset)

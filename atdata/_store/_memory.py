@@ -4,7 +4,7 @@ import io
 import threading
 from collections.abc import Sequence
 
-from ._base import ChangedFileError, Data, Part, Soon, Upload
+from ._base import ChangedFileError, Data, Part, Upload
 
 __all__ = ["MemoryStore"]
 
@@ -52,7 +52,7 @@ class MemoryStore:
         """Return a file as it is now."""
         return self._file(name)
 
-    def fill(self, parts: Sequence[Part], soon: Soon | None = None) -> None:  # noqa: ARG002 -- nothing to prepare
+    def fill(self, parts: Sequence[Part]) -> None:
         """Copy the parts."""
         for file, offset, buffer in parts:
             found = memoryview(file.data)[offset : offset + len(buffer)]

@@ -71,6 +71,9 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
         self._own: State | None = None
         self._walk: Walk | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_walk": None}  # an iteration stays where it is
+
     def __iter__(self) -> Iterator[Any]:
         info = get_worker_info()
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)

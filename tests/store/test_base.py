@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from atdata._store import LocalStore, MemoryStore, is_leftover
+from atdata._store import ChangedFileError, LocalStore, MemoryStore, is_leftover
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -109,29 +109,103 @@ def test_a_missing_file_is_an_error_that_names_it(store, verb):
         getattr(store, verb)("missing.bin")
 
 
-def test_ranges_of_a_missing_file_are_an_error_that_names_it(store):
+def parts_of(file, ranges):
+    return [(file, offset, memoryview(bytearray(length))) for offset, length in ranges]
+
+
+def test_a_missing_file_cannot_be_opened_and_is_named(store):
+    put(store, "other")
     with pytest.raises(FileNotFoundError, match=r"missing\.bin"):
-        list(store.read_ranges("missing.bin", [(0, 1)]))
+        store.open("missing.bin")
 
 
-def test_ranges_come_back_in_the_order_asked_for(store):
+def test_an_open_file_knows_its_length(store):
+    put(store, "a.bin", bytes(1234))
+    assert store.open("a.bin").size == 1234
+
+
+def test_parts_are_filled_whatever_their_order(store):
     put(store, "a.bin", bytes(range(100)))
     ranges = [(90, 10), (0, 3), (50, 0), (1, 4), (0, 3)]
-    found = store.read_ranges("a.bin", iter(ranges))
-    assert [bytes(part) for part in found] == [bytes(range(start, start + n)) for start, n in ranges]
+    parts = parts_of(store.open("a.bin"), ranges)
+    store.fill(parts)
+    assert [bytes(buffer) for _, _, buffer in parts] == [bytes(range(start, start + n)) for start, n in ranges]
 
 
-@pytest.mark.parametrize(
-    ("offset", "length", "found"), [(8, 5, b"89"), (10, 5, b""), (1000, 5, b""), (0, 99, b"0123456789")]
-)
-def test_a_range_that_passes_the_end_is_short(store, offset, length, found):
+def test_parts_of_several_files_are_filled_at_once(store):
+    for number in range(5):
+        put(store, f"{number}.bin", bytes([number]) * 1000)
+    parts = [part for number in (3, 0, 4, 3) for part in parts_of(store.open(f"{number}.bin"), [(7, 50), (500, 9)])]
+    store.fill(parts)
+    assert [bytes(buffer) for _, _, buffer in parts] == [bytes([n]) * size for n in (3, 0, 4, 3) for size in (50, 9)]
+
+
+def test_a_part_fills_its_buffer_and_nothing_around_it(store):
+    put(store, "a.bin", bytes(range(1, 101)))
+    memory = memoryview(bytearray(20))
+    store.fill([(store.open("a.bin"), 10, memory[5:9])])
+    assert bytes(memory) == bytes(5) + bytes([11, 12, 13, 14]) + bytes(11)
+
+
+@pytest.mark.parametrize(("offset", "length"), [(8, 5), (10, 5), (1000, 5), (0, 99)])
+@pytest.mark.parametrize("others", [[], [(0, 1)]], ids=["alone", "with another"])
+def test_a_part_that_passes_the_end_is_an_error_and_never_short(store, offset, length, others):
     put(store, "a.bin", b"0123456789")
-    assert [bytes(part) for part in store.read_ranges("a.bin", [(offset, length)])] == [found]
+    with pytest.raises(ChangedFileError) as caught:
+        store.fill(parts_of(store.open("a.bin"), [*others, (offset, length)]))
+    assert caught.value.filename == store.url("a.bin")
 
 
-def test_no_ranges_give_no_bytes(store):
-    put(store, "a.bin", b"0123456789")
-    assert list(store.read_ranges("a.bin", [])) == []
+def test_no_parts_are_filled_by_doing_nothing(store):
+    store.fill([])
+
+
+def test_a_file_that_is_opened_again_has_the_same_stamp(store):
+    put(store, "a.bin", b"content")
+    put(store, "b.bin", b"content")
+    assert store.open("a.bin").stamp == store.open("a.bin").stamp
+    assert store.open("a.bin").stamp != store.open("b.bin").stamp
+
+
+@pytest.mark.parametrize("new", [b"content", b"CONTENT", b"another length"])
+def test_a_file_that_was_replaced_has_another_stamp(store, new):
+    put(store, "a.bin", b"content")
+    old = store.open("a.bin")
+    store.replace("a.bin", new)
+    assert store.open("a.bin").stamp != old.stamp
+    assert store.open("a.bin").size == len(new)
+
+
+def test_an_open_file_that_was_replaced_or_removed_gives_its_own_bytes(store):
+    put(store, "a.bin", b"old content")
+    file = store.open("a.bin")
+    store.replace("a.bin", b"new content")
+    store.remove("a.bin")
+    parts = parts_of(file, [(0, 3), (4, 7)])
+    store.fill(parts)
+    assert [bytes(buffer) for _, _, buffer in parts] == [b"old", b"content"]
+    with pytest.raises(FileNotFoundError):
+        store.open("a.bin")
+
+
+def test_eight_threads_filling_from_forty_files_each_get_their_own_bytes(store):
+    for number in range(40):
+        put(store, f"{number}.bin", bytes([number]) * 5000)
+    wrong = []
+
+    def read(seed):
+        order = [(seed * 7 + step * 11) % 40 for step in range(120)]
+        for number in order:
+            parts = parts_of(store.open(f"{number}.bin"), [(100, 700), (4000, 1000)])
+            store.fill(parts)
+            wrong.extend(number for _, _, buffer in parts if set(buffer) != {number})
+
+    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 def test_a_name_that_is_taken_cannot_be_created(store):

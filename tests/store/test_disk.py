@@ -57,3 +57,44 @@ def test_sync_folder_takes_folders_only(tmp_path):
     Disk().sync_folder(tmp_path)
     with pytest.raises(NotADirectoryError):
         Disk().sync_folder(tmp_path / "a")
+
+
+@pytest.fixture
+def opened(tmp_path):
+    (tmp_path / "a").write_bytes(bytes(range(200)))
+    descriptor = Disk().open(str(tmp_path / "a"))
+    yield descriptor
+    Disk().close(descriptor)
+
+
+def test_a_file_that_was_opened_for_reading_is_not_inherited_by_other_programs(opened):
+    assert not os.get_inheritable(opened)
+
+
+def test_a_stamp_is_the_same_by_path_and_by_descriptor(tmp_path, opened):
+    assert Disk().stamp(opened) == Disk().stamp(str(tmp_path / "a"))
+    assert Disk().stamp(opened)[2] == 200
+
+
+def test_what_is_at_hand_is_the_bytes_or_nothing(opened):
+    buffer = memoryview(bytearray(10))
+    found = Disk().read_at_hand(opened, buffer, 50)
+    assert found == -1 or bytes(buffer[:found]) == bytes(range(50, 50 + found))
+
+
+def test_what_was_just_read_is_at_hand_where_the_system_can_tell(opened):
+    buffer = memoryview(bytearray(10))
+    Disk().read_into(opened, buffer, 50)
+    assert Disk().read_at_hand(opened, buffer, 50) in ({10} if hasattr(os, "RWF_NOWAIT") else {-1})
+
+
+def test_an_error_is_not_taken_for_bytes_that_are_not_at_hand():
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        Disk().read_at_hand(1 << 20, memoryview(bytearray(1)), 0)
+
+
+def test_expecting_bytes_changes_nothing_that_is_read(opened):
+    Disk().expect(opened, 0, 1 << 20)
+    buffer = memoryview(bytearray(10))
+    assert Disk().read_into(opened, buffer, 7) == 10
+    assert bytes(buffer) == bytes(range(7, 17))

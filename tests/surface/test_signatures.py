@@ -68,6 +68,7 @@ SIGNATURES = {
     "manifest.Predicate.compile": "",
     # datasets
     "load_dataset": "path, sample_type=None, *, split=None, data_files=None, streaming=False",
+    "Dataset.shuffled": "buffer_shards=100, buffer_samples=10000, batch_size=None",
     "DatasetDict": "splits=None, sample_type=None, streaming=False",
     "Dataset.process_shards": "fn, *, shards=None, checkpoint=None, on_shard_error=None",
     "Dataset.to_pandas": "limit=None",

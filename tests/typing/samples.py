@@ -35,6 +35,9 @@ def read(folder: str) -> None:
     assert_type(locations, list[SampleLocation])
     assert_type(dataset.fetch(locations), Iterator[Photo])
     assert_type(dataset.scan(), pl.LazyFrame)
+    assert_type(next(iter(dataset.shuffled())), Photo)
+    assert_type(next(iter(dataset.shuffled(batch_size=8, seed=0))), SampleBatch[Photo])
+    assert_type(next(iter(dataset.shuffled(10, 100, 8))), SampleBatch[Photo])
 
 
 def load(folder: str) -> None:
