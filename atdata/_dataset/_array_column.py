@@ -43,13 +43,7 @@ def array_column(name: str, values: Sequence[Any], *, as_lists: bool = False) ->
 
 def _stacked(array: NDArray[Any]) -> pl.Series:
     flat = _flat(array)
-    if array.ndim == 1:
-        return flat
-    if array.size == 0:  # Polars cannot tell a shape from no values
-        return pl.Series(
-            [array[index].tolist() for index in range(len(array))], dtype=pl.Array(flat.dtype, array.shape[1:])
-        )
-    return flat.reshape(array.shape)
+    return flat if array.ndim == 1 else flat.reshape(array.shape)
 
 
 def _nested(arrays: Sequence[NDArray[Any]]) -> pl.Series:
@@ -71,4 +65,4 @@ def _flat(array: NDArray[Any]) -> pl.Series:
         unit = np.datetime_data(flat.dtype)[0]
         if unit not in ("ms", "us", "ns") and flat.dtype != np.dtype("M8[D]"):
             flat = flat.astype(f"{flat.dtype.kind}8[us]")
-    return pl.Series(flat.astype(flat.dtype.newbyteorder("="), copy=False))
+    return pl.Series(flat)

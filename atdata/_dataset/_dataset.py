@@ -15,6 +15,7 @@ from ._names import expand
 from ._opened import Opened, OpenShards
 from ._reading import Reading
 from ._selection import Everything
+from ._showing import Showing
 from ._slice import is_slice, load_slice
 from ._using import Using
 
@@ -23,7 +24,7 @@ __all__ = ["Dataset"]
 S = TypeVar("S")
 
 
-class Dataset(Choosing[S], Reading[S], Using[S], Late[S]):
+class Dataset(Choosing[S], Reading[S], Using[S], Late[S], Showing[S]):
     """A sharded dataset. ``Dataset[Photo](path)`` reads samples as ``Photo``; without a type they are DictSample.
 
     Opening lists names and reads nothing. With manifests, ``len``, questions and fetching touch no byte of a tar that
@@ -62,11 +63,6 @@ class Dataset(Choosing[S], Reading[S], Using[S], Late[S]):
             report_uncommitted(source.store, source.listing)
         opened = Opened(source)
         self._begin(opened, Everything(opened))
-
-    def __repr__(self) -> str:
-        return (
-            f"Dataset[{self.sample_type.__name__}]({self._opened.store.url()!r}, {len(self._opened.shard_ids)} shards)"
-        )
 
 
 def _open(source: Source, root: str | None = None) -> OpenShards[Any]:

@@ -6,7 +6,6 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from atdata._errors import SchemaError
@@ -119,8 +118,7 @@ def _pandas_column(cells: list[Any], annotation: Any) -> "pd.Series[Any]":
     kinds = {type(cell) for cell in cells} - {type(None)}
     if kinds <= {int} and (kinds or without_none(annotation)[0] is int) and None in cells:
         return pd.Series(cells, dtype="Int64")
-    is_scalar = all(issubclass(kind, str | bytes | np.generic) or not hasattr(kind, "__len__") for kind in kinds)
-    return pd.Series(cells, dtype=None if is_scalar and kinds else object)
+    return pd.Series(cells)
 
 
 def _gathered(rows: Iterator[Mapping[str, Any]]) -> dict[str, list[Any]]:
