@@ -178,6 +178,18 @@ class Places:
             )
         return SampleLocation(location.shard, *place)
 
+    def check_known(self, shard_id: str) -> None:
+        """Check that a shard is one of the dataset's.
+
+        Raises:
+            ShardError: It is not.
+        """
+        if shard_id not in self._known:
+            raise ShardError(
+                shard_id,
+                f"it is none of this dataset's {len(self.shard_ids)} shards{near_misses(shard_id, self.shard_ids)}",
+            )
+
     def open_tar(self, shard_id: str, verify: Verify) -> OpenFile:
         """Open the tar of a shard whose samples can be fetched, checked as :meth:`Tars.open` does.
 
@@ -210,13 +222,10 @@ class Places:
         """Check that a shard's manifest has places that can be read by.
 
         Raises:
+            ShardError: There is no such shard.
             UnsupportedFormatError: It has not.
         """
-        if shard_id not in self._known:
-            raise ShardError(
-                shard_id,
-                f"it is none of this dataset's {len(self.shard_ids)} shards{near_misses(shard_id, self.shard_ids)}",
-            )
+        self.check_known(shard_id)
         if shard_id in self._committed and self._is_old(shard_id):
             raise UnsupportedFormatError(
                 f"shard {shard_id!r}: its manifest is of version {self._manifests.header(shard_id).manifest_version}, "

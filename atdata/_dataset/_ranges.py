@@ -141,7 +141,7 @@ def check_inside(window: Window, tar_sizes: Ints) -> None:
         ShardChangedError: One does not.
     """
     offsets, sizes = window.offsets, window.sizes
-    inside = (offsets >= 0) & (sizes > 0) & (sizes <= tar_sizes) & (offsets <= tar_sizes - sizes)
+    inside = (offsets >= 0) & (sizes > 0) & (offsets <= tar_sizes - sizes)
     if inside.all():
         return
     index = int(np.argmin(inside))

@@ -15,7 +15,7 @@ from atdata.manifest import SampleLocation
 
 from ._picks import NO_CRC, Picks
 from ._places import Places
-from ._plan import LOCAL, ReadLimits, windows
+from ._plan import LOCAL, Ints, ReadLimits, windows
 from ._ranges import RangeReader, Run, Window, check_inside, outside
 from ._tars import Verify
 
@@ -147,9 +147,10 @@ class SampleReader:
         tars = self._places.tars
         ranges = RangeReader(tars, lambda shard_id: tars.open(shard_id, "fetch"), self._spans)
         for shard_id in self._places.shard_ids if shard_ids is None else shard_ids:
+            self._places.check_known(shard_id)
             file = ranges.only(shard_id)
             keys, offsets, sizes, crcs = self._places.of_shard(shard_id, file)
-            whole = Window((shard_id,), np.zeros(len(keys), np.intp), np.array(offsets), np.array(sizes), keys)
+            whole = Window((shard_id,), np.zeros(len(keys), np.intp), *_int64(offsets, sizes), keys)
             check_inside(whole, np.array([file.size]))
             for start, end in windows(whole.sizes, self._spans):
                 part = slice(start, end)
@@ -181,10 +182,10 @@ class SampleReader:
             numbers: dict[str, int] = {}
             shards = np.array([numbers.setdefault(each.shard, len(numbers)) for each in gathered])
             try:
-                offsets, sizes = (np.array(column, np.int64) for column in _offsets_and_sizes(gathered))
+                columns = _int64([each.offset for each in gathered], [each.size for each in gathered])
             except OverflowError:
                 raise self._beyond_any_tar(gathered) from None
-            window = Window(list(numbers), shards, offsets, sizes, [each.key for each in gathered])
+            window = Window(list(numbers), shards, *columns, [each.key for each in gathered])
             crcs = itertools.repeat(None) if verify == "none" else [each.crc32 for each in gathered]
             yield from _found(ranges.read(window), window, crcs)
 
@@ -243,8 +244,8 @@ def _in_windows(locations: Iterator[SampleLocation], limits: ReadLimits) -> Iter
         yield gathered
 
 
-def _offsets_and_sizes(locations: Sequence[SampleLocation]) -> tuple[list[int], list[int | None]]:
-    return [each.offset for each in locations], [each.size for each in locations]
+def _int64(offsets: Sequence[int], sizes: Sequence[int | None]) -> tuple[Ints, Ints]:
+    return np.array(offsets, np.int64), np.array(sizes, np.int64)
 
 
 def _nothing_to_tell_by() -> ValueError:

@@ -77,7 +77,7 @@ class SampleBatch(Generic[T]):
     def sample_type(self) -> type[T]:
         """The type named in ``SampleBatch[T]``, or that of the first sample."""
         named = get_args(self.__dict__.get("__orig_class__"))
-        if named and isinstance(named[0], type):
+        if named and isinstance(named[0], type) and named[0] is not Any:  # a class since Python 3.11
             return named[0]
         if self._type is not None:
             return self._type

@@ -144,6 +144,27 @@ def test_one_pass_is_cut_at_the_longest_request():
     assert len(planned) == 11
 
 
+def test_samples_that_repeat_do_not_make_a_shard_dense():
+    places = [(0, 0, 10)] * 9 + [(0, 100, 10)]
+    assert len(requests(plan(*columns(places), limits_with(dense=0.5)))) == 2
+
+
+@pytest.mark.parametrize(("gap", "count"), [(19, 2), (20, 1), (21, 1)])
+def test_a_gap_of_the_limit_is_read_over_and_a_longer_one_is_not(gap, count):
+    assert len(requests(plan(*columns([(0, 0, 10), (0, 30, 10)]), limits_with(gap=gap)))) == count
+
+
+@pytest.mark.parametrize(("longest", "count"), [(39, 2), (40, 1), (41, 1)])
+def test_a_request_of_the_limit_is_one_and_a_longer_one_is_not(longest, count):
+    for places in ([(0, 0, 10), (0, 30, 10)], [(0, 0, 10), (0, 10, 30)]):
+        assert len(requests(plan(*columns(places), limits_with(gap=20, longest=longest)))) == count
+
+
+def test_offsets_of_two_shards_that_follow_each_other_are_not_side_by_side():
+    places = [(0, 0, 10), (1, 10, 10), (0, 20, 10)]
+    assert requests(plan(*columns(places), limits_with())) == [(0, 0, 10), (0, 20, 10), (1, 10, 10)]
+
+
 def test_samples_that_repeat_are_read_once():
     places = [(0, 100, 50), (0, 0, 50), (0, 100, 50), (0, 100, 50)]
     planned = plan(*columns(places), limits_with())

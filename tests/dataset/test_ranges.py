@@ -114,7 +114,9 @@ def test_a_place_outside_its_tar_is_refused_before_anything_is_read(store, place
     assert store.fills == []
 
 
-@pytest.mark.parametrize("place", [(2, 2**62, 2**62), (2, 0, 2**63 - 1), (2, 2**63 - 1, 2**63 - 1), (2, -(2**63), 1)])
+@pytest.mark.parametrize(
+    "place", [(2, 2**62, 2**62), (2, 0, 2**63 - 1), (2, 2**63 - 1, 2**63 - 1), (2, 2**63 - 1, 5), (2, -(2**63), 1)]
+)
 def test_places_that_would_overflow_are_refused(store, place):
     with pytest.raises(ShardChangedError, match="a place inside the tar's 400 bytes"):
         reader_of(store).read(window_of([(1, 0, 10), place]))

@@ -125,6 +125,19 @@ def test_some_shards_are_read_in_the_order_given(dataset):
     assert [batch.number for batch in batches] == [[*range(60, 75)], [*range(75, 80), *range(20, 30)], [*range(30, 40)]]
 
 
+def test_a_shard_of_another_dataset_is_not_read_in_order(dataset, tmp_path):
+    source = Path(dataset.list_shards()[0])
+    (tmp_path / "stray.tar").write_bytes(source.read_bytes())
+    with pytest.raises(ShardError, match="'stray': it is none of this dataset's 5 shards"):
+        list(reader_of(dataset).ordered(["stray"]))
+
+
+def test_a_shard_without_samples_gives_none(tmp_path):
+    (tmp_path / "empty.tar").write_bytes(bytes(1024))
+    reader = reader_of(Dataset[Image](tmp_path))
+    assert list(reader.ordered()) == list(reader.ordered_batches(3)) == []
+
+
 def test_runs_are_the_bytes_of_the_tar(dataset, picks):
     order = np.random.default_rng(0).permutation(100)
     found = [bytes(run) for run in reader_of(dataset, **SMALL).runs(picks[order])]
