@@ -6,6 +6,7 @@ from typing import Any, TypeAlias, get_args
 import polars as pl
 
 from atdata._errors import SchemaError, listed, near_misses
+from atdata._options import check_limit
 from atdata._sample import SampleBatch
 from atdata.manifest._amend import Change
 from atdata.manifest._names import Listing
@@ -16,7 +17,6 @@ from ._amending import OnError, ShardColumns, Work
 from ._annotation import AnnotateOptions, Computed, Given
 from ._columns import check_name
 from ._matching import Extra, Missing
-from ._names import check_limit
 from ._opened import Opened
 from ._picks import Picks
 

@@ -5,7 +5,9 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-from ._part import Part, State, Walk, whole
+from atdata._options import whole
+
+from ._part import Part, State, Walk
 from ._window import Window, WindowLike
 
 __all__ = ["Epoch"]

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import polars as pl
 
 from atdata._errors import SampleValueError, listed
+from atdata._options import check_limit
 from atdata._shard import BLOCK, END_OF_ARCHIVE
 from atdata._store import LocalStore
 from atdata.manifest._amend import default_kind
@@ -20,7 +21,7 @@ from atdata.manifest._table import KEY, SHARD
 from ._encode import Encoded
 from ._existing import check_existing
 from ._keys import NUMBERED
-from ._names import ShardNames, check_limit
+from ._names import ShardNames
 from ._open_shard import HeaderFacts
 from ._opened import Opened
 from ._picks import Picks

@@ -12,7 +12,7 @@ from atdata._errors import AtdataError, ManifestNotFoundError, listed, near_miss
 from atdata._store import is_leftover
 from atdata.manifest._names import shard_order
 
-__all__ = ["ShardNames", "check_limit", "expand", "is_local"]
+__all__ = ["ShardNames", "expand", "is_local"]
 
 #: A number's place in a path, as in ``images-%06d.tar``.
 _NUMBER = re.compile(r"%0?(\d*)d")
@@ -87,16 +87,6 @@ class ShardNames(NamedTuple):
     @property
     def _stem(self) -> str:
         return re.escape(self.before) + ("()" if self.width is None else r"(\d+)") + re.escape(self.after)
-
-
-def check_limit(name: str, value: int | None) -> None:
-    """Check that an option is a whole number from 1, or None.
-
-    Raises:
-        ValueError: It is not.
-    """
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise ValueError(f"{name} is a whole number from 1, or None; found {value!r}")
 
 
 def is_local(path: str) -> None:

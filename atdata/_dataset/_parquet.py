@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from atdata._errors import SchemaError, listed
+from atdata._options import check_limit
 
 from ._frames import Table, row_of
-from ._names import check_limit
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -3,24 +3,24 @@
 import dataclasses
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atdata._errors import StateError
+from atdata._options import whole
 from atdata._sample import SampleBatch
 from atdata._shard import key_in
 
 from ._order import Layout, Order
-from ._picks import Picks
+from ._picks import Picks, to_position
 from ._split import Split
 from ._state import EpochState, ShareState
 from ._steps import Steps, batched, through
-from ._taking import to_position
 from ._window import Window, WindowLike
 
-__all__ = ["Part", "Reads", "State", "Uneven", "Walk", "whole"]
+__all__ = ["Part", "Reads", "State", "Uneven", "Walk"]
 
 #: A state as a caller keeps it: what JSON can hold.
 State: TypeAlias = dict[str, Any]
@@ -242,17 +242,6 @@ class Walk(Iterator[Any]):
             positions = split.positions(state.left, np.arange(some.start, some.stop, some.step))[inside:]
             yield order.rows(state.position + positions)
             inside, limit = 0, min(2 * limit, _LAST_ROWS)
-
-
-def whole(name: str, value: object) -> int:
-    """Return an option as a whole number from 0, of 64 bits.
-
-    Raises:
-        ValueError: It is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not 0 <= operator.index(value) < 1 << 64:
-        raise ValueError(f"{name} is a whole number from 0 to 2**64 - 1; found {value!r}")
-    return operator.index(value)
 
 
 def _cut(steps: range, count: int) -> tuple[range, range]:

@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from atdata._errors import SampleIndexError
 from atdata.manifest._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
 
-__all__ = ["NO_CRC", "Indices", "Picks", "PlainKeys"]
+__all__ = ["NO_CRC", "Indices", "Picks", "PlainKeys", "to_position"]
 
 #: Stands for a checksum that nobody recorded.
 NO_CRC = -1
@@ -113,3 +114,14 @@ class Picks:
             CRC32: crc.set(crc == NO_CRC, None).cast(pl.UInt32),
         }
         return pl.DataFrame(columns).select(PLACE)
+
+
+def to_position(index: int, count: int) -> int:
+    """Return a position counted from the front.
+
+    Raises:
+        SampleIndexError: There is none.
+    """
+    if not -count <= index < count:
+        raise SampleIndexError.beyond(index, count)
+    return index + count if index < 0 else index

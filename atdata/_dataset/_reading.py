@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args, overload
 import polars as pl
 
 from atdata._errors import SampleKeyError
+from atdata._options import check_limit
 from atdata._sample import SampleBatch
 from atdata.manifest import SampleLocation
 
-from ._names import check_limit
+from ._picks import to_position
 from ._places import as_locations
 from ._steps import Step, through
-from ._taking import Rows, position_of_key, take, to_position
+from ._taking import Rows, position_of_key, take
 from ._tars import Verify
 from ._training import Training
 

@@ -25,7 +25,7 @@ from ._picks import Picks
 from ._places import as_locations, check_location_columns
 from ._selection import Everything, Selection, Taken
 
-__all__ = ["Rows", "position_of_key", "take", "to_position"]
+__all__ = ["Rows", "position_of_key", "take"]
 
 #: What names samples: a frame or query with their keys, locations, keys, or positions.
 Rows: TypeAlias = "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | Iterable[SampleLocation | str | int]"
@@ -58,17 +58,6 @@ def take(selection: Selection, rows: Rows) -> Taken:
     if isinstance(first, str):
         return selection.at(positions_of_keys(selection.picks, _texts(named)))
     return selection.at(_positions(named, len(selection.picks)))
-
-
-def to_position(index: int, count: int) -> int:
-    """Return a position counted from the front.
-
-    Raises:
-        SampleIndexError: There is none.
-    """
-    if not -count <= index < count:
-        raise SampleIndexError.beyond(index, count)
-    return index + count if index < 0 else index
 
 
 def positions_of_keys(picks: Picks, keys: pl.Series) -> NDArray[np.integer[Any]]:

@@ -3,12 +3,12 @@
 import functools
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, overload
 
+from atdata._options import check_limit, whole
 from atdata._sample import SampleBatch
 
 from ._base import DatasetBase
 from ._epoch import Epoch
-from ._names import check_limit
-from ._part import Part, Uneven, whole
+from ._part import Part, Uneven
 from ._split import Split
 from ._window import WindowLike
 

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import NamedTuple, Self, TypeAlias
 
-from ._names import check_limit
+from atdata._options import check_limit
 
 __all__ = ["Window", "WindowLike"]
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from atdata._errors import SchemaError
+from atdata._options import check_limit
 from atdata._sample import fields_of, is_sample_type
 from atdata._store import LocalStore
 
@@ -15,7 +16,7 @@ from ._dataset import Dataset
 from ._existing import Existing, check_existing
 from ._facts import iso_time, json_dict
 from ._keys import Keys, KeySource
-from ._names import ShardNames, check_limit
+from ._names import ShardNames
 from ._open_shard import HeaderFacts
 from ._opened import OpenShards
 from ._progress import Progress
