@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from atdata._errors import ManifestNotFoundError, listed
+from atdata._reader import Opened, OpenShards
+from atdata._writer import expand
 from atdata.manifest._open import absolute, open_folder, open_tars, report_uncommitted
 
 from ._base import Source
 from ._choosing import Choosing
 from ._late import Late
-from ._names import expand
-from ._opened import Opened, OpenShards
 from ._reading import Reading
 from ._selection import Everything
 from ._showing import Showing

@@ -9,8 +9,10 @@ import polars as pl
 
 from atdata._errors import SampleValueError, listed
 from atdata._options import check_limit
+from atdata._reader import Opened, Picks, SampleReader
 from atdata._shard import BLOCK, END_OF_ARCHIVE
 from atdata._store import LocalStore
+from atdata._writer import NUMBERED, Encoded, HeaderFacts, Progress, SetOptions, SetWriter, ShardNames, check_existing
 from atdata.manifest._amend import default_kind
 from atdata.manifest._annotations import fits
 from atdata.manifest._copied import CopiedColumns, CopiedManifest, CopiedRow
@@ -18,17 +20,7 @@ from atdata.manifest._names import Listing
 from atdata.manifest._process import enter_polars
 from atdata.manifest._table import KEY, SHARD
 
-from ._encode import Encoded
-from ._existing import check_existing
-from ._keys import NUMBERED
-from ._names import ShardNames
-from ._open_shard import HeaderFacts
-from ._opened import Opened
-from ._picks import Picks
-from ._progress import Progress
-from ._read import SampleReader
 from ._selection import Everything, Selection, Taken
-from ._set_writer import SetOptions, SetWriter
 
 __all__ = ["ExportKeys", "ExportOptions", "export"]
 

@@ -6,22 +6,16 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
+from atdata._annotate import AnnotateOptions, Columns, Extra, Missing, OnError, annotate, drop_columns
+from atdata._reader import Opened, OpenShards, Picks, batched, through
 from atdata._sample import SampleBatch
+from atdata._writer import iso_time, json_dict
 from atdata.manifest import AggregateKind
 from atdata.manifest._names import Listing
 
-from ._amending import OnError
-from ._annotate import annotate, drop_columns
-from ._annotation import AnnotateOptions
 from ._base import DatasetBase
-from ._columns import Columns
 from ._export import ExportKeys, ExportOptions, export
-from ._facts import iso_time, json_dict
-from ._matching import Extra, Missing
-from ._opened import Opened, OpenShards
-from ._picks import Picks
 from ._selection import Everything, Taken
-from ._steps import batched, through
 
 __all__ = ["Late"]
 

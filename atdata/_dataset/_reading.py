@@ -9,14 +9,11 @@ import polars as pl
 
 from atdata._errors import SampleKeyError
 from atdata._options import check_limit
+from atdata._reader import Step, Verify, as_locations, through, to_position
 from atdata._sample import SampleBatch
 from atdata.manifest import SampleLocation
 
-from ._picks import to_position
-from ._places import as_locations
-from ._steps import Step, through
 from ._taking import Rows, position_of_key, take
-from ._tars import Verify
 from ._training import Training
 
 if TYPE_CHECKING:

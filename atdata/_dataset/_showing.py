@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from atdata._notebook import Facts, Picture, picture_of, shown
 from atdata._sample import is_sample_type
+from atdata._tables import row_of
 
 from ._base import DatasetBase, type_text
-from ._frames import row_of
 from ._selection import Everything, Taken
 
 __all__ = ["Showing"]

@@ -17,12 +17,11 @@ from atdata._errors import (
     listed,
     near_misses,
 )
+from atdata._reader import Picks, as_locations, check_location_columns
 from atdata.manifest import SampleLocation
 from atdata.manifest._rows import FAILURES
 from atdata.manifest._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
 
-from ._picks import Picks
-from ._places import as_locations, check_location_columns
 from ._selection import Everything, Selection, Taken
 
 __all__ = ["Rows", "position_of_key", "take"]

@@ -9,18 +9,16 @@ import numpy as np
 import polars as pl
 
 from atdata._errors import DecodeError, SchemaError
+from atdata._lens import StructuralLens, view_of
 from atdata._options import check_limit
+from atdata._reader import Step, through
 from atdata._sample import DictSample, SampleBatch, decoder_of
 from atdata._shard import MSGPACK
+from atdata._tables import to_dict, to_pandas, to_parquet, to_polars
 from atdata.manifest import F, query_fields
 
 from ._base import DatasetBase
-from ._frames import to_dict, to_pandas, to_polars
-from ._network import view_of
-from ._parquet import to_parquet
 from ._selection import Everything
-from ._steps import Step, through
-from ._structure import StructuralLens
 from ._work import Checkpoint, named_shards, process_shards
 
 if TYPE_CHECKING:

@@ -9,18 +9,24 @@ from typing import Any, Generic, Self, TypeVar
 
 from atdata._errors import SchemaError
 from atdata._options import check_limit
+from atdata._reader import OpenShards
 from atdata._sample import fields_of, is_sample_type
 from atdata._store import LocalStore
+from atdata._writer import (
+    Existing,
+    HeaderFacts,
+    Keys,
+    KeySource,
+    Progress,
+    SetOptions,
+    SetWriter,
+    ShardNames,
+    check_existing,
+    iso_time,
+    json_dict,
+)
 
 from ._dataset import Dataset
-from ._existing import Existing, check_existing
-from ._facts import iso_time, json_dict
-from ._keys import Keys, KeySource
-from ._names import ShardNames
-from ._open_shard import HeaderFacts
-from ._opened import OpenShards
-from ._progress import Progress
-from ._set_writer import SetOptions, SetWriter
 
 __all__ = ["ShardWriter", "write_samples"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import ImageField, ManifestField, SchemaError
-from atdata._dataset._field_columns import column, kind_of
+from atdata._tables._field_columns import column, kind_of
 
 
 class Color(enum.Enum):

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from atdata._dataset._order import Layout, Order
-from atdata._dataset._window import Window
+from atdata._epoch._order import Layout, Order
+from atdata._epoch._window import Window
 
 #: Shard and size in bytes of each row.
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 50)), max_size=60)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import DictSample, SchemaError
-from atdata._dataset._frames import row_of, to_dict, to_pandas, to_polars
+from atdata._tables._frames import row_of, to_dict, to_pandas, to_polars
 
 
 @atdata.packable

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atdata import ShardChangedError
-from atdata._dataset._plan import LOCAL
-from atdata._dataset._ranges import RangeReader, Window
-from atdata._dataset._tars import Tars
+from atdata._reader._plan import LOCAL
+from atdata._reader._ranges import RangeReader, Window
+from atdata._reader._tars import Tars
 from atdata._store import MemoryStore
 
 SHARDS = 12

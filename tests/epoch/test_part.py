@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atdata import SampleBatch, SampleIndexError, StateError
-from atdata._dataset._part import Part, State
-from atdata._dataset._picks import NO_CRC, Picks, PlainKeys
-from atdata._dataset._split import Split
-from atdata._dataset._steps import Step, batched
+from atdata._epoch._part import Part, State
+from atdata._epoch._split import Split
+from atdata._reader._picks import NO_CRC, Picks, PlainKeys
+from atdata._reader._steps import Step, batched
 
 DIGEST = "d" * 64
 

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple, get_args
 import polars as pl
 
 from atdata._errors import SchemaError, listed, near_misses
+from atdata._reader import Opened, Picks, digest_of
 from atdata._sample import SampleBatch
+from atdata._writer import Progress
 from atdata.manifest import AggregateKind
 from atdata.manifest._aggregate import without_nan
 from atdata.manifest._amend import Change, default_kind
@@ -22,9 +24,6 @@ from atdata.manifest._union import widened
 from ._amending import OnError, ShardColumns, Work
 from ._columns import batch_frame, given_frame, joined
 from ._matching import Extra, Matched, Missing, Samples, check_on
-from ._opened import Opened, digest_of
-from ._picks import Picks
-from ._progress import Progress
 
 __all__ = ["AnnotateOptions", "Computed", "Given"]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atdata._dataset._picks import NO_CRC, Picks
-from atdata._dataset._plan import LOCAL, Cost, ReadLimits, cost_of, plan, windows
+from atdata._reader._picks import NO_CRC, Picks
+from atdata._reader._plan import LOCAL, Cost, ReadLimits, cost_of, plan, windows
 
 #: Places of small numbers, so that they meet: shard, offset, size. They may overlap and repeat.
 PLACES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300), st.integers(1, 40)), max_size=60)
@@ -234,7 +234,7 @@ def test_the_cost_is_what_the_windows_plans_add_up_to(places, limits):
 def test_the_cost_of_many_samples_is_reckoned_part_by_part(monkeypatch):
     picks = picks_of([(row % 4, 100 * row, 50) for row in range(1000)])
     limits = limits_with(first_window=500, window=1000)
-    monkeypatch.setattr("atdata._dataset._plan._RECKONED", 7)
+    monkeypatch.setattr("atdata._reader._plan._RECKONED", 7)
     assert cost_of(picks, limits) == Cost(1000, 50_000)
 
 

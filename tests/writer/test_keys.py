@@ -3,7 +3,7 @@
 import pytest
 
 from atdata import SampleValueError
-from atdata._dataset._keys import numbered_key
+from atdata._writer._keys import numbered_key
 
 
 def test_a_numbered_key_has_six_digits_for_shard_and_row() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from atdata._dataset._permutation import Permutation
+from atdata._epoch._permutation import Permutation
 
 #: The two ways: numbers that are sorted, and numbers that are enciphered.
 SMALL, LARGE = 1 << 16, (1 << 16) + 1

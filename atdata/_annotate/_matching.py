@@ -7,9 +7,8 @@ import numpy as np
 import polars as pl
 
 from atdata._errors import AmbiguousKeyError, SampleKeyError, listed
+from atdata._reader import Picks
 from atdata.manifest._table import KEY, SHARD
-
-from ._picks import Picks
 
 __all__ = ["Extra", "Matched", "Missing", "Samples", "check_on"]
 

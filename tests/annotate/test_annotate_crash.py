@@ -17,9 +17,9 @@ import pytest
 
 import atdata
 from atdata import Dataset
-from atdata._dataset._annotate import annotate, drop_columns
-from atdata._dataset._annotation import AnnotateOptions
-from atdata._dataset._opened import Opened, OpenShards
+from atdata._annotate._annotate import annotate, drop_columns
+from atdata._annotate._annotation import AnnotateOptions
+from atdata._reader._opened import Opened, OpenShards
 from atdata._store import Disk, LocalStore
 from atdata.manifest._names import read_listing
 

@@ -7,6 +7,7 @@ import polars as pl
 
 from atdata._errors import SchemaError, listed, near_misses
 from atdata._options import check_limit
+from atdata._reader import Opened, Picks
 from atdata._sample import SampleBatch
 from atdata.manifest._amend import Change
 from atdata.manifest._names import Listing
@@ -17,8 +18,6 @@ from ._amending import OnError, ShardColumns, Work
 from ._annotation import AnnotateOptions, Computed, Given
 from ._columns import check_name
 from ._matching import Extra, Missing
-from ._opened import Opened
-from ._picks import Picks
 
 __all__ = ["annotate", "drop_columns"]
 

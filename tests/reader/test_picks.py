@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from atdata._dataset._picks import NO_CRC, Picks
+from atdata._reader._picks import NO_CRC, Picks
 
 FRAME = pl.DataFrame(
     {

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atdata import StateError
-from atdata._dataset._state import EpochState, ShareState
-from atdata._dataset._window import Window
+from atdata._epoch._state import EpochState, ShareState
+from atdata._epoch._window import Window
 
 DIGEST = "0123456789abcdef" * 4
 WORD = st.integers(0, (1 << 64) - 1)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import Dataset, DecodeError, DictSample, SampleBatch, SampleLocation, ShardChangedError, ShardError
-from atdata._dataset._picks import NO_CRC, Picks
-from atdata._dataset._plan import LOCAL
-from atdata._dataset._read import SampleReader
+from atdata._reader._picks import NO_CRC, Picks
+from atdata._reader._plan import LOCAL
+from atdata._reader._read import SampleReader
 from atdata._store import Disk, LocalStore
 from atdata.cli._digits import Digit
 
@@ -464,8 +464,8 @@ import dataclasses, multiprocessing, sys
 import numpy as np
 import polars as pl
 import atdata
-from atdata._dataset._picks import Picks
-from atdata._dataset._read import SampleReader
+from atdata._reader._picks import Picks
+from atdata._reader._read import SampleReader
 from atdata.cli._digits import Digit
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atdata._dataset._window import Window
+from atdata._epoch._window import Window
 
 
 @pytest.mark.parametrize(

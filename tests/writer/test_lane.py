@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from atdata._dataset._lane import Lane
+from atdata._writer._lane import Lane
 
 
 def test_tasks_are_done_in_order_on_one_other_thread() -> None:

@@ -11,9 +11,9 @@ import pytest
 
 import atdata
 from atdata import DictSample, SchemaError, ShardError, ShardExistsError
-from atdata._dataset._existing import begin_set
-from atdata._dataset._names import ShardNames
 from atdata._store import MemoryStore
+from atdata._writer._existing import begin_set
+from atdata._writer._names import ShardNames
 
 Photos = Callable[..., list[Any]]
 
