@@ -1,10 +1,10 @@
 """Datasets: shards written, read in order, and fetched sample by sample."""
 
+from atdata._lens import Lens, LensNetwork, identity, lens
+
 from ._dataset import Dataset
 from ._dataset_dict import DatasetDict
-from ._lens import Lens, identity
 from ._load import load_dataset
-from ._network import LensNetwork, lens
 from ._write import ShardWriter, write_samples
 
 __all__ = [

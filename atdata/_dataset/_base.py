@@ -8,15 +8,12 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar, get_args, get_origin
 import numpy as np
 
 from atdata._errors import SchemaError
+from atdata._lens import Lens
+from atdata._reader import Opened, Picks, SampleReader, Step, Steps, batched, through
 from atdata._sample import DictSample, SampleBatch, bare_type, fields_of, is_sample_type
 from atdata.manifest._table import KEY, SHARD
 
-from ._lens import Lens
-from ._opened import Opened
-from ._picks import Picks
-from ._read import SampleReader
 from ._selection import Everything, Matching, Selection, Taken
-from ._steps import Step, Steps, batched, through
 
 __all__ = ["DatasetBase", "Source", "type_text"]
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, TypeVar
 import polars as pl
 
 from atdata._errors import AtdataError, PredicateError
+from atdata._reader import LOCAL, Opened, OpenShards, Picks, cost_of
 from atdata.manifest import Explanation, SampleLocation
 from atdata.manifest._ask import check, select
 from atdata.manifest._predicate import Question, Where, parse_where
@@ -16,9 +17,6 @@ from atdata.manifest._table import KEY, PLACE, SHARD
 
 from ._base import DatasetBase
 from ._draw import drawn
-from ._opened import Opened, OpenShards
-from ._picks import Picks
-from ._plan import LOCAL, cost_of
 from ._selection import Everything, Selection, Taken
 from ._slice import save_slice
 from ._taking import Rows, take

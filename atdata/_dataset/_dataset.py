@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from atdata._errors import ManifestNotFoundError, listed
+from atdata._reader import Opened, OpenShards
+from atdata._writer import expand
 from atdata.manifest._open import absolute, open_folder, open_tars, report_uncommitted
 
 from ._base import Source
 from ._choosing import Choosing
 from ._late import Late
-from ._names import expand
-from ._opened import Opened, OpenShards
 from ._reading import Reading
 from ._selection import Everything
+from ._showing import Showing
 from ._slice import is_slice, load_slice
 from ._using import Using
 
@@ -23,7 +24,7 @@ __all__ = ["Dataset"]
 S = TypeVar("S")
 
 
-class Dataset(Choosing[S], Reading[S], Using[S], Late[S]):
+class Dataset(Choosing[S], Reading[S], Using[S], Late[S], Showing[S]):
     """A sharded dataset. ``Dataset[Photo](path)`` reads samples as ``Photo``; without a type they are DictSample.
 
     Opening lists names and reads nothing. With manifests, ``len``, questions and fetching touch no byte of a tar that
@@ -62,11 +63,6 @@ class Dataset(Choosing[S], Reading[S], Using[S], Late[S]):
             report_uncommitted(source.store, source.listing)
         opened = Opened(source)
         self._begin(opened, Everything(opened))
-
-    def __repr__(self) -> str:
-        return (
-            f"Dataset[{self.sample_type.__name__}]({self._opened.store.url()!r}, {len(self._opened.shard_ids)} shards)"
-        )
 
 
 def _open(source: Source, root: str | None = None) -> OpenShards[Any]:

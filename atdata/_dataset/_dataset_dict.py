@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from atdata._errors import SplitNotFoundError, listed
+from atdata._notebook import Facts, shown
 
 from ._dataset import Dataset
 from ._splits import unknown_split
@@ -81,3 +82,10 @@ class DatasetDict(dict[str, Dataset[S]]):
     def __repr__(self) -> str:
         counts = ", ".join(f"{split!r}: {n} shard{'s'[: n != 1]}" for split, n in self.num_shards.items())
         return f"DatasetDict({{{counts}}}{f', {self.sample_type.__name__}' if self.sample_type else ''})"
+
+    def _repr_html_(self) -> str:
+        return shown(self, self._facts)
+
+    def _facts(self) -> Facts:
+        rows = [[split, len(each.list_shards()), each.sample_type.__name__] for split, each in self.items()]
+        return Facts("DatasetDict", head=["split", "shards", "type"], rows=rows)

@@ -1,23 +1,21 @@
-"""What comes after samples were written: columns that are added to their manifests, and dropped."""
+"""What comes after samples were written: columns that are added to their manifests, and shards made of some."""
 
 import copy
+import datetime as dt
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
+from atdata._annotate import AnnotateOptions, Columns, Extra, Missing, OnError, annotate, drop_columns
+from atdata._reader import Opened, OpenShards, Picks, batched, through
 from atdata._sample import SampleBatch
+from atdata._writer import iso_time, json_dict
 from atdata.manifest import AggregateKind
 from atdata.manifest._names import Listing
 
-from ._amending import OnError
-from ._annotate import annotate, drop_columns
-from ._annotation import AnnotateOptions
 from ._base import DatasetBase
-from ._columns import Columns
-from ._matching import Extra, Missing
-from ._opened import Opened
-from ._picks import Picks
+from ._export import ExportKeys, ExportOptions, export
 from ._selection import Everything, Taken
-from ._steps import batched, through
 
 __all__ = ["Late"]
 
@@ -25,7 +23,7 @@ S = TypeVar("S")
 
 
 class Late(DatasetBase[S]):
-    """What a dataset's manifests are given later."""
+    """What is made of a dataset later: more columns, other shards."""
 
     def annotate(
         self,
@@ -116,6 +114,84 @@ class Late(DatasetBase[S]):
                 "columns are dropped from whole shards, and this is a selection; drop them from the dataset"
             )
         return self._with(drop_columns(self._opened, names, on_error))
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        maxcount: int | None = None,
+        maxsize: int | None = None,
+        keys: ExportKeys = "keep",
+        overwrite: bool = False,
+        provenance: Mapping[str, Any] | None = None,
+        created_at: dt.datetime | str | None = None,
+        durable: bool = True,
+        progress: bool | None = None,
+    ) -> Self:
+        """Write the samples as new shards with manifests, in their order, and return them as a dataset.
+
+        Their bytes are copied undecoded, each sample checked on the way; the manifests' columns are taken over, late
+        ones too, and summed up anew. The tars are those that :func:`write_samples` would write of the same samples and
+        keys. The source stays as it is.
+
+        Headers keep the dataset's ``content_metadata``; their provenance says which shards the samples come from
+        (``parent_shards``, or their number and a hash where they are too many for a header), of which dataset
+        (``parent_dataset``, a digest), and what was asked for (``predicate``).
+
+        Args:
+            path: As for :func:`write_samples`.
+            maxcount: Samples a shard, at most.
+            maxsize: Bytes a tar, at most; a sample that is larger gets a shard of its own.
+            keys: ``"keep"`` keeps the samples' keys; ``"renew"`` numbers the samples, ``<shard>-<row>``.
+            overwrite: Whether to replace a set of this name, unless it is the source.
+            provenance: More of it, kept in each header.
+            created_at: The time that headers record; the environment's SOURCE_DATE_EPOCH, or now, unless given.
+            durable: Whether a published file survives a power loss.
+            progress: Whether to show on the terminal how far it is.
+
+        Raises:
+            ValueError: There is no sample, an option makes no sense, or the source would be replaced.
+            TypeError: The dataset has a filter or map step, or ``provenance`` holds what JSON cannot.
+            SampleValueError: A key would be in one shard twice. Or a key of another writer's tar cannot be written.
+            ShardExistsError: A file that this would write is there already; nothing was changed.
+            ShardChangedError: A sample is not what its manifest promises. Like any error while samples are copied, it
+                carries a note that says how far the export came: finished shards stay, the open one leaves nothing.
+            ManifestError: A manifest is damaged or gone.
+
+        Examples:
+            >>> import tempfile, atdata
+            >>> import polars as pl
+            >>> @atdata.packable
+            ... class Caption:
+            ...     text: str
+            >>> folder = tempfile.TemporaryDirectory()
+            >>> ds = atdata.write_samples(map(Caption, ["a", "bb"]), f"{folder.name}/captions.tar", manifest=True)
+            >>> long = ds.where(pl.col("text").str.len_chars() > 1).export(f"{folder.name}/long/captions.tar")
+            >>> [sample.text for sample in long]
+            ['bb']
+            >>> folder.cleanup()
+        """
+        if self._steps:
+            raise TypeError(
+                "export() copies samples as they are stored, and filter and map steps make others of them: "
+                "write_samples(ds, path, manifest=True) writes what comes out of the steps"
+            )
+        metadata = self.content_metadata
+        options = ExportOptions(
+            path,
+            maxcount,
+            maxsize,
+            keys,
+            overwrite,
+            durable,
+            progress,
+            json_dict("provenance", provenance),
+            metadata,
+            iso_time(created_at),
+        )
+        store, listing = export(self._selection, self._reader, self.sample_type, options)
+        opened = Opened(OpenShards(store, listing, self.sample_type, metadata))
+        return self._but(_opened=opened, _selection=Everything(opened), _content_metadata=metadata)
 
     def _check_annotatable(self) -> None:
         if self._filters:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args, overload
 import polars as pl
 
 from atdata._errors import SampleKeyError
+from atdata._options import check_limit
+from atdata._reader import Step, Verify, as_locations, through, to_position
 from atdata._sample import SampleBatch
 from atdata.manifest import SampleLocation
 
-from ._names import check_limit
-from ._places import as_locations
-from ._steps import Step, through
-from ._taking import Rows, position_of_key, take, to_position
-from ._tars import Verify
+from ._taking import Rows, position_of_key, take
 from ._training import Training
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atdata._errors import PredicateError
+from atdata._reader import Opened, Picks, digest_of
 from atdata.manifest import Explanation
 from atdata.manifest._ask import count, explain, select
 from atdata.manifest._predicate import Question
@@ -17,8 +18,6 @@ from atdata.manifest._table import KEY, LOCATION, PLACE, SHARD
 from atdata.manifest._union import as_union
 
 from ._key_index import KeyIndex
-from ._opened import Opened, digest_of
-from ._picks import Picks
 
 __all__ = ["Everything", "Matching", "Selection", "Taken"]
 

@@ -17,6 +17,7 @@ from atdata._errors import (
     UnsupportedFormatError,
     listed,
 )
+from atdata._reader import Opened, OpenShards, Picks, check_location_columns, digest_of
 from atdata._store import LocalStore, Store
 from atdata.manifest._names import HEADER_SUFFIX, Listing, read_listing
 from atdata.manifest._predicate import Question
@@ -25,9 +26,6 @@ from atdata.manifest._rows import FAILURES
 from atdata.manifest._table import PLACE, SHARD, parquet_bytes
 from atdata.manifest._written import read_question, written_question
 
-from ._opened import Opened, OpenShards, digest_of
-from ._picks import Picks
-from ._places import check_location_columns
 from ._selection import Selection, Taken
 
 __all__ = ["SLICE_SUFFIX", "is_slice", "load_slice", "save_slice"]

@@ -17,15 +17,14 @@ from atdata._errors import (
     listed,
     near_misses,
 )
+from atdata._reader import Picks, as_locations, check_location_columns
 from atdata.manifest import SampleLocation
 from atdata.manifest._rows import FAILURES
 from atdata.manifest._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
 
-from ._picks import Picks
-from ._places import as_locations, check_location_columns
 from ._selection import Everything, Selection, Taken
 
-__all__ = ["Rows", "position_of_key", "take", "to_position"]
+__all__ = ["Rows", "position_of_key", "take"]
 
 #: What names samples: a frame or query with their keys, locations, keys, or positions.
 Rows: TypeAlias = "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | Iterable[SampleLocation | str | int]"
@@ -58,17 +57,6 @@ def take(selection: Selection, rows: Rows) -> Taken:
     if isinstance(first, str):
         return selection.at(positions_of_keys(selection.picks, _texts(named)))
     return selection.at(_positions(named, len(selection.picks)))
-
-
-def to_position(index: int, count: int) -> int:
-    """Return a position counted from the front.
-
-    Raises:
-        SampleIndexError: There is none.
-    """
-    if not -count <= index < count:
-        raise SampleIndexError.beyond(index, count)
-    return index + count if index < 0 else index
 
 
 def positions_of_keys(picks: Picks, keys: pl.Series) -> NDArray[np.integer[Any]]:

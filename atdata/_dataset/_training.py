@@ -3,14 +3,11 @@
 import functools
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, overload
 
+from atdata._epoch import Epoch, Part, Split, Uneven, WindowLike
+from atdata._options import check_limit, whole
 from atdata._sample import SampleBatch
 
 from ._base import DatasetBase
-from ._epoch import Epoch
-from ._names import check_limit
-from ._part import Part, Uneven, whole
-from ._split import Split
-from ._window import WindowLike
 
 if TYPE_CHECKING:
     from atdata._torch import Collate, SampleMap, SampleStream

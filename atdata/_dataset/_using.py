@@ -9,17 +9,16 @@ import numpy as np
 import polars as pl
 
 from atdata._errors import DecodeError, SchemaError
+from atdata._lens import StructuralLens, view_of
+from atdata._options import check_limit
+from atdata._reader import Step, through
 from atdata._sample import DictSample, SampleBatch, decoder_of
 from atdata._shard import MSGPACK
+from atdata._tables import to_dict, to_pandas, to_parquet, to_polars
 from atdata.manifest import F, query_fields
 
-from . import _frames, _parquet
 from ._base import DatasetBase
-from ._names import check_limit
-from ._network import view_of
 from ._selection import Everything
-from ._steps import Step, through
-from ._structure import StructuralLens
 from ._work import Checkpoint, named_shards, process_shards
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ class Using(DatasetBase[S]):
         Raises:
             SchemaError: A function made the samples, and one of them has no fields.
         """
-        return _frames.to_dict(self._samples(), self._seen_type(), limit)
+        return to_dict(self._samples(), self._seen_type(), limit)
 
     def to_pandas(self, limit: int | None = None) -> "pd.DataFrame":
         """Return the samples as a pandas frame, arrays as objects in it; at most ``limit`` of them.
@@ -175,7 +174,7 @@ class Using(DatasetBase[S]):
         Raises:
             SchemaError: A function made the samples, and one of them has no fields.
         """
-        return _frames.to_pandas(self._samples(), self._seen_type(), limit)
+        return to_pandas(self._samples(), self._seen_type(), limit)
 
     def to_polars(self, limit: int | None = None) -> pl.DataFrame:
         """Return the samples as a Polars frame; at most ``limit`` of them.
@@ -186,7 +185,7 @@ class Using(DatasetBase[S]):
         Raises:
             SchemaError: A field's values make no column; the error names the field.
         """
-        return _frames.to_polars(self._samples(), self._seen_type(), limit)
+        return to_polars(self._samples(), self._seen_type(), limit)
 
     def to_parquet(
         self,
@@ -211,7 +210,7 @@ class Using(DatasetBase[S]):
             FileExistsError: With ``maxcount``: there are files of such names, which would be mixed with the new ones.
         """
         check_limit("maxcount", maxcount)
-        return _parquet.to_parquet(self._samples(), self._seen_type(), path, sample_map, maxcount)
+        return to_parquet(self._samples(), self._seen_type(), path, sample_map, maxcount)
 
     def _by_shard(self) -> Callable[[str], Iterator[S]]:
         """Return what gives the samples of one shard, in their order."""

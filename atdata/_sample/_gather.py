@@ -16,8 +16,8 @@ from ._record import ABSENT
 
 __all__ = ["Gatherer", "gatherer_of"]
 
-#: How many bytes of rows are made room for at first; a batch that is larger doubles them.
-_FIRST_ROOM = 1 << 26
+#: How many bytes of rows are made room for at first, of which the system gives what is filled; then twice as many.
+_FIRST_ROOM = 1 << 28
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -65,7 +65,7 @@ class _Samples:
         self.count += 1
 
     def take(self) -> SampleBatch[Any]:
-        batch = SampleBatch[Any](self._samples)
+        batch: SampleBatch[Any] = SampleBatch(self._samples)
         self._samples, self.count = [], 0
         return batch
 
@@ -109,7 +109,7 @@ class _Fields:
     def take(self) -> SampleBatch[Any]:
         columns = dict(zip(self._names, map(list, zip(*self._rows, strict=True)), strict=True))
         arrays = {name: rows.take() for _, name, rows in self._arrays}
-        batch = SampleBatch[Any].of_fields(self._type, self.count, columns | arrays)
+        batch: SampleBatch[Any] = SampleBatch.of_fields(self._type, self.count, columns | arrays)
         self._rows, self.count = [], 0
         return batch
 

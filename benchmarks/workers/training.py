@@ -11,10 +11,10 @@ from ours import Photo, tars
 
 import atdata
 from atdata import SampleBatch
-from atdata._dataset._epoch import Epoch
-from atdata._dataset._part import Part
-from atdata._dataset._picks import Picks
-from atdata._dataset._split import Split
+from atdata._epoch._epoch import Epoch
+from atdata._epoch._part import Part
+from atdata._epoch._split import Split
+from atdata._reader._picks import Picks
 
 #: One sample of so many is in the slice.
 SLICE = 10

@@ -183,6 +183,11 @@ def test_work_on_a_selection_gets_its_samples_in_their_order(written: Dataset[An
     assert written.where(pl.lit(value=False)).process_shards(len) == {}
 
 
+def test_work_on_many_samples_of_a_shard_keeps_their_order(written: Dataset[Any], photos: Photos) -> None:
+    found = written.take(list(range(249, -1, -1))).process_shards(packed)
+    assert found["photos-000001"] == packed(photos(250)[199:99:-1])
+
+
 def test_work_follows_the_steps(written: Dataset[Any]) -> None:
     found = written.filter(lambda photo: photo.label == "dog").map(lambda photo: photo.label).process_shards(set)
     assert found == {shard: {"dog"} for shard in written.shards}

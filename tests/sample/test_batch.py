@@ -1,13 +1,14 @@
 """Several samples of one type, field by field."""
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from atdata import DictSample, SampleBatch, packable
-from atdata._errors import SchemaError
+from atdata._errors import SampleValueError, SchemaError
 
 
 @packable
@@ -77,6 +78,10 @@ def test_the_type_is_the_one_that_was_named():
     assert SampleBatch[Photo]([]).sample_type is Photo
 
 
+def test_any_names_no_type():
+    assert SampleBatch[Any](photos((1,))).sample_type is Photo
+
+
 def test_an_empty_batch_without_a_type_says_how_to_name_one():
     with pytest.raises(SchemaError, match=r"SampleBatch\[T\]\(samples\)"):
         SampleBatch([]).sample_type  # noqa: B018 -- raises
@@ -115,3 +120,49 @@ def test_a_batch_shows_how_many_of_what_it_holds():
 def test_a_batch_pickles():
     batch = pickle.loads(pickle.dumps(SampleBatch(photos((2,), (2,)))))
     assert batch.pixels.shape == (2, 2)
+
+
+# -- a stack that is demanded
+
+
+@pytest.mark.parametrize("shapes", [[(2, 3)], [(2, 3), (2, 3)]])
+def test_a_field_whose_arrays_are_alike_can_be_demanded_stacked(shapes):
+    batch = SampleBatch(photos(*shapes))
+    assert batch.stacked("pixels") is batch.pixels
+
+
+def test_a_ragged_field_that_is_demanded_stacked_names_the_first_odd_one():
+    batch = SampleBatch(photos((2, 3), (2, 3), (4, 3), (5, 3)))
+    expected = (
+        r"sample 2, field 'pixels': expected an array of shape \(2, 3\) and dtype float32 like sample 0's, "
+        r"found of shape \(4, 3\) and dtype float32"
+    )
+    with pytest.raises(SampleValueError, match=expected) as caught:
+        batch.stacked("pixels")
+    assert (caught.value.field, caught.value.position) == ("pixels", 2)
+
+
+def test_a_field_of_two_dtypes_that_is_demanded_stacked_names_both():
+    samples = [Photo(np.ones(2, "f4"), "a"), Photo(np.ones(2, "f8"), "b")]
+    with pytest.raises(SampleValueError, match="sample 1, field 'pixels': .*float32.*float64"):
+        SampleBatch(samples).stacked("pixels")
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ([np.ones(2), None], "sample 1, field 'x': expected an array of shape .2,. and dtype float64.*found None"),
+        ([None, np.ones(2)], "sample 0, field 'x': expected an array, found None"),
+        ([1.5, 2.5], "sample 0, field 'x': expected an array, found a float"),
+        ([], "no samples"),
+    ],
+    ids=["none", "none first", "numbers", "empty"],
+)
+def test_a_field_that_is_no_stack_says_why(values, problem):
+    with pytest.raises(SampleValueError, match=problem):
+        SampleBatch([DictSample(x=value) for value in values]).stacked("x")
+
+
+def test_an_unknown_field_cannot_be_demanded():
+    with pytest.raises(AttributeError, match="no field 'pixel'.*did you mean 'pixels'"):
+        SampleBatch(photos((1,))).stacked("pixel")
