@@ -11,7 +11,7 @@ State: TypeAlias = dict[str, Any]
 
 #: A state takes less than 1 KB.
 _TEXT = 1024
-#: Marks before those of the workers: how many workers began the first iteration, and whether those of the latest one are
+#: Marks before those of the workers: how many workers began the first iteration, and whether the latest one is read by
 #: processes of their own.
 _WORKERS, _ELSEWHERE, _FIRST = 0, 1, 2
 #: How many workers there can be; each has a mark.
