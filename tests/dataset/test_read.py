@@ -69,7 +69,9 @@ def without_keys(picks):
 
 def reader_of(dataset, **limits):
     """Return a reader of a dataset, whose windows may be small."""
-    return SampleReader(dataset._opened.store, dataset._opened.places, dataset.sample_type, dataclasses.replace(LOCAL, **limits))
+    return SampleReader(
+        dataset._opened.store, dataset._opened.places, dataset.sample_type, dataclasses.replace(LOCAL, **limits)
+    )
 
 
 SMALL = {"first_window": 3000, "window": 9000, "longest": 2000, "files": 2}
