@@ -11,7 +11,8 @@ State: TypeAlias = dict[str, Any]
 
 #: A state takes less than 1 KB.
 _TEXT = 1024
-#: Marks before those of the workers: how many workers begin iterations, and whether they are processes of their own.
+#: Marks before those of the workers: how many workers began the first iteration, and whether the latest one is read by
+#: processes of their own.
 _WORKERS, _ELSEWHERE, _FIRST = 0, 1, 2
 #: How many workers there can be; each has a mark.
 _MAX_WORKERS = 1024
@@ -53,7 +54,8 @@ class Board:
         marks = self._marks.numpy()
         first = not marks[_FIRST + worker] and marks[_WORKERS] in (0, workers)
         marks[_FIRST + worker] += 1
-        marks[_WORKERS], marks[_ELSEWHERE] = workers, elsewhere
+        marks[_WORKERS] = marks[_WORKERS] or workers
+        marks[_ELSEWHERE] = elsewhere
         return bool(first)
 
     @property

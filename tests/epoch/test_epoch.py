@@ -108,6 +108,14 @@ def test_the_state_wins_over_what_was_asked(numbers):
     assert first + read(again) == read(numbers.shuffled(seed=5, epoch=2, window=2))
 
 
+def test_states_of_several_windows_are_taken_up_one_after_the_other(numbers):
+    epoch = numbers.shuffled(seed=5, window=2)
+    read(epoch)
+    for window in (1, "4 kB", None):
+        epoch.load_state_dict(numbers.shuffled(seed=5, window=window).state_dict())
+        assert read(epoch) == read(numbers.shuffled(seed=5, window=window))
+
+
 def test_only_the_first_iteration_goes_on_and_the_next_begins_again(numbers):
     epoch = numbers.shuffled(seed=5)
     some(epoch, 200)

@@ -90,6 +90,15 @@ def test_the_shards_of_a_window_are_mixed_and_drawn_from_all() -> None:
     assert 400 < first[:1000].count(first[0]) < 600
 
 
+def test_pieces_of_many_rows_are_cut_where_their_bytes_say() -> None:
+    sizes = np.random.default_rng(0).integers(1, 100, 300_000)
+    layout = Layout.of(np.zeros(300_000, np.uint32), sizes, Window(size=16_000))
+    begins = np.cumsum(sizes) - sizes
+    expected = [np.searchsorted(begins, stretch) for stretch in range(0, int(sizes.sum()), 1000)]
+    assert layout.bounds.tolist() == [*np.unique(expected), 300_000]
+    assert layout.sizes.sum() == sizes.sum()
+
+
 def test_shards_come_in_a_shuffled_order() -> None:
     rows = shards_of(1000, per_shard=10)
     shards = [rows[row][0] for row in whole(rows, Window(shards=1))[::10]]

@@ -199,6 +199,28 @@ def test_only_the_first_pass_of_workers_goes_on_and_the_next_begins_again(digits
     assert stream.state_dict(batches=2)["position"] == 32
 
 
+def test_only_the_first_pass_goes_on_also_when_the_next_one_has_other_workers(digits):
+    stream = digits.to_torch(batch_size=16, shuffle=True, collate=CONFIDENCES)
+    stream.load_state_dict(stream.state_dict(batches=10))
+    assert flat(loader_of(stream, 2)) == epoch_of(digits, seed=0)[160:]
+    assert flat(loader_of(stream, 3)) == epoch_of(digits, seed=0)
+
+
+def test_a_state_can_be_loaded_again_and_again(digits):
+    stream = digits.to_torch(batch_size=16, shuffle=True, collate=CONFIDENCES)
+    for batches in (10, 3):
+        stream.load_state_dict(digits.to_torch(batch_size=16, shuffle=True).state_dict(batches=batches))
+        assert flat(loader_of(stream, 2)) == epoch_of(digits, seed=0)[16 * batches :]
+
+
+def test_a_copy_that_crosses_in_the_middle_begins_anew(digits):
+    stream = digits.to_torch(batch_size=16, shuffle=True, collate=CONFIDENCES)
+    iteration = iter(stream)
+    next(iteration)
+    assert flat(pickle.loads(pickle.dumps(stream))) == epoch_of(digits, seed=0)
+    assert stream.state_dict()["position"] == 16
+
+
 def test_a_state_after_some_batches_of_what_was_taken_up_counts_from_there(digits):
     stream = digits.to_torch(batch_size=16, shuffle=True)
     stream.load_state_dict(stream.state_dict(batches=10))
