@@ -59,7 +59,7 @@ class Annotation:
         self.options = options
         self.work = Work(opened.store, opened.shards.listing.committed, options.on_error)
         #: The samples that get values; None where all do.
-        self.chosen = None if selected is None else Samples.of_picks(selected)
+        self.chosen = None if selected is None else Samples.of_picks(selected, opened.shard_ids)
         #: The columns' dtypes, those of shards that keep what they have among them.
         self.dtypes: dict[str, pl.DataType] = {}
         self.kinds: dict[str, AggregateKind] = {}

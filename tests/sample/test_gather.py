@@ -261,13 +261,13 @@ def test_fields_that_the_payload_lacks_take_their_defaults():
 
 def test_a_default_is_taken_as_it_is():
     @packable
-    class Dated:
+    class Nested:
         label: str
-        moment: dt.datetime = dt.datetime(2020, 1, 1)
+        inner: Inner = dataclasses.field(default_factory=lambda: Inner(np.ones(1), "default"))
 
-    gatherer = gatherer_of(Dated, 3)
+    gatherer = gatherer_of(Nested, 3)
     gatherer.add(msgpack.packb({"label": "a"}))
-    assert gatherer.take().moment == [dt.datetime(2020, 1, 1)]
+    assert gatherer.take().inner[0].name == "default"
 
 
 class Upper:
