@@ -37,17 +37,16 @@ def to_tensors(batch: SampleBatch[Any], name_of: Callable[[int], str] | None = N
     Raises:
         SampleValueError: Arrays of one field differ in shape or dtype, or torch has no such dtype.
     """
-    first = batch[0]
-    if isinstance(first, DictSample):
-        names, lists = first.keys(), frozenset[str]()
+    kind = batch.sample_type
+    if issubclass(kind, DictSample):
+        names, lists = batch[0].keys(), frozenset[str]()
         for sample in batch:
             if set(sample.keys()) != set(names):
                 raise SampleValueError(
                     f"samples of one batch have the fields {listed(names)} and {listed(sample.keys())}; read them as a "
                     "type, or give to_torch(collate=...)"
                 )
-    elif isinstance(first, PackableSample):
-        kind = type(first)
+    elif issubclass(kind, PackableSample):
         names, lists = [field.name for field in fields_of(kind)], _lists(kind)
     else:
         return default_collate(batch.samples)
@@ -68,14 +67,17 @@ def _may_be_none(annotation: Any) -> bool:
 
 
 def _column(batch: SampleBatch[Any], name: str, name_of: Callable[[int], str], *, as_list: bool) -> Any:
-    values = [getattr(sample, name) for sample in batch]
-    if as_list or not isinstance(values[0], np.ndarray | np.generic | bool | int | float | complex):
-        return values
-    if not isinstance(values[0], np.ndarray):
-        return _of_numbers(values, name)
-    _check_alike(values, name, name_of)
-    stacked = getattr(batch, name) if name not in {"samples", "sample_type"} else np.stack(values)
-    return _of_array(stacked, name)
+    # What is stacked already is taken as it is, so that no sample is made; unless a batch calls something else so.
+    own = hasattr(SampleBatch, name)
+    values = [getattr(sample, name) for sample in batch] if own else getattr(batch, name)
+    if as_list:
+        return list(values)
+    if isinstance(values, np.ndarray):
+        return _of_array(values, name)
+    if isinstance(values[0], np.ndarray):
+        _check_alike(values, name, name_of)
+        return _of_array(np.stack(values), name)
+    return _of_numbers(values, name) if isinstance(values[0], np.generic | bool | int | float | complex) else values
 
 
 def _of_numbers(values: list[Any], name: str) -> Any:

@@ -18,7 +18,7 @@ class Crossing(dict[str, Any]):
         return type(self)(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrived, ({name: _Piped(value) if _is_small(value) else value for name, value in self.items()},)
+        return _arrived, ({name: _sent(value) for name, value in self.items()},)
 
 
 class _Piped:
@@ -31,8 +31,10 @@ class _Piped:
         return torch.from_numpy, (self._tensor.numpy(),)
 
 
-def _is_small(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.nbytes <= _PIPED
+def _sent(value: Any) -> Any:
+    if type(value) is list:  # of a field that may be None, whose arrays the loader made tensors
+        return [_sent(each) for each in value]
+    return _Piped(value) if isinstance(value, torch.Tensor) and value.nbytes <= _PIPED else value
 
 
 def _arrived(batch: dict[str, Any]) -> dict[str, Any]:

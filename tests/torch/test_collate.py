@@ -43,6 +43,30 @@ def test_a_field_that_may_be_none_is_a_list_whether_it_is_or_not():
     assert to_tensors(SampleBatch([scan(weight=1.0), scan(weight=2.0)]))["weight"] == [1.0, 2.0]
 
 
+@atdata.packable
+class Awkward:
+    samples: NDArray[Any]
+    stacked: int
+    crop: NDArray[Any] | None = None
+
+
+def test_a_field_that_is_called_like_something_of_a_batch_is_that_field():
+    found = to_tensors(SampleBatch([Awkward(np.ones(2), 7), Awkward(np.zeros(2), 8)]))
+    assert (found["samples"].tolist(), found["stacked"].tolist()) == ([[1.0, 1.0], [0.0, 0.0]], [7, 8])
+
+
+def test_arrays_that_may_be_none_are_a_list_also_where_they_would_stack():
+    found = to_tensors(SampleBatch([Awkward(np.ones(2), 7, np.ones(3))] * 2))["crop"]
+    assert [each.tolist() for each in found] == [[1.0, 1.0, 1.0]] * 2
+
+
+def test_no_sample_is_made_of_a_batch_that_was_read(tmp_path):
+    dataset = atdata.write_samples([scan(), scan(count=2)], tmp_path / "s.tar", manifest=True)
+    (batch,) = dataset.ordered(batch_size=2)
+    assert to_tensors(batch)["count"].tolist() == [1, 2]
+    assert batch._samples is None
+
+
 def test_the_tensor_is_the_memory_of_the_stacked_array():
     batch = SampleBatch([scan(), scan()])
     assert to_tensors(batch)["pixels"].numpy().__array_interface__["data"] == batch.pixels.__array_interface__["data"]

@@ -46,6 +46,13 @@ def test_small_tensors_travel_in_the_message_and_large_ones_beside_it():
     assert not small.is_shared()
 
 
+def test_tensors_in_lists_travel_in_the_message_too():
+    small = [torch.zeros(2), None, [torch.ones(3)]]
+    found = there(Crossing(a=small))["a"]
+    assert (found[0].tolist(), found[1], found[2][0].tolist()) == ([0.0, 0.0], None, [1.0, 1.0, 1.0])
+    assert not small[0].is_shared()
+
+
 def test_a_copy_is_one_too():
     batch = copy.copy(Crossing(a=1))
     assert (type(batch), batch) == (Crossing, {"a": 1})
