@@ -5,11 +5,14 @@
     AtdataError
     ├── SampleKeyError        (KeyError)            a key that is not there
     ├── AmbiguousKeyError     (KeyError)            a key that is there more than once
+    ├── SampleIndexError      (IndexError)          a position that no sample has
+    ├── SplitNotFoundError    (KeyError, ValueError)  a split that is not there
     ├── SampleValueError      (TypeError, ValueError)  a value or key that cannot be written
     ├── SchemaError           (TypeError)           a sample type, or types that do not fit together
     ├── LensNotFoundError     (ValueError)          a view of a sample type that nobody wrote
     ├── PredicateError        (ValueError)          a question that cannot be asked
     ├── DecodeError           (ValueError)          bytes that are no such sample
+    ├── StateError            (ValueError)          a state that an epoch cannot be taken up from
     ├── PartialFailureError                         work on many shards that failed on some
     ├── MissingPackageError   (ImportError)         an optional package that is not installed
     ├── ShardError                                  a shard that cannot be used
@@ -35,16 +38,20 @@ __all__ = [
     "LensNotFoundError",
     "ManifestError",
     "ManifestNotFoundError",
+    "MissingManifestWarning",
     "MissingPackageError",
     "PartialFailureError",
     "PredicateError",
+    "SampleIndexError",
     "SampleKeyError",
     "SampleValueError",
     "SchemaError",
     "ShardChangedError",
     "ShardError",
     "ShardExistsError",
+    "SplitNotFoundError",
     "StaleManifestWarning",
+    "StateError",
     "UncommittedShardWarning",
     "UnreadableImageWarning",
     "UnsupportedFormatError",
@@ -78,6 +85,13 @@ class SampleKeyError(AtdataError, KeyError):
         return self.message
 
     @classmethod
+    def missing_all(cls, missing: Sequence[str], count: int, near: str) -> Self:
+        """Say how many of the keys asked for are not there, and show some."""
+        some = f"{len(missing)} of {count} keys name no sample: {listed(missing, 5)}"
+        what = some if count > 1 else f"no sample has the key {missing[0]!r}"
+        return cls(missing[0], f"{what}{near}; ds.scan().select('__shard__', '__key__') tells the keys there are")
+
+    @classmethod
     def missing(cls, key: str, shard_id: str) -> Self:
         """Name the shard whose manifest has no such key."""
         return cls(
@@ -91,6 +105,22 @@ class AmbiguousKeyError(AtdataError, KeyError):
     """A sample key that names more than one sample."""
 
     __str__ = Exception.__str__
+
+
+class SplitNotFoundError(AtdataError, KeyError, ValueError):
+    """A split that a dataset does not have."""
+
+    __str__ = Exception.__str__  # a KeyError quotes its text
+
+
+class SampleIndexError(AtdataError, IndexError):
+    """A position that no sample has."""
+
+    @classmethod
+    def beyond(cls, index: int, count: int) -> Self:
+        """Say which positions there are."""
+        there = f"they go from 0 to {count - 1}, or from -{count} to -1" if count else "it has no sample"
+        return cls(f"no sample is at position {index} of a dataset of {count}: {there}")
 
 
 class SampleValueError(AtdataError, TypeError, ValueError):
@@ -179,6 +209,24 @@ class DecodeError(AtdataError, ValueError):
     def within(self, field: str) -> Self:
         """Return the same error with the field's name put before what is there."""
         return type(self)(self.problem, _joined(field, self.field or ""))
+
+
+class StateError(AtdataError, ValueError):
+    """A state that an epoch cannot be taken up from: of other samples, of another version, or no state at all."""
+
+    @classmethod
+    def of_another_dataset(cls, *, expected: str, found: str) -> Self:
+        """Name both datasets, and what to do."""
+        return cls(
+            f"the state is of other samples: it was saved while reading {found}, and this is {expected}. An epoch is "
+            "taken up on the same samples in the same order: open the dataset, or the slice, that it was saved with, "
+            "or begin a new epoch"
+        )
+
+    @classmethod
+    def corrupt(cls, member: str, expected: str, found: object) -> Self:
+        """Name the part of a state that is no such thing."""
+        return cls(f"the state is not what state_dict() returned: {member} is {expected}; found {_shown(found)}")
 
 
 class MissingPackageError(AtdataError, ImportError):
@@ -287,6 +335,10 @@ class UncommittedShardWarning(UserWarning):
     """A tar without a manifest beside manifests: its writer may not have finished. It is left out."""
 
 
+class MissingManifestWarning(UserWarning):
+    """Tars without manifests, whose headers have to be walked to find what a manifest would tell."""
+
+
 class StaleManifestWarning(UserWarning):
     """A manifest whose rows are not the samples of its tar. Reading in order follows the tar, queries the manifest."""
 
@@ -332,7 +384,7 @@ def _shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-_WARNINGS = (StaleManifestWarning, UncommittedShardWarning, UnreadableImageWarning)
+_WARNINGS = (MissingManifestWarning, StaleManifestWarning, UncommittedShardWarning, UnreadableImageWarning)
 for _public in (AtdataError, *_WARNINGS, *AtdataError.__subclasses__(), *ShardError.__subclasses__()):
     _public.__module__ = "atdata"  # where people import it from
 for _public in ManifestError.__subclasses__():

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import _environments
-from ._catalogue import JOBS
+from ._catalogue import JOBS, candidates
 from ._docs import page
 from ._driver import DifferentAnswersError, Worker, WorkerFailedError, measure
 from ._fresh import imports, memory
@@ -21,8 +21,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 _KEPT = _ROOT / ".bench"
 _PAGE = _ROOT / "docs" / "benchmarks.md"
 _SMALL = Sizes(
-    samples=60, shards=3, fetched=60, fetched_shards=3, picks=20, rows=2000, row_shards=4, small=1000, rounds=1,
-    slow_rounds=1,
+    samples=60, shards=3, fetched=60, fetched_shards=3, picks=20, rows=2000, row_shards=4, epoch=2000, small=1000,
+    rounds=1, slow_rounds=1,
 )  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         "picks": "samples to fetch",
         "rows": "rows to ask about",
         "row-shards": "their shards",
+        "epoch": "samples of the epoch that is taken up",
         "small": "small samples to write while memory is watched",
         "rounds": "rounds",
         "slow-rounds": "rounds that slow candidates take part in",
@@ -79,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _small(jobs: list[str]) -> Run:
     with tempfile.TemporaryDirectory() as folder:
-        return _run({"peers": Path(sys.executable)}, jobs, _SMALL, Path(folder))
+        here = Path(sys.executable)
+        return _run({"peers": here, "torch": here}, jobs, _SMALL, Path(folder))
 
 
 def _full(options: argparse.Namespace, jobs: list[str]) -> Run:
@@ -88,7 +90,7 @@ def _full(options: argparse.Namespace, jobs: list[str]) -> Run:
         shutil.rmtree(_KEPT / "data", ignore_errors=True)
     sizes = Sizes(
         options.samples, options.shards, options.fetched, options.fetched_shards, options.picks, options.rows,
-        options.row_shards, options.small_samples, options.rounds, options.slow_rounds,
+        options.row_shards, options.epoch, options.small_samples, options.rounds, options.slow_rounds,
     )  # fmt: skip
     return _run(interpreters, jobs, sizes, _KEPT)
 
@@ -102,8 +104,9 @@ def _run(interpreters: Mapping[str, Path], jobs: list[str], sizes: Sizes, folder
             workers = {
                 name: stack.enter_context(Worker(interpreter, folder / f"worker-{name}.log"))
                 for name, interpreter in interpreters.items()
+                if name in {each.environment for each in candidates(job)}
             }
-            versions = {name: worker.versions for name, worker in workers.items()}
+            versions |= {name: worker.versions for name, worker in workers.items()}
             records += _measure(job, workers, sizes, folder)
     return Run(Machine.here(), sizes, versions, before, load(), time.monotonic() - begin, tuple(records))
 

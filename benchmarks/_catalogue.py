@@ -9,6 +9,9 @@ JOBS = {
     "write": "Write samples to a fresh folder",
     "read": "Read every sample in order, each an object with an array whose last element is touched",
     "fetch": "Fetch random samples, each an object with an array whose last element is touched",
+    "slice": "Read a tenth of the samples in shuffled order, each as in `read`",
+    "loader": "Read every sample through PyTorch's DataLoader with 2 workers, in batches of 32 as tensors",
+    "resume": "Take up an epoch in the middle, until it is known which samples come next",
     "query": "Ask which samples answer a question",
     "import": "Start Python, import, and end",
     "memory": "Write small samples from a generator: by how much the peak of resident memory rises",
@@ -106,6 +109,25 @@ CATALOGUE = (
               "least code to views; payloads unchecked"),
     Candidate("fetch", "limit: pread", "raw:fetch", "pread of the same ranges; all bytes are kept until the end"),
     Candidate("fetch", "limit: pread, dropped", "raw:fetch_dropped", "pread of the same ranges; nothing is kept"),
+
+    Candidate("slice", "atdata", "training:slice_", "opened, taken and read; a true permutation; all is checked as in "
+              "`read`"),
+    Candidate("slice", "atdata, batches of 32", "training:slice_batches", "the same, images stacked into one array a "
+              "batch"),
+    Candidate("slice", "webdataset", "on_webdataset:slice_", "all tars are read and other keys dropped before they are "
+              "decoded by the least code; a shuffle buffer of 1,000; payloads unchecked", "atdata", ("webdataset",)),
+
+    Candidate("loader", "atdata", "training:loader", "in order; all is checked as in `read`", "", ("torch",), "torch"),
+    Candidate("loader", "atdata, shuffled", "training:loader_shuffled", "the same in shuffled order, a true "
+              "permutation", "", ("torch",), "torch"),
+    Candidate("loader", "webdataset", "on_webdataset:loader", "in order, each worker half of the tars; decoded by the "
+              "least code to views, then stacked; payloads unchecked", "atdata", ("torch", "webdataset"), "torch"),
+    Candidate("loader", "webdataset, our decoder", "on_webdataset:loader_packable", "the same, decoded as ours are",
+              "atdata", ("torch", "webdataset"), "torch"),
+
+    Candidate("resume", "atdata", "training:resume", "everything is shuffled together"),
+    Candidate("resume", "atdata, shards", "training:resume_shards", "ten of 1,000 shards are shuffled together"),
+    Candidate("resume", "atdata, bytes", "training:resume_bytes", "256 MB are shuffled together"),
 
     Candidate("query", "atdata", "queries:query", "opened before; a list of locations"),
     Candidate("query", "atdata, cold", "queries:query_cold", "opened and asked; a list of locations"),

@@ -19,8 +19,9 @@ _HOW = """\
 ## How it is measured
 
 - Two environments on the same Python: `atdata` and its peers in one, the original library, which has the same import
-  name, in the other. For each job one long-lived process in each. Candidates take turns, in an order shuffled each
-  round; the clock runs around the work alone. Each figure is a median of all rounds.
+  name, in the other; for `loader` a third one, with PyTorch. For each job one long-lived process in each. Candidates
+  take turns, in an order shuffled each round; the clock runs around the work alone. Each figure is a median of all
+  rounds.
 - Before anything is timed, all candidates' answers are compared: the images' CRC-32, labels and numbers of all samples
   that were written or read, the shards and keys of all samples that were found. In each round they are compared again,
   by count and by the sum of what was touched. A limit finds nothing, and only its count is compared.
@@ -33,6 +34,10 @@ _NOTES = {
     "write": "Samples are made before the clock starts, the same ones for all.",
     "read": "Touching one element favours those who hand out views: the rest of an image is never looked at.",
     "fetch": "Opening, and finding out which samples to fetch, is not part of the time.",
+    "slice": "Opening, and choosing the samples, is part of the time.\nWho reads tars from end to end reads ten times "
+    "the bytes.",
+    "loader": "Starting the two worker processes, by fork, is part of the time.",
+    "resume": "Samples' places are in memory; nothing is read. With a window, the shards or bytes are counted first.",
     "query": "In brackets: the time over that of our candidate it is held against. In the head: how many samples are "
     "found.\nCold opens the folder anew each time; plain Polars always scans it anew.",
     "import": "Whole processes, the interpreter's own start included.",
@@ -56,7 +61,8 @@ def _setting(run: Run) -> str:
   before the run, {min(loads)} to {max(loads)} before its jobs, {run.load_after} after it; the run itself adds about
   the number of cores, and what is above that is other work, which disturbs the figures.
 - Sizes: {run.sizes.samples:,} samples in {run.sizes.shards} shards written and read; {run.sizes.picks:,} fetched of
-  {run.sizes.fetched:,} in {run.sizes.fetched_shards}; {run.sizes.rows:,} rows in {run.sizes.row_shards} shards asked.
+  {run.sizes.fetched:,} in {run.sizes.fetched_shards}; {run.sizes.rows:,} rows in {run.sizes.row_shards} shards asked;
+  {run.sizes.epoch:,} samples in the epoch that is taken up.
 - Rounds: {run.sizes.rounds}; {min(run.sizes.slow_rounds, run.sizes.rounds)} for what is slow. The run took
   {run.seconds / 60:.0f} minutes.
 {_versions(run)}
@@ -64,8 +70,8 @@ def _setting(run: Run) -> str:
 
 
 def _versions(run: Run) -> str:
-    shown = ("atdata-polars", "atdata", "polars", "numpy", "pandas", "pyarrow", "fastparquet", "webdataset", "pylance",
-             "datasets", "webshart", "duckdb", "msgspec")  # fmt: skip
+    shown = ("atdata-polars", "atdata", "polars", "numpy", "pandas", "pyarrow", "fastparquet", "webdataset", "torch",
+             "pylance", "datasets", "webshart", "duckdb", "msgspec")  # fmt: skip
     lines = []
     for environment, versions in run.versions.items():
         named = ", ".join(f"{name} {versions[name]}" for name in shown if name in versions)

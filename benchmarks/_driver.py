@@ -69,7 +69,7 @@ def measure(workers: Mapping[str, Worker], job: str, sizes: Sizes, folder: Path)
 
     Args:
         workers: By environment.
-        job: `write`, `read`, `fetch` or `query`.
+        job: Any but `import` and `memory`.
         sizes: How much.
         folder: Holds the data that is kept, and what is written and removed.
 
@@ -134,6 +134,7 @@ def _setup(job: str, sizes: Sizes, folder: Path) -> dict[str, Any]:
     count, shards = {
         "fetch": (sizes.fetched, sizes.fetched_shards),
         "query": (sizes.rows, sizes.row_shards),
+        "resume": (sizes.epoch, 1),
     }.get(kind, (sizes.samples, sizes.shards))
     return {
         "data": str(folder / "data"),

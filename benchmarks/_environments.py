@@ -1,4 +1,7 @@
-"""The environments that are measured: ours with the peers, and the original, which has the same import name."""
+"""The environments that are measured: ours with the peers, the original, which has the same import name, and PyTorch's.
+
+PyTorch's is made with the Python that runs this, or the one that PYTHON_TORCH names; without it, nobody does `loader`.
+"""
 
 import hashlib
 import os
@@ -26,18 +29,25 @@ def build(root: Path) -> Mapping[str, Path]:
     Raises:
         NoPythonError: There is no Python 3.12.
     """
-    return {name: _environment(root / name, name) for name in ("peers", "original")}
+    base = _python312()
+    built = {name: _environment(root / name, name, base) for name in ("peers", "original")}
+    trainer = _environment(root / "torch", "torch", os.environ.get("PYTHON_TORCH") or sys.executable)
+    return built | ({"torch": trainer} if _has_torch(trainer) else {})
 
 
-def _environment(folder: Path, name: str) -> Path:
+def _environment(folder: Path, name: str, base: str) -> Path:
     stamp, wanted = folder / ".ready", _wanted(name)
     interpreter = folder / "bin" / "python"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
-        base = _python312()
         sys.stderr.write(f"building the environment '{name}' in {folder}\n")
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([base, "-m", "venv", str(folder)], check=True)
-        _install(interpreter, "--no-deps", "--requirement", str(_REQUIREMENTS / f"{name}.txt"))
+        if name == "torch":  # what it needs differs from platform to platform
+            _install(
+                interpreter, "--requirement", str(_REQUIREMENTS / "torch.txt"), "--editable", str(_ROOT), must=False
+            )
+        else:
+            _install(interpreter, "--no-deps", "--requirement", str(_REQUIREMENTS / f"{name}.txt"))
         if name == "peers":
             _install(interpreter, "--editable", str(_ROOT))
             _install(interpreter, "--no-deps", "--requirement", str(_REQUIREMENTS / "optional.txt"), must=False)
@@ -47,7 +57,7 @@ def _environment(folder: Path, name: str) -> Path:
 
 def _wanted(name: str) -> str:
     files = [_REQUIREMENTS / f"{name}.txt"]
-    if name == "peers":
+    if name != "original":
         files += [_REQUIREMENTS / "optional.txt", _ROOT / "pyproject.toml"]
     return hashlib.sha256(b"".join([str(_ROOT).encode(), *(file.read_bytes() for file in files)])).hexdigest()
 
@@ -56,6 +66,11 @@ def _install(interpreter: Path, *what: str, must: bool = True) -> None:
     done = subprocess.run([str(interpreter), "-m", "pip", "install", *_QUIET, *what], check=must)
     if done.returncode:
         sys.stderr.write(f"not installed, and so left out: {' '.join(what)}\n")
+
+
+def _has_torch(interpreter: Path) -> bool:
+    done = subprocess.run([interpreter, "-c", "import torch, atdata"], check=False, capture_output=True)
+    return not done.returncode
 
 
 def _python312() -> str:

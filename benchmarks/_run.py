@@ -37,6 +37,8 @@ class Sizes:
     #: Rows that are asked about.
     rows: int = 1_000_000
     row_shards: int = 100
+    #: Samples of the epoch that is taken up.
+    epoch: int = 10_000_000
     #: Small samples that are written in ten shards while memory is watched.
     small: int = 1_000_000
     rounds: int = 7

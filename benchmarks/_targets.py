@@ -53,6 +53,14 @@ def _over(job: str, ours: str, other: str) -> Callable[[Run], float | None]:
     return lambda run: run.ratio(job, ours, other)
 
 
+def _milliseconds(job: str, candidate: str) -> Callable[[Run], float | None]:
+    def found(run: Run) -> float | None:
+        record = run.find(job, candidate)
+        return record.median * 1e3 if record else None
+
+    return found
+
+
 TARGETS = (
     Target("write: times as fast as the original, both with manifests", _times("write", "original"), 4, 6),
     Target("write: times as fast as lance", _times("write", "lance"), 0.8, 1.0),
@@ -64,6 +72,9 @@ TARGETS = (
     Target("read: times as fast as webshart", _times("read", "webshart"), 1.3),
     Target("fetch: times as fast as lance", _times("fetch", "lance"), 1.5),
     Target("fetch: of the time of bare pread, at most", _over("fetch", "atdata", "limit: pread"), 3.2, 2.5, False),
+    Target("slice: times as fast as webdataset, which reads all", _times("slice", "webdataset"), 5),
+    Target("loader: times as fast as webdataset", _times("loader", "webdataset"), 1.5),
+    Target("resume: in the middle of an epoch, at most", _milliseconds("resume", "atdata"), 50, None, False, "ms"),
     Target(
         "query, selective, cold: times as fast as the original",
         _times("query/selective", "original, cold", "atdata, cold"),

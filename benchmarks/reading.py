@@ -1,4 +1,4 @@
-"""What the limits of reading rest on (atdata/_dataset/_plan.py): the gap, the dense share, and how a cold disk is read.
+"""What the limits of reading rest on (atdata/_reader/_plan.py): the gap, the dense share, and how a cold disk is read.
 
 ``python -m benchmarks.reading [--folder FOLDER]`` writes tars there once and prints tables. "Cold" is after
 ``posix_fadvise(POSIX_FADV_DONTNEED)``, which drops what is clean; each figure is a median over the rounds.
@@ -20,9 +20,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 import atdata
-from atdata._dataset._picks import Picks
-from atdata._dataset._plan import LOCAL, ReadLimits, cost_of
-from atdata._dataset._read import SampleReader
+from atdata._reader._picks import Picks
+from atdata._reader._plan import LOCAL, ReadLimits, cost_of
+from atdata._reader._read import SampleReader
 from atdata._store import Disk, LocalStore
 
 _SHARDS, _PER_SHARD = 10, 5000

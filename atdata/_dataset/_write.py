@@ -1,7 +1,6 @@
 """`write_samples` and `ShardWriter`: from samples to shards and their manifests."""
 
 import datetime as dt
-import json
 import os
 from collections.abc import Iterable, Mapping, Sized
 from concurrent.futures import Executor
@@ -9,17 +8,25 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from atdata._errors import SchemaError
+from atdata._options import check_limit
+from atdata._reader import OpenShards
 from atdata._sample import fields_of, is_sample_type
 from atdata._store import LocalStore
-from atdata.manifest._header import MAX_HEADER
+from atdata._writer import (
+    Existing,
+    HeaderFacts,
+    Keys,
+    KeySource,
+    Progress,
+    SetOptions,
+    SetWriter,
+    ShardNames,
+    check_existing,
+    iso_time,
+    json_dict,
+)
 
-from ._dataset import Dataset, OpenShards
-from ._existing import Existing, check_existing
-from ._keys import Keys, KeySource
-from ._names import ShardNames, check_limit
-from ._open_shard import HeaderFacts
-from ._progress import Progress
-from ._set_writer import SetOptions, SetWriter
+from ._dataset import Dataset
 
 __all__ = ["ShardWriter", "write_samples"]
 
@@ -184,8 +191,8 @@ class ShardWriter(Generic[S]):
             existing=existing,
             facts=HeaderFacts(
                 content_metadata=self._metadata,
-                provenance=_json_dict("provenance", provenance),
-                created_at=_created_at(created_at),
+                provenance=json_dict("provenance", provenance),
+                created_at=iso_time(created_at),
             ),
             maxcount=maxcount,
             maxsize=maxsize,
@@ -271,16 +278,6 @@ def _existing(names: ShardNames, *, overwrite: bool, append: bool, manifest: boo
     return "overwrite" if overwrite else "refuse"
 
 
-def _created_at(value: dt.datetime | str | None) -> str | None:
-    if value is None or isinstance(value, dt.datetime):
-        return None if value is None else value.isoformat()
-    try:
-        dt.datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"created_at is a datetime, or one as ISO 8601 text; found {value!r}") from error
-    return value
-
-
 def _metadata_dict(metadata: Any) -> Mapping[str, Any] | None:
     if metadata is not None and not isinstance(metadata, dict):
         if not is_sample_type(type(metadata)):
@@ -290,22 +287,4 @@ def _metadata_dict(metadata: Any) -> Mapping[str, Any] | None:
             if hasattr(metadata, "to_dict")
             else {field.name: getattr(metadata, field.name) for field in fields_of(type(metadata))}
         )
-    return _json_dict("content_metadata", metadata)
-
-
-def _json_dict(option: str, value: Any) -> Mapping[str, Any] | None:
-    if value is None:
-        return None
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{option} is a dict; found {type(value).__name__}")
-    try:
-        text = json.dumps(dict(value), allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{option} holds what JSON cannot: {error}") from error
-    if len(text) > MAX_HEADER:  # found before anything is replaced
-        raise ValueError(
-            f"{option} takes {len(text)} bytes as JSON, and is kept in the header of each shard, which takes "
-            f"{MAX_HEADER} bytes at most; keep it in a file of its own"
-        )
-    plain: dict[str, Any] = json.loads(text)  # as it will be read, and nobody else's to change
-    return plain
+    return json_dict("content_metadata", metadata)

@@ -3,18 +3,23 @@
 import dataclasses
 import itertools
 import operator
-from collections.abc import Iterator, Sequence
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar, get_args
 
 import numpy as np
 
 from atdata._errors import SampleValueError, SchemaError, listed, near_misses
+from atdata._notebook import Facts, Picture, picture_of, shown
 
 from ._plan import plan_of
 
 __all__ = ["SampleBatch"]
 
 T = TypeVar("T")
+
+#: How many pictures of a batch a notebook shows.
+_SHOWN = 6
 
 
 class SampleBatch(Generic[T]):
@@ -112,6 +117,28 @@ class SampleBatch(Generic[T]):
         name = self.sample_type.__name__ if self._count else "nothing"
         return f"SampleBatch({self._count} x {name})"
 
+    def _repr_html_(self) -> str:
+        return shown(self, self._facts)
+
+    def _facts(self) -> Facts:
+        names = self._names()
+        columns = {name: getattr(self, name) for name in names}
+        rows = [[name, _said(column), _first(column)] for name, column in columns.items()]
+        pictures = [each for each in map(picture_of, self._images(columns)) if each is not None]
+        return Facts(
+            repr(self), head=["field", "batch", "first"], rows=rows, pictures=[Picture(each, "") for each in pictures]
+        )
+
+    def _names(self) -> list[str]:
+        first = self.samples[0] if self._count else None
+        if dataclasses.is_dataclass(first):
+            return [field.name for field in dataclasses.fields(first)]
+        return list(first) if isinstance(first, Iterable) else []
+
+    def _images(self, columns: Mapping[str, Any]) -> list[Any]:
+        """Return the first values of the first field that looks like images."""
+        return next((list(column[:_SHOWN]) for column in columns.values() if picture_of(column[0]) is not None), [])
+
     def __getstate__(self) -> dict[str, Any]:
         # Once samples were made, they are what the batch holds; their arrays would cross twice.
         return vars(self) if self._samples is None else vars(self) | {"_values": {}, "_rows": {}}
@@ -182,3 +209,15 @@ def _column(values: list[Any]) -> Any:
         return values
     stacked = np.empty((len(values), *first.shape), first.dtype)
     return np.stack(values, out=stacked)
+
+
+def _said(column: Any) -> str:
+    if isinstance(column, np.ndarray):
+        return f"{column.dtype} {column.shape}"
+    kinds = sorted({type(value).__name__ for value in column})
+    return f"list of {' and '.join(kinds)}"
+
+
+def _first(column: Any) -> str:
+    value = column[0]
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else reprlib.repr(value)

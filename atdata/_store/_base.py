@@ -1,7 +1,7 @@
 """The seam: what a store must do, whatever holds its bytes.
 
 Names are relative to the store's root, with ``/`` between folders. A file is published whole or not at all, and never
-over another one; ``replace`` is the one exception, and only a manifest's header is ever replaced.
+over another one; ``replace`` and ``swap`` are the exceptions, and only a manifest's header is ever replaced.
 """
 
 import errno
@@ -137,6 +137,12 @@ class Store(Protocol):
 
     def replace(self, name: str, data: Data) -> None:
         """Write a file in one step, over the one of that name if there is one."""
+
+    def swap(self, name: str, old: Data, new: Data) -> bool:
+        """Write a file in one step over the one of that name if that one still holds ``old``; return whether.
+
+        Of several that swap one file at once, at most one succeeds for each ``old``.
+        """
 
     def remove(self, *names: str) -> None:
         """Remove files, one after the other; when this returns, none of them comes back after a power loss.

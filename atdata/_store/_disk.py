@@ -1,6 +1,7 @@
 """The system calls that publishing and reading stand on, one method each, so that tests can record and fail them."""
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -69,6 +70,10 @@ class Disk:
     def rename(self, source: Path, target: Path) -> None:
         """Move the file, over another one if there is one."""
         source.replace(target)
+
+    def lock(self, descriptor: int) -> None:
+        """Hold an open file until it is closed, also by the process's end; ``BlockingIOError`` when another does."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def remove(self, path: Path) -> None:
         """Remove a name."""

@@ -16,6 +16,8 @@ __all__ = ["LocalStore"]
 
 #: What ``link`` answers where a file system has no hard links.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+#: What ``flock`` answers where a file system has no locks.
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF})
 
 
 class LocalStore:
@@ -97,6 +99,17 @@ class LocalStore:
             upload.write(data)
             upload.commit(over=True)
 
+    def swap(self, name: str, old: Data, new: Data) -> bool:
+        """Write a file in one step over the one that still holds ``old``; return whether.
+
+        The file that is replaced is locked while it is compared and replaced. On a file system without locks, two that
+        swap within that moment may both succeed, and the later one's bytes stay.
+        """
+        target = self.path(name)
+        with _LocalUpload(self, target) as upload:
+            upload.write(new)
+            return upload.commit_in_place_of(old)
+
     def remove(self, *names: str) -> None:
         """Remove files, one after the other."""
         paths = [self.path(name) for name in names]
@@ -131,18 +144,59 @@ class _LocalUpload(Upload):
             view = view[self._disk.write(self._descriptor, view) :]
 
     def commit(self, *, over: bool = False) -> None:
+        temporary = self._whole()
+        if over:
+            self._rename(temporary)
+        else:
+            self._publish(temporary)
+        if self._durable:
+            self._disk.sync_folder(self._target.parent)
+
+    def commit_in_place_of(self, old: Data) -> bool:
+        """Publish the whole file in place of one that still holds ``old``; return whether."""
+        temporary = self._whole()
+        try:
+            held = os.open(self._target, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            if not self._holds(held, old):
+                return False
+            self._rename(temporary)
+        finally:
+            os.close(held)
+        if self._durable:
+            self._disk.sync_folder(self._target.parent)
+        return True
+
+    def _whole(self) -> Path:
+        """Return the temporary file, once all of it is written, and durable where that is asked for."""
         if self._descriptor is None or self._temporary is None:
             raise ValueError(f"{self._target} is already published or dropped")
         if self._durable:
             self._disk.sync(self._descriptor)
         self._close()
-        if over:
-            self._disk.rename(self._temporary, self._target)
-            self._temporary, self.published = None, True
-        else:
-            self._publish(self._temporary)
-        if self._durable:
-            self._disk.sync_folder(self._target.parent)
+        return self._temporary
+
+    def _rename(self, temporary: Path) -> None:
+        self._disk.rename(temporary, self._target)
+        self._temporary, self.published = None, True
+
+    def _holds(self, descriptor: int, old: Data) -> bool:
+        """Lock the file that is to be replaced; tell whether it holds ``old`` and still has its name."""
+        try:
+            self._disk.lock(descriptor)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            same = file.read() == bytes(old)
+        try:
+            return same and os.path.samestat(os.fstat(descriptor), os.stat(self._target))  # noqa: PTH116 -- as above
+        except FileNotFoundError:
+            return False
 
     def abort(self) -> None:
         self._close()

@@ -75,6 +75,15 @@ class MemoryStore:
         with self._lock:
             self._files[name] = _MemoryFile(self.url(name), bytes(data))
 
+    def swap(self, name: str, old: Data, new: Data) -> bool:
+        """Put the file in place of one that still holds ``old``; return whether."""
+        with self._lock:
+            file = self._files.get(name)
+            if file is None or file.data != bytes(old):
+                return False
+            self._files[name] = _MemoryFile(self.url(name), bytes(new))
+            return True
+
     def remove(self, *names: str) -> None:
         """Remove files, one after the other."""
         with self._lock:

@@ -36,6 +36,14 @@ class Explanation(msgspec.Struct, frozen=True):
     table_bytes: int
     #: Polars' optimised plan for the locations.
     plan: str
+    #: Range requests that reading the samples takes; None where no reading was planned.
+    requests: int | None = None
+    #: Bytes that these requests read.
+    bytes_requested: int | None = None
+
+    def planned(self, requests: int, length: int) -> "Explanation":
+        """Return the same with what reading the samples takes: a number of requests, and their bytes."""
+        return msgspec.structs.replace(self, requests=requests, bytes_requested=length)
 
     def __str__(self) -> str:
         share = f" ({self.rows_selected / self.rows:.2%})".replace("%", " %") if self.rows else ""
@@ -46,5 +54,7 @@ class Explanation(msgspec.Struct, frozen=True):
             "samples": f"{self.bytes_selected:,} of {self.bytes:,} bytes",
             "sample tables": f"{self.table_bytes:,} bytes to scan",
         }
+        if self.requests is not None:
+            lines["reading"] = f"{self.requests:,} requests of {self.bytes_requested:,} bytes together"
         plan = "\n".join(f"  {line}".rstrip() for line in self.plan.splitlines())
         return "\n".join([*(f"{name:<13} {text}" for name, text in lines.items()), "plan", plan])

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from atdata._notebook import Facts, html_of
+
 __all__ = ["SampleLocation"]
 
 
@@ -27,3 +29,7 @@ class SampleLocation(msgspec.Struct, frozen=True, order=True, gc=False, repr_omi
     offset: int
     size: int | None = None
     crc32: int | None = None
+
+    def _repr_html_(self) -> str:
+        rows = [[name, getattr(self, name)] for name in self.__struct_fields__]
+        return html_of(Facts("SampleLocation", head=["", ""], rows=rows))

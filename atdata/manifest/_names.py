@@ -7,13 +7,14 @@ from typing import NamedTuple
 from atdata._shard import shard_id_of
 from atdata._store import is_leftover
 
-__all__ = ["HEADER_SUFFIX", "TABLE_SUFFIX", "Listing", "Sidecars", "read_listing", "shard_order"]
+__all__ = ["HEADER_SUFFIX", "TABLE_SUFFIX", "Listing", "Sidecars", "read_listing", "replacing_table", "shard_order"]
 
 HEADER_SUFFIX, TABLE_SUFFIX = ".manifest.json", ".manifest.parquet"
 #: A number in a shard's id.
 _NUMBER = re.compile(r"([0-9]{1,18})")
 #: A table that replaced another one: ``<stem>.<first 8 of its SHA-256>``.
-_REPLACED = re.compile(r"(.+)\.[0-9a-f]{8}")
+_DIGITS = 8
+_REPLACED = re.compile(rf"(.+)\.[0-9a-f]{{{_DIGITS}}}")
 
 
 class Sidecars(NamedTuple):
@@ -37,6 +38,11 @@ class Listing(NamedTuple):
     committed: tuple[Sidecars, ...]
     #: The ids of tars without a header, in shard order.
     uncommitted: tuple[str, ...]
+
+
+def replacing_table(shard_id: str, sha256: str) -> str:
+    """Return the name of a sample table that takes another one's place."""
+    return f"{shard_id}.{sha256[:_DIGITS]}{TABLE_SUFFIX}"
 
 
 def read_listing(names: Iterable[str]) -> Listing:

@@ -53,8 +53,14 @@ def _names_in(store: LocalStore, *, recursive: bool) -> list[str]:
         ) from None
 
 
-def open_tars(urls: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> tuple[LocalStore, Listing]:
+def open_tars(
+    urls: Iterable[str | os.PathLike[str]] | str | os.PathLike[str], *, root: str | None = None
+) -> tuple[LocalStore, Listing]:
     """Return the deepest folder that some tars share as a store, and those shards in the order given.
+
+    Args:
+        urls: The tars.
+        root: The folder to take instead, where all of them lie below it.
 
     Raises:
         ManifestNotFoundError: A tar is not there, and neither is its manifest.
@@ -65,9 +71,10 @@ def open_tars(urls: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -
     paths = list(dict.fromkeys(Path(absolute(url)) for url in urls))
     if not paths or (wrong := [str(path) for path in paths if shard_id_of(path.name) is None]):
         raise ValueError(f"expected the names of .tar files, found {listed(wrong) if paths else 'none'}")
-    root = Path(os.path.commonpath([path.parent for path in paths]))
-    store = LocalStore(root)
-    wanted = [path.relative_to(root).as_posix() for path in paths]
+    shared = Path(os.path.commonpath([path.parent for path in paths]))
+    folder = Path(root) if root is not None and shared.is_relative_to(root) else shared
+    store = LocalStore(folder)
+    wanted = [path.relative_to(folder).as_posix() for path in paths]
     listing = read_listing(_names_beside(store, wanted))
     committed = {each.tar: each for each in listing.committed}
     uncommitted = {f"{shard_id}.tar": shard_id for shard_id in listing.uncommitted}

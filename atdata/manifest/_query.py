@@ -1,27 +1,25 @@
 """Asking manifests: which samples, and where are their bytes."""
 
 import functools
-import operator
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Self
 
 import polars as pl
 
 from atdata._errors import PredicateError
 
+from ._ask import count, explain, select
 from ._describe import describe
 from ._explain import Explanation
 from ._location import SampleLocation
 from ._manifest import ShardManifest
 from ._open import absolute, open_folder, open_tars, report_uncommitted
-from ._pandas import row_mask
 from ._predicate import Question, Where, parse_where
 from ._process import enter_polars
-from ._row_wise import check_row_wise
 from ._rows import GivenManifests, ManifestSource
 from ._source import StoredManifests
-from ._table import KEY, PLACE, SHARD, SIZE
+from ._table import PLACE
 
 __all__ = ["QueryExecutor"]
 
@@ -155,7 +153,7 @@ class QueryExecutor:
             SchemaError: The shards' columns do not go together.
         """
         # None would select everything, and is more likely a slip.
-        places = self._selected(parse_where(where, equalities), PLACE)
+        places = select(self._source, parse_where(where, equalities), PLACE)
         return list(map(SampleLocation, *(places[name].to_list() for name in PLACE)))
 
     def rows(
@@ -180,7 +178,7 @@ class QueryExecutor:
         new = [name for name in named if name not in self._source.known.schema]
         if unknown := new and [name for name in new if name not in self.schema]:
             raise PredicateError.unknown_column(unknown[0], list(self.schema))
-        return self._selected(question, tuple(dict.fromkeys([*PLACE, *named])))
+        return select(self._source, question, tuple(dict.fromkeys([*PLACE, *named])))
 
     def count(self, where: Where | None = None, **equalities: object) -> int:
         """Return how many samples a predicate selects, given as for :meth:`query`; all of them for None.
@@ -190,10 +188,7 @@ class QueryExecutor:
             ManifestError: A manifest is damaged or gone.
             SchemaError: The shards' columns do not go together.
         """
-        question = self._question(where, equalities)
-        if question.functions:
-            return len(self._selected(question, (KEY,)))
-        return int(self._source.collect(question, lambda rows: rows.select(pl.len())).item())
+        return count(self._source, self._question(where, equalities))
 
     def explain(self, where: Where | None = None, **equalities: object) -> Explanation:
         """Return what a predicate, given as for :meth:`query`, selects and reads; the question is asked for it.
@@ -203,22 +198,7 @@ class QueryExecutor:
             ManifestError: A manifest is damaged or gone.
             SchemaError: The shards' columns do not go together.
         """
-        question = self._question(where, equalities)
-        _, all_rows, all_size = everything = self._totals(Question())
-        shards, rows, size = self._totals(question) if question.texts else everything
-        plan = self._source.known.that(Question() if question.functions else question).select(PLACE).explain()
-        after = [f"\nthen, shard by shard: {question}"] if question.functions else []
-        return Explanation(
-            predicate=str(question) or None,
-            shards=len(self._source.shard_ids),
-            shards_selected=shards,
-            rows=all_rows,
-            rows_selected=rows,
-            bytes_selected=size,
-            bytes=all_size,
-            table_bytes=self._source.table_bytes(),
-            plan="".join([plan, *after]),
-        )
+        return explain(self._source, self._question(where, equalities))
 
     def describe(self) -> pl.DataFrame:
         """Return what the headers say of the fields, one row a field; no sample table and no tar is read.
@@ -239,32 +219,5 @@ class QueryExecutor:
         enter_polars()
         return describe(self._source.facts())
 
-    def _totals(self, question: Question) -> tuple[int, int, int]:
-        """Return the shards, the rows and the bytes of samples that a question selects."""
-        sums = pl.col(SHARD).n_unique(), pl.len(), pl.col(SIZE).sum()
-        if question.functions:
-            shards, rows, size = self._selected(question, PLACE).select(*sums).row(0)
-        else:
-            shards, rows, size = self._source.collect(question, lambda found: found.select(*sums)).row(0)
-        return int(shards), int(rows), int(size)
-
     def _question(self, where: Where | None, equalities: Mapping[str, object]) -> Question:
         return Question() if where is None and not equalities else parse_where(where, equalities)
-
-    def _selected(self, question: Question, columns: Sequence[str]) -> pl.DataFrame:
-        if not question.functions:
-            return self._source.collect(question, lambda rows: rows.select(columns))
-        enter_polars()
-        return pl.concat(self._masked(question, columns))
-
-    def _masked(self, question: Question, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        expression, whole = question.expression, self._source.whole
-        if expression is not None:
-            check_row_wise(expression, whole.schema, question.quoted)
-        # Series by series: of a small shard, planning a select and a filter would cost more than doing them.
-        for shard_id, frame in self._source.frames():
-            mask = functools.reduce(operator.and_, (row_mask(each, frame, shard_id) for each in question.functions))
-            if expression is not None:
-                mask &= self._source.hold(expression, frame, shard_id)
-            shard = pl.Series(SHARD, [shard_id], pl.String).new_from_index(0, int(mask.sum()))
-            yield pl.DataFrame([shard if name == SHARD else frame[name].filter(mask) for name in columns])

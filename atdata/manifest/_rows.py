@@ -113,10 +113,7 @@ class ManifestSource(abc.ABC):
             PredicateError: The question cannot be asked, or the rows are fine, and it fails on them.
         """
         enter_polars()
-        expression = question.expression
-        # A selector means other columns where there are more of them.
-        by_selector = expression is not None and expression.meta.has_multiple_outputs()
-        rows = self.whole if by_selector else self.known
+        rows = self._rows_for(question)
         try:
             return select(rows.that(question)).collect()
         except PredicateError:
@@ -129,6 +126,28 @@ class ManifestSource(abc.ABC):
             return select(self.whole.that(question)).collect()
         except FAILURES as error:
             self.failed(error)
+
+    def that(self, question: Question) -> pl.LazyFrame:
+        """Return the rows for which a question's expressions hold; nothing is read but footers.
+
+        Raises:
+            PredicateError: They cannot be asked.
+            ManifestError: A sidecar is damaged or gone.
+            SchemaError: The shards' columns do not go together.
+        """
+        rows = self._rows_for(question)
+        try:
+            return rows.that(question)
+        except PredicateError:
+            if self.whole is rows:
+                raise
+        return self.whole.that(question)
+
+    def _rows_for(self, question: Question) -> Rows:
+        # A selector means other columns where there are more of them.
+        expression = question.expression
+        by_selector = expression is not None and expression.meta.has_multiple_outputs()
+        return self.whole if by_selector else self.known
 
     def hold(self, expression: pl.Expr, frame: pl.DataFrame, shard_id: str) -> pl.Series:
         """Return for which rows of one shard an expression holds; null counts as no.

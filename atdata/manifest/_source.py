@@ -7,7 +7,7 @@ from typing import IO, Any, NoReturn
 
 import polars as pl
 
-from atdata._errors import DamagedManifestError, ManifestNotFoundError, listed
+from atdata._errors import DamagedManifestError, ManifestError, ManifestNotFoundError, listed
 from atdata._store import Store
 
 from ._describe import ShardFacts
@@ -230,8 +230,26 @@ class StoredManifests(ManifestSource):
         return ShardManifest.from_header(header, sidecars.shard_id, lambda: self._checked(sidecars))
 
     def _checked(self, sidecars: Sidecars, columns: list[str] | None = None) -> pl.DataFrame:
-        name = self._table(sidecars)
-        return checked_table(self._read(name), self.header(sidecars.shard_id), self._store.url(name), columns)
+        name, header = self._table(sidecars), self.header(sidecars.shard_id)
+        try:
+            return checked_table(self._read(name), header, self._store.url(name), columns)
+        except DamagedManifestError as error:
+            self._report_replaced(sidecars, name, header, error)
+            raise
+
+    def _report_replaced(self, sidecars: Sidecars, table: str, header: Header, cause: DamagedManifestError) -> None:
+        """Say that a table is not damaged but replaced, where the header that was read names another one."""
+        folder, slash, _ = sidecars.header.rpartition("/")
+        named = f"{folder}{slash}{header.samples.file}" if header.samples else table
+        try:
+            if named == table or not self._store.size(named):
+                return
+        except FileNotFoundError:
+            return
+        raise ManifestError(
+            f"the columns of shard {sidecars.shard_id!r} were changed after the dataset was opened: its header names "
+            f"{named} by now, in place of {table}. Open the dataset again (refresh())"
+        ) from cause
 
     def _read(self, name: str) -> bytes:
         try:
@@ -239,7 +257,7 @@ class StoredManifests(ManifestSource):
         except FileNotFoundError:
             raise ManifestNotFoundError(
                 f"the manifest file {self._store.url(name)} was there when the dataset was opened and is gone; "
-                "open the dataset again"
+                "open the dataset again (refresh())"
             ) from None
 
 

@@ -1,7 +1,8 @@
 """The sample table: one row a sample, gathered while a shard is written (docs/format.md, "Samples")."""
 
+import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,21 @@ from ._dtypes import dtype_text, python_type
 from ._fields import Column
 from ._values import Unreadable, cell_check
 
-__all__ = ["CRC32", "KEY", "LOCATION", "OFFSET", "PLACE", "SHARD", "SIZE", "ColumnGatherer", "parquet_bytes"]
+__all__ = [
+    "CRC32",
+    "KEY",
+    "LOCATION",
+    "OFFSET",
+    "PLACE",
+    "REPLACES",
+    "SHARD",
+    "SIZE",
+    "ColumnGatherer",
+    "parquet_bytes",
+    "replaced_by",
+    "table_facts",
+    "value_dtypes",
+]
 
 SHARD, KEY, OFFSET, SIZE, CRC32 = "__shard__", "__key__", "__offset__", "__size__", "__crc32__"
 #: The columns that every sample table has, with their dtypes.
@@ -26,6 +41,8 @@ LOCATION: dict[str, pl.DataType] = {
 PLACE = (SHARD, *LOCATION)
 #: What docs/format.md allows at most.
 _ROW_GROUP = 131_072
+#: Where a table's Parquet metadata names the one whose place it takes.
+REPLACES = "atdata.replaces"
 
 
 class ColumnGatherer:
@@ -107,8 +124,42 @@ class ColumnGatherer:
         return pl.Series(self.column.name, array, self.column.dtype)
 
 
-def parquet_bytes(frame: pl.DataFrame) -> bytes:
-    """Return a sample table as a Parquet file; the same frame gives the same bytes."""
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="lz4", statistics=True, row_group_size=_ROW_GROUP)
+def parquet_bytes(frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return a sample table, or a part of one, as a Parquet file; the same frame gives the same bytes."""
+    buffer, extra = io.BytesIO(), None if metadata is None else dict(metadata)
+    frame.write_parquet(buffer, compression="lz4", statistics=True, row_group_size=_ROW_GROUP, metadata=extra)
     return buffer.getvalue()
+
+
+def table_facts(name: str, data: bytes, schema: Mapping[str, pl.DataType]) -> dict[str, Any]:
+    """Return what a header says of its sample table.
+
+    Args:
+        name: The table's name below the root.
+        data: Its file's bytes.
+        schema: Its columns.
+    """
+    return {
+        "file": name.rpartition("/")[2],
+        "size_bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "columns": {name: dtype_text(dtype) for name, dtype in schema.items()},
+    }
+
+
+def value_dtypes(schema: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
+    """Return the dtypes of a table's fields; of a list, that of its elements."""
+    return {
+        name: dtype.inner if isinstance(dtype, pl.List) else dtype  # type: ignore[misc]  # an instance
+        for name, dtype in schema.items()
+        if name not in LOCATION
+    }
+
+
+def replaced_by(table: bytes) -> str | None:
+    """Return the SHA-256 of the table whose place a Parquet file takes; None where it took none's.
+
+    Raises:
+        polars.exceptions.PolarsError: The bytes are no Parquet file.
+    """
+    return pl.read_parquet_metadata(io.BytesIO(table)).get(REPLACES)

@@ -1,23 +1,23 @@
 """Publishing a manifest: the sample table first, then the header that commits it."""
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from atdata._errors import DamagedManifestError, SampleValueError, ShardExistsError
+from atdata._errors import DamagedManifestError, ManifestError, SampleValueError, ShardExistsError
 from atdata._shard import stem_of
 from atdata._store import LocalStore, Store
 
-from ._dtypes import dtype_text
+from ._amend import Amended
 from ._header import encode_header, parse_header
 from ._manifest import ShardManifest
-from ._names import HEADER_SUFFIX, TABLE_SUFFIX
-from ._table import LOCATION, parquet_bytes
+from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, replacing_table
+from ._table import parquet_bytes, replaced_by, table_facts, value_dtypes
 
-__all__ = ["ManifestWriter", "publish_manifest"]
+__all__ = ["ManifestWriter", "publish_manifest", "swap_manifest", "sweep_tables"]
 
 
 class ManifestWriter:
@@ -64,7 +64,8 @@ def publish_manifest(store: Store, shard_id: str, manifest: ShardManifest) -> No
     """
     table_name, header_name = shard_id + TABLE_SUFFIX, shard_id + HEADER_SUFFIX
     table = parquet_bytes(manifest.frame)
-    header = encode_header(_members(manifest, table, table_name), _value_dtypes(manifest.frame))
+    members = {**manifest.header_dict(), "samples": table_facts(table_name, table, manifest.frame.schema)}
+    header = encode_header(members, value_dtypes(manifest.frame.schema))
     _check_readable(header, manifest)
     try:
         # Begun first, so that a header that is there is found before anything is published.
@@ -83,6 +84,88 @@ def publish_manifest(store: Store, shard_id: str, manifest: ShardManifest) -> No
         ) from error
 
 
+def swap_manifest(store: Store, shard: Sidecars, old: bytes, new: Amended) -> Sidecars:
+    """Publish a sample table in another one's place: the table, then the header that names it, then the old one goes.
+
+    A reader finds the old table or the new one. Tables of the shard that no header can come to name are removed.
+
+    Args:
+        store: Where they are.
+        shard: The shard's files, as they were listed.
+        old: The bytes of the header that is replaced.
+        new: What takes its place.
+
+    Raises:
+        ManifestError: Another writer has replaced the header since it was read; it was left as it is.
+    """
+    _create_table(store, shard, new)
+    if not store.swap(shard.header, old, new.header):
+        sweep_tables(store, shard._replace(tables=(*shard.tables, new.table_name)))
+        raise ManifestError(
+            f"shard {shard.shard_id!r}: another writer replaced its header {store.url(shard.header)} while its columns "
+            "were being changed; this change was not made. Open the dataset again, and make it anew"
+        )
+    return sweep_tables(store, shard._replace(tables=(*shard.tables, new.table_name)))
+
+
+def sweep_tables(store: Store, shard: Sidecars) -> Sidecars:
+    """Remove the sample tables of a shard that its header does not name, and that none can come to name.
+
+    A table that takes another one's place says which (docs/format.md, "Publishing"). So a header can come to name only
+    the table that it names and those that take that one's place; of all others one is an ancestor, and the rest were
+    begun by writers that came too late.
+
+    Returns:
+        The shard's files as they are now.
+    """
+    try:
+        facts = parse_header(store.read(shard.header), store.url(shard.header)).samples
+    except FileNotFoundError:  # the shard itself is being replaced
+        return shard
+    if facts is None:
+        return shard
+    folder = shard.header.rpartition("/")[0]
+    named = f"{folder}/{facts.file}" if folder else facts.file
+    kept = [each for each in shard.tables if each == named or _may_stay(store, each, shard.shard_id, facts.sha256)]
+    for name in shard.tables:
+        if name not in kept:
+            with contextlib.suppress(FileNotFoundError):  # another writer swept it
+                store.remove(name)
+    return shard._replace(tables=tuple(dict.fromkeys(kept)))
+
+
+def _create_table(store: Store, shard: Sidecars, new: Amended) -> None:
+    try:
+        with store.create(new.table_name) as upload:
+            upload.write(new.table)
+            upload.commit()
+    except FileExistsError as error:
+        # Its name is made of its bytes: it is the same, from a run that was cut off here, unless somebody put it there.
+        if store.read(new.table_name) != new.table:
+            raise ShardExistsError(
+                shard.shard_id,
+                f"the new sample table {store.url(new.table_name)} is there already, with other bytes; nothing was "
+                "changed. Move that file away",
+            ) from error
+
+
+def _may_stay(store: Store, table: str, shard_id: str, current: str) -> bool:
+    """Tell whether a header may come to name a table while it names the one with the SHA-256 ``current``.
+
+    A table that is not certainly the shard's may, as when a shard of a longer name is being written.
+    """
+    if table == shard_id + TABLE_SUFFIX:
+        return False  # it was there before any that takes its place
+    try:
+        data = store.read(table)
+        is_ours = table == replacing_table(shard_id, hashlib.sha256(data).hexdigest())
+        return not is_ours or replaced_by(data) == current
+    except FileNotFoundError:
+        return False
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return True
+
+
 def _check_readable(header: bytes, manifest: ShardManifest) -> None:
     # A manifest can be built by hand; one that no reader would accept is not published.
     try:
@@ -94,23 +177,3 @@ def _check_readable(header: bytes, manifest: ShardManifest) -> None:
             f"the manifest of shard {manifest.shard_id!r} says {manifest.num_samples} samples, "
             f"and its sample table has {len(manifest.frame)} rows"
         )
-
-
-def _members(manifest: ShardManifest, table: bytes, table_name: str) -> dict[str, Any]:
-    return {
-        **manifest.header_dict(),
-        "samples": {
-            "file": table_name.rpartition("/")[2],
-            "size_bytes": len(table),
-            "sha256": hashlib.sha256(table).hexdigest(),
-            "columns": {name: dtype_text(dtype) for name, dtype in manifest.frame.schema.items()},
-        },
-    }
-
-
-def _value_dtypes(frame: pl.DataFrame) -> dict[str, pl.DataType]:
-    return {
-        name: dtype.inner if isinstance(dtype, pl.List) else dtype  # type: ignore[misc]  # an instance
-        for name, dtype in frame.schema.items()
-        if name not in LOCATION
-    }

@@ -1,5 +1,6 @@
 """The benchmarks run, and all who are installed give the same answers; times are nobody's business here."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -10,9 +11,10 @@ import pytest
 from benchmarks._catalogue import CATALOGUE, QUESTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
-INSTALLED = {"webdataset", "duckdb", "pyarrow"}
-ABLE = [each for each in CATALOGUE if each.environment == "peers" and set(each.needs) <= INSTALLED]
-JOBS = ["write", "read", "fetch", *(f"query/{name}" for name in QUESTIONS)]
+INSTALLED = {"webdataset", "duckdb", "pyarrow", *(["torch"] if importlib.util.find_spec("torch") else [])}
+ABLE = [each for each in CATALOGUE if each.environment != "original" and set(each.needs) <= INSTALLED]
+TRAINING = ["slice", *(["loader"] if "torch" in INSTALLED else [])]
+JOBS = ["write", "read", "fetch", *TRAINING, *(f"query/{name}" for name in QUESTIONS)]
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
@@ -28,7 +30,7 @@ def lines(tmp_path_factory):
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("job", [*JOBS, "import", "memory"])
+@pytest.mark.parametrize("job", [*JOBS, "resume", "import", "memory"])
 def test_everyone_who_is_installed_is_measured(lines, job):
     wanted = {each.name for each in ABLE if each.job == job.partition("/")[0]}
     assert wanted <= {line["candidate"] for line in lines if line["job"] == job and line["values"]}

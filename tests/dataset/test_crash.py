@@ -19,11 +19,11 @@ import polars as pl
 import pytest
 
 import atdata
-from atdata._dataset._names import ShardNames
-from atdata._dataset._open_shard import HeaderFacts
-from atdata._dataset._progress import Progress
-from atdata._dataset._set_writer import SetOptions, SetWriter
 from atdata._store import Disk, LocalStore
+from atdata._writer._names import ShardNames
+from atdata._writer._open_shard import HeaderFacts
+from atdata._writer._progress import Progress
+from atdata._writer._set_writer import SetOptions, SetWriter
 
 Photos = Callable[..., list[Any]]
 

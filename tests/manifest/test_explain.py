@@ -84,7 +84,10 @@ def test_an_explanation_is_a_value(executor):
 
 def test_a_dataset_explains_as_an_executor_over_its_folder(executor, tmp_path):
     ds = atdata.Dataset[Photo](tmp_path)
-    assert ds.explain(F.score > 0.5, label="dog") == executor.explain(F.score > 0.5, label="dog")
+    explained = executor.explain(F.score > 0.5, label="dog")
+    assert ds.explain(F.score > 0.5, label="dog") == explained.planned(1, explained.bytes_selected)
+    assert ds.explain() == executor.explain()
+    assert "1 requests of" in str(ds.explain(F.score > 0.5, label="dog"))
 
 
 def test_no_manifest_cannot_be_explained(tmp_path):

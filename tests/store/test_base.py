@@ -314,6 +314,45 @@ def test_replace_keeps_bytes_of_its_own(store):
     assert store.read("a.json") == b"new"
 
 
+def test_swap_writes_over_a_file_that_holds_what_is_expected(store):
+    put(store, "a.json", b"a longer old text")
+    assert store.swap("a.json", b"a longer old text", bytearray(b"new"))
+    assert store.read("a.json") == b"new"
+    assert store.names() == ["a.json"]
+
+
+@pytest.mark.parametrize("found", [b"other", b"ol", b"older", b""])
+def test_swap_leaves_a_file_that_holds_something_else(store, found):
+    put(store, "a.json", found)
+    assert not store.swap("a.json", b"old", b"new")
+    assert store.read("a.json") == found
+    assert store.names() == ["a.json"]
+
+
+def test_swap_makes_no_file_that_was_not_there(store):
+    put(store, "other")
+    assert not store.swap("a.json", b"old", b"new")
+    assert store.names() == ["other"]
+
+
+def test_of_many_that_swap_one_file_none_is_lost(store):
+    put(store, "count", b"0")
+    racers, rounds = 6, 40
+
+    def count_up():
+        done = 0
+        while done < rounds:
+            old = store.read("count")
+            done += store.swap("count", old, b"%d" % (int(old) + 1))
+
+    threads = [threading.Thread(target=count_up) for _ in range(racers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.read("count") == b"%d" % (racers * rounds)
+
+
 def test_a_removed_file_is_gone_and_its_name_is_free(store):
     put(store, "a.bin", b"first")
     store.remove("a.bin")

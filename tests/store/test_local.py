@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import random
@@ -463,3 +464,66 @@ def test_a_disk_that_reads_a_few_bytes_a_call_gives_whole_ranges(tmp_path):
     store.fill(parts)
     store.fill(parts[:1])
     assert [bytes(buffer) for _, _, buffer in parts] == [bytes(range(10, 60)), b"\0\1"]
+
+
+def test_a_file_that_another_process_is_swapping_is_left_to_it(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"old")
+    with (tmp_path / "a.json").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert not LocalStore(tmp_path).swap("a.json", b"old", b"new")
+    assert LocalStore(tmp_path).swap("a.json", b"old", b"new")
+    assert (tmp_path / "a.json").read_bytes() == b"new"
+
+
+def test_a_file_that_was_replaced_before_it_could_be_locked_is_left(tmp_path):
+    class Late(Disk):
+        def lock(self, descriptor):
+            if (tmp_path / "a.json").read_bytes() == b"old":  # another swaps first, and then swaps back
+                LocalStore(tmp_path).replace("a.json", b"newer")
+            super().lock(descriptor)
+
+    (tmp_path / "a.json").write_bytes(b"old")
+    assert not LocalStore(tmp_path, disk=Late()).swap("a.json", b"old", b"new")
+    assert (tmp_path / "a.json").read_bytes() == b"newer"
+
+
+def test_a_file_that_is_removed_before_it_could_be_locked_is_not_made_again(tmp_path):
+    class Late(Disk):
+        def lock(self, descriptor):
+            (tmp_path / "a.json").unlink()
+            super().lock(descriptor)
+
+    (tmp_path / "a.json").write_bytes(b"old")
+    assert not LocalStore(tmp_path, disk=Late()).swap("a.json", b"old", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_without_locks_swaps_all_the_same(tmp_path):
+    class NoLocks(Disk):
+        def lock(self, descriptor):
+            raise OSError(errno.ENOLCK, "no locks here", str(descriptor))
+
+    (tmp_path / "a.json").write_bytes(b"old")
+    assert LocalStore(tmp_path, disk=NoLocks()).swap("a.json", b"old", b"new")
+    assert (tmp_path / "a.json").read_bytes() == b"new"
+
+
+def test_a_swap_is_durable_before_and_after_the_new_name_is_given(tmp_path):
+    steps = []
+
+    class Recording(Disk):
+        def sync(self, descriptor):
+            steps.append("sync")
+            super().sync(descriptor)
+
+        def rename(self, source, target):
+            steps.append("rename")
+            super().rename(source, target)
+
+        def sync_folder(self, path):
+            steps.append("sync_folder")
+            super().sync_folder(path)
+
+    (tmp_path / "a.json").write_bytes(b"old")
+    LocalStore(tmp_path, disk=Recording()).swap("a.json", b"old", b"new")
+    assert steps == ["sync", "rename", "sync_folder"]

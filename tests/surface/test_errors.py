@@ -17,6 +17,7 @@ BUILTINS = {
     "SampleValueError": (TypeError, ValueError),
     "SchemaError": TypeError,
     "ShardExistsError": FileExistsError,
+    "StateError": ValueError,
     "UnsupportedFormatError": ValueError,
 }
 WITHIN = {

@@ -66,6 +66,18 @@ SIGNATURES = {
     "manifest.FieldProxy.isin": "values",
     "manifest.FieldProxy.between": "low, high",
     "manifest.Predicate.compile": "",
+    # datasets
+    "load_dataset": "path, sample_type=None, *, split=None, data_files=None, streaming=False",
+    "Dataset.shuffled": "buffer_shards=100, buffer_samples=10000, batch_size=None",
+    "DatasetDict": "splits=None, sample_type=None, streaming=False",
+    "Dataset.process_shards": "fn, *, shards=None, checkpoint=None, on_shard_error=None",
+    "Dataset.to_pandas": "limit=None",
+    "Dataset.to_dict": "limit=None",
+    "Dataset.to_parquet": "path, sample_map=None, maxcount=None",
+    # lenses
+    "lens": "f",
+    "Lens": "get, put=None",
+    "LensNetwork": "",
     # errors
     "SampleKeyError": "key",
     "ShardError": "shard_id, reason",
@@ -80,6 +92,7 @@ ADDED = {
         "keys=None, overwrite=False, append=False, provenance=None, created_at=None, durable=True, progress=None, "
         "executor=None"
     ),
+    "load_dataset": "storage_options=None, manifests=None",
     "ShardWriter": (
         "path, sample_type, maxcount=None, maxsize=None, manifest=False, content_metadata=None, keys=None, "
         "overwrite=False, append=False, provenance=None, created_at=None, durable=True, progress=None, executor=None"

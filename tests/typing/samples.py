@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 import atdata
-from atdata import ManifestField, SampleBatch, SampleLocation
+from atdata import DictSample, Lens, LensNetwork, ManifestField, SampleBatch, SampleLocation, identity
 
 
 @atdata.packable
@@ -35,7 +35,63 @@ def read(folder: str) -> None:
     assert_type(locations, list[SampleLocation])
     assert_type(dataset.fetch(locations), Iterator[Photo])
     assert_type(dataset.scan(), pl.LazyFrame)
+    assert_type(next(iter(dataset.shuffled())), Photo)
+    assert_type(next(iter(dataset.shuffled(batch_size=8, seed=0))), SampleBatch[Photo])
+    assert_type(next(iter(dataset.shuffled(10, 100, 8))), SampleBatch[Photo])
+
+
+def load(folder: str) -> None:
+    assert_type(atdata.load_dataset(folder), atdata.DatasetDict[DictSample])
+    assert_type(atdata.load_dataset(folder, split="train"), atdata.Dataset[DictSample])
+    splits = atdata.load_dataset(folder, Photo, data_files={"train": "*.tar"})
+    assert_type(splits, atdata.DatasetDict[Photo])
+    assert_type(splits["train"], atdata.Dataset[Photo])
+    assert_type(splits.num_shards, dict[str, int])
+    assert_type(atdata.load_dataset(folder, Photo, split="test", streaming=True), atdata.Dataset[Photo])
+    atdata.load_dataset(folder, Photo, "test")  # type: ignore[call-overload]  # by keyword
 
 
 def write() -> None:
     assert_type(atdata.write_samples([photo], "photos.tar"), atdata.Dataset[Photo])
+
+
+@atdata.packable
+class Thumb:
+    label: str
+
+
+@atdata.packable
+class Word:
+    letters: str
+
+
+@atdata.lens
+def photo_to_thumb(sample: Photo) -> Thumb:
+    return Thumb(sample.label)
+
+
+@photo_to_thumb.putter
+def put_thumb(view: Thumb, source: Photo) -> Photo:
+    return Photo(source.pixels, view.label)
+
+
+@atdata.lens
+def thumb_to_word(sample: Thumb) -> Word:
+    return Word(sample.label)
+
+
+def see(dataset: atdata.Dataset[Photo]) -> None:
+    assert_type(dataset.as_type(Thumb), atdata.Dataset[Thumb])
+    assert_type(dataset.process_shards(len), dict[str, int])
+    assert_type(dataset.to_polars(limit=3), pl.DataFrame)
+    assert_type(dataset.wrap({}), Photo)
+    assert_type(dataset.wrap_batch({}), SampleBatch[Photo])
+    assert_type(photo_to_thumb, Lens[Photo, Thumb])
+    assert_type(photo_to_thumb(photo), Thumb)
+    assert_type(put_thumb(Thumb(""), photo), Photo)
+    assert_type(photo_to_thumb | thumb_to_word, Lens[Photo, Word])
+    assert_type(thumb_to_word @ photo_to_thumb, Lens[Photo, Word])
+    assert_type(identity(Photo), Lens[Photo, Photo])
+    assert_type(LensNetwork().transform(Photo, Word), Lens[Photo, Word])
+    photo_to_thumb.put(photo, Thumb(""))  # type: ignore[arg-type]  # the view comes first
+    thumb_to_word | photo_to_thumb  # type: ignore[operator]  # they do not meet

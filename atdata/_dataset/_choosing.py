@@ -1,0 +1,292 @@
+"""Choosing samples: what a dataset answers from its manifests, and the selections that it gives."""
+
+import functools
+import os
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import polars as pl
+
+from atdata._errors import AtdataError, PredicateError
+from atdata._reader import LOCAL, Opened, OpenShards, Picks, cost_of
+from atdata.manifest import Explanation, SampleLocation
+from atdata.manifest._ask import check, select
+from atdata.manifest._predicate import Question, Where, parse_where
+from atdata.manifest._rows import FAILURES
+from atdata.manifest._table import KEY, PLACE, SHARD
+
+from ._base import DatasetBase
+from ._draw import drawn
+from ._selection import Everything, Selection, Taken
+from ._slice import save_slice
+from ._taking import Rows, take
+
+__all__ = ["Choosing"]
+
+S = TypeVar("S")
+
+#: What a sample is known by.
+_NAMES = [SHARD, KEY]
+
+
+class Choosing(DatasetBase[S]):
+    """What chooses some of a dataset's samples. A choice is a dataset itself, and reads nothing but its samples."""
+
+    def scan(self) -> pl.LazyFrame:
+        """Return the samples' rows as a Polars LazyFrame: see :meth:`QueryExecutor.scan`.
+
+        Raises:
+            ManifestNotFoundError: No shard has a manifest.
+            SchemaError: The shards' columns do not go together.
+        """
+        return self._selection.scan()
+
+    def query(self, where: Where | None = None, **equalities: object) -> list[SampleLocation]:
+        """Return the locations of the samples that a predicate selects: see :meth:`QueryExecutor.query`.
+
+        Raises:
+            PredicateError: The predicate cannot be asked; the error says why.
+            ManifestError: A manifest is damaged, gone, or was never written.
+            SchemaError: The shards' columns do not go together.
+        """
+        question = parse_where(where, equalities)
+        if isinstance(self._selection, Everything):
+            places = select(self._opened.manifests, question, PLACE)
+        else:
+            places = self._selection.narrowed(question).picks.to_frame()
+        return list(map(SampleLocation, *(places[name].to_list() for name in PLACE)))
+
+    def explain(self, where: Where | None = None, **equalities: object) -> Explanation:
+        """Return what the samples are and what reading them takes, or those that a predicate selects among them.
+
+        The question is asked for it, and the reading planned; no tar is opened. ``print`` it.
+
+        Raises:
+            PredicateError: The predicate cannot be asked.
+            ManifestError: A manifest is damaged, gone, or was never written.
+            SchemaError: The shards' columns do not go together.
+        """
+        selection = self._selection
+        if where is not None or equalities:
+            selection = selection.narrowed(parse_where(where, equalities))
+        explanation = selection.explain()
+        if isinstance(selection, Everything):  # read tar by tar
+            return explanation
+        return explanation.planned(*cost_of(selection.picks, LOCAL))
+
+    def where(self, *predicates: Where, **equalities: object) -> Self:
+        """Return the samples that the predicates select, all of them: ``ds.where(pl.col("score") > 0.9, label="dog")``.
+
+        Nothing is read before something is asked of them. They keep their order: shard order, then tar order, or that
+        of the selection that is narrowed. ``ds.where(a).where(b)`` is ``ds.where(a, b)``.
+
+        Args:
+            *predicates: Polars expressions over the manifests' columns, SQL conditions, comparisons such as
+                ``F.label == "dog"``, or functions of a pandas frame. A function that looks at samples goes to
+                :meth:`Dataset.filter`.
+            **equalities: Columns, and the value that each must have.
+
+        Raises:
+            PredicateError: A predicate cannot be asked; the error says why.
+            ManifestError: A manifest is damaged, gone, or was never written.
+
+        Examples:
+            >>> import tempfile, atdata
+            >>> @atdata.packable
+            ... class Caption:
+            ...     text: str
+            ...     score: float
+            >>> folder = tempfile.TemporaryDirectory()
+            >>> captions = [Caption("a dog", 0.9), Caption("a cat", 0.2), Caption("two dogs", 0.7)]
+            >>> ds = atdata.write_samples(captions, f"{folder.name}/captions.tar", manifest=True)
+            >>> good = ds.where(pl.col("score") > 0.5)
+            >>> len(good), [sample.text for sample in good.where("score < 0.8")]
+            (2, ['two dogs'])
+            >>> folder.cleanup()
+        """
+        asked = [parse_where(each) for each in predicates]
+        if equalities or not asked:
+            asked.append(parse_where(None, equalities))
+        question = functools.reduce(Question.also, asked)
+        check(self._opened.manifests, question)
+        return self._over(self._selection.narrowed(question))
+
+    def take(self, rows: Rows) -> Self:
+        """Return the samples that are named, in the order in which they are named, as often as they are.
+
+        Args:
+            rows: Any frame or query with ``__key__``, and ``__shard__`` where keys repeat between shards: what is made
+                of :meth:`scan` by sorting, grouping, joining with other tables. Or locations, as :meth:`query` returns
+                them; or keys; or positions, counted from 0, or from -1 backwards.
+
+        Raises:
+            SampleKeyError: A key is not there; the error says how many and shows some.
+            AmbiguousKeyError: A key alone names samples in more than one shard.
+            SampleIndexError: A position is beyond the samples.
+            ShardError: The dataset has no such shard.
+            SampleValueError: What was given names no samples.
+            ManifestError: A manifest is damaged or gone.
+
+        Examples:
+            >>> import tempfile, atdata
+            >>> @atdata.packable
+            ... class Caption:
+            ...     text: str
+            ...     score: float
+            >>> folder = tempfile.TemporaryDirectory()
+            >>> captions = [Caption("a dog", 0.9), Caption("a cat", 0.2), Caption("two dogs", 0.7)]
+            >>> ds = atdata.write_samples(captions, f"{folder.name}/captions.tar", manifest=True)
+            >>> best = ds.take(ds.scan().sort("score", descending=True).head(2))
+            >>> [sample.text for sample in best], [sample.text for sample in ds.take([-1, 0, 0])]
+            (['a dog', 'two dogs'], ['two dogs', 'a dog', 'a dog'])
+            >>> folder.cleanup()
+        """
+        return self._over(take(self._selection, rows))
+
+    def sample(self, n: int, seed: int = 0) -> Self:
+        """Return ``n`` different samples at random, in the order in which they stand.
+
+        Which ones depends on the dataset's digest, ``n`` and the seed alone: not on the machine.
+
+        Raises:
+            ValueError: ``n`` is negative, or there are fewer samples.
+            ManifestError: A manifest is damaged or gone.
+        """
+        return self._over(self._selection.at(drawn(n, self._selection.count(), f"{self.digest}/{seed}")))
+
+    def sort(self, by: str | pl.Expr | list[str | pl.Expr], *, descending: bool | list[bool] = False) -> Self:
+        """Return the samples sorted by columns or expressions, as Polars sorts: nulls first, equal ones as they stand.
+
+        Raises:
+            PredicateError: There is no such column, or it cannot be sorted by.
+            ManifestError: A manifest is damaged, gone, or was never written.
+        """
+        plan = self.scan().sort(by, descending=descending, maintain_order=True)
+        return self._over(self._gathered(plan))
+
+    def limit(self, n: int) -> Self:
+        """Return the first ``n`` samples, or as many as there are.
+
+        Raises:
+            ValueError: ``n`` is negative.
+            ManifestError: A manifest is damaged or gone.
+        """
+        if n < 0:
+            raise ValueError(f"limit takes a number of samples from 0; found {n}")
+        return self._over(self._selection.first(n))
+
+    def value_counts(self, field: str) -> pl.DataFrame:
+        """Return how many samples have each value of a column, the most frequent first; of lists, each element.
+
+        Returns:
+            A frame with the column ``field``, null among its values, and ``count``.
+
+        Raises:
+            PredicateError: There is no such column.
+            ManifestError: A manifest is damaged, gone, or was never written.
+        """
+        rows = self.scan()
+        schema = rows.collect_schema()
+        if field not in schema:
+            raise PredicateError.unknown_column(field, [name for name in schema if not name.startswith("__")])
+        values = rows.select(field)
+        if isinstance(schema[field], pl.List):
+            values = values.explode(field, empty_as_null=False)
+        counts = values.group_by(field).agg(pl.len().alias("count"))
+        return self._collected(counts.sort(["count", field], descending=[True, False]))
+
+    def __and__(self, other: "Choosing[Any]") -> Self:
+        """Return the samples that are in the other dataset too, in this one's order.
+
+        Raises:
+            AtdataError: The other is no selection of the same dataset.
+        """
+        return self._combined(other, "semi")
+
+    def __sub__(self, other: "Choosing[Any]") -> Self:
+        """Return the samples that are not in the other dataset, in this one's order.
+
+        Raises:
+            AtdataError: The other is no selection of the same dataset.
+        """
+        return self._combined(other, "anti")
+
+    def __or__(self, other: "Choosing[Any]") -> Self:
+        """Return the samples, then those of the other dataset that are not among them.
+
+        Raises:
+            AtdataError: The other is no selection of the same dataset.
+        """
+        if not isinstance(other, Choosing):
+            return NotImplemented
+        opened, mine, theirs = self._joined(other)
+        more = theirs.join(mine, on=_NAMES, how="anti", maintain_order="left")
+        return self._over(Taken(opened, Picks.from_frame(pl.concat([mine, more]), opened.shard_ids)))
+
+    def save_slice(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the samples' places to a small file, which opens as a dataset: ``Dataset("dogs.slice.parquet")``.
+
+        It holds what was asked, too, so that :meth:`refresh` can ask it again, and what the shards are now: where one
+        is changed later, the slice says so. No sample is copied.
+
+        Args:
+            path: The file; its name ends in ``.slice.parquet``.
+            overwrite: Whether to replace such a file.
+
+        Returns:
+            The file's absolute path.
+
+        Raises:
+            ValueError: The name ends otherwise.
+            FileExistsError: There is such a file.
+            AtdataError: The dataset has steps (filter, map), which no file keeps.
+            ManifestError: A manifest is damaged or gone.
+        """
+        if self._steps:
+            raise AtdataError("a slice keeps places, and no function: save it first, then filter or map what it opens")
+        return save_slice(self._selection, path, overwrite=overwrite)
+
+    def _combined(self, other: object, how: Literal["semi", "anti"]) -> Self:
+        if not isinstance(other, Choosing):
+            return NotImplemented  # type: ignore[no-any-return]  # as operators do
+        _, mine, theirs = self._joined(other)
+        kept = mine.with_row_index("__row__").join(theirs, on=_NAMES, how=how, maintain_order="left")
+        return self._over(self._selection.at(kept["__row__"].to_numpy()))
+
+    def _joined(self, other: "Choosing[Any]") -> tuple[Opened, pl.DataFrame, pl.DataFrame]:
+        """Return the shards of both datasets, and the places of each one's samples."""
+        mine, theirs = self._opened, other._opened  # noqa: SLF001 -- of one class
+        if mine.store.url() != theirs.store.url():
+            raise AtdataError(
+                f"samples are combined within one dataset, by shard and key; these are of {mine.store.url()} and of "
+                f"{theirs.store.url()}. Open both from one folder"
+            )
+        if self._steps != other._steps:  # noqa: SLF001 -- of one class
+            raise AtdataError(
+                "samples are combined before steps (filter, map) that differ; combine first, then filter or map"
+            )
+        opened = mine if set(theirs.shard_ids) <= set(mine.shard_ids) else Opened(_both(mine.shards, theirs.shards))
+        return opened, self._picks().to_frame(), other._picks().to_frame()  # noqa: SLF001 -- of one class
+
+    def _gathered(self, plan: pl.LazyFrame) -> Selection:
+        frame = self._collected(plan.select(PLACE))
+        return Taken(self._opened, Picks.from_frame(frame, self._opened.shard_ids), self._selection.predicate)
+
+    def _collected(self, plan: pl.LazyFrame) -> pl.DataFrame:
+        try:
+            return plan.collect()
+        except pl.exceptions.ColumnNotFoundError as error:
+            name = str(error).partition('"')[2].partition('"')[0] or str(error).strip().partition("\n")[0]
+            raise PredicateError.unknown_column(name, self.scan().collect_schema().names()) from None
+        except FAILURES as error:
+            self._opened.manifests.failed(error)
+
+
+def _both(mine: OpenShards[Any], theirs: OpenShards[Any]) -> OpenShards[Any]:
+    known = {each.shard_id for each in mine.listing.committed} | set(mine.listing.uncommitted)
+    committed = (each for each in theirs.listing.committed if each.shard_id not in known)
+    uncommitted = (each for each in theirs.listing.uncommitted if each not in known)
+    listing = mine.listing._replace(
+        committed=(*mine.listing.committed, *committed), uncommitted=(*mine.listing.uncommitted, *uncommitted)
+    )
+    return mine._replace(listing=listing, reopen=None)

@@ -1,0 +1,206 @@
+"""A selection as shards of its own: sample bytes are copied undecoded, manifest rows are taken over."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+
+import polars as pl
+
+from atdata._errors import SampleValueError, listed
+from atdata._options import check_limit
+from atdata._reader import Opened, Picks, SampleReader
+from atdata._shard import BLOCK, END_OF_ARCHIVE
+from atdata._store import LocalStore
+from atdata._writer import NUMBERED, Encoded, HeaderFacts, Progress, SetOptions, SetWriter, ShardNames, check_existing
+from atdata.manifest._amend import default_kind
+from atdata.manifest._annotations import fits
+from atdata.manifest._copied import CopiedColumns, CopiedManifest, CopiedRow
+from atdata.manifest._names import Listing
+from atdata.manifest._process import enter_polars
+from atdata.manifest._table import KEY, SHARD
+
+from ._selection import Everything, Selection, Taken
+
+__all__ = ["ExportKeys", "ExportOptions", "export"]
+
+#: Whether samples keep their keys, or are numbered anew.
+ExportKeys: TypeAlias = Literal["keep", "renew"]
+
+#: Of how many samples the manifest rows are held at once.
+_WINDOW = 1 << 19
+#: How many characters of a predicate a header keeps.
+_MAX_PREDICATE = 1000
+
+
+class ExportOptions(NamedTuple):
+    """How a selection is written; :meth:`Dataset.export` says what each means."""
+
+    path: str | os.PathLike[str]
+    maxcount: int | None
+    maxsize: int | None
+    keys: ExportKeys
+    overwrite: bool
+    durable: bool
+    progress: bool | None
+    provenance: Mapping[str, Any] | None
+    content_metadata: Mapping[str, Any] | None
+    created_at: str | None
+
+
+def export(
+    selection: Selection, reader: SampleReader, sample_type: type, options: ExportOptions
+) -> tuple[LocalStore, Listing]:
+    """Write the samples of a selection as shards with manifests, in its order; return where, and their files.
+
+    Args:
+        selection: The samples.
+        reader: Reads them.
+        sample_type: Their type.
+        options: How.
+
+    Raises:
+        AtdataError: As for :meth:`Dataset.export`.
+        ValueError: There is no sample, an option has no such value, or the source itself would be replaced.
+    """
+    if options.keys not in get_args(ExportKeys):
+        raise ValueError(f"keys is one of {listed(get_args(ExportKeys))}; found {options.keys!r}")
+    check_limit("maxcount", options.maxcount)
+    check_limit("maxsize", options.maxsize)
+    many = options.maxcount is not None or options.maxsize is not None
+    folder, names = ShardNames.parse(options.path, many=many)
+    enter_polars()
+    opened, picks = selection.opened, _readable(selection)
+    store = LocalStore(folder, durable=options.durable)
+    if options.overwrite:
+        _check_elsewhere(opened, folder, names)
+    check_existing(store, names, _existing(options))
+    if options.keys == "keep":
+        _check_keys(picks, options)
+    progress = Progress(shown=bool(options.progress), doing="exporting")
+    progress.total = len(picks)
+    shards = SetWriter(store, _writing(selection, names, sample_type, options), progress, sample_type)
+    with progress, shards:
+        for sample in _encoded(opened, picks, reader, renew=options.keys == "renew"):
+            shards.write_encoded(sample)
+        shards.finish()
+    return store, shards.listing
+
+
+def _readable(selection: Selection) -> Picks:
+    """Return the places of the samples, once it is known that they can be read by."""
+    opened, everything = selection.opened, isinstance(selection, Everything)
+    for shard_id in opened.shard_ids if everything else Taken(opened, selection.picks).shard_ids:
+        opened.places.check_fetchable(shard_id)
+    if not len(selection.picks):
+        raise ValueError("there is no sample to export; nothing was written")
+    return selection.picks
+
+
+def _existing(options: ExportOptions) -> Literal["overwrite", "refuse"]:
+    return "overwrite" if options.overwrite else "refuse"
+
+
+def _writing(selection: Selection, names: ShardNames, sample_type: type, options: ExportOptions) -> SetOptions:
+    common = _common(selection.opened, selection.picks, sample_type)
+    return SetOptions(
+        names=names,
+        existing=_existing(options),
+        facts=HeaderFacts(options.content_metadata, _provenance(selection, options), options.created_at),
+        maxcount=options.maxcount,
+        maxsize=options.maxsize,
+        gatherer=lambda shard_id: CopiedManifest(common, shard_id),
+        called="export",
+        advice="Export again with overwrite=True, or to another path",
+    )
+
+
+def _encoded(opened: Opened, picks: Picks, reader: SampleReader, *, renew: bool) -> Iterator[Encoded]:
+    for start in range(0, len(picks), _WINDOW):
+        some = picks[start : start + _WINDOW]
+        rows = _rows(opened, some)
+        keys = [NUMBERED] * len(some) if renew else some.to_frame()[KEY].to_list()
+        for index, (key, payload) in enumerate(zip(keys, reader.payloads(some), strict=True)):
+            yield Encoded(start + index, key, [payload], CopiedRow(rows, index))
+
+
+def _rows(opened: Opened, picks: Picks) -> pl.DataFrame:
+    """Return what the manifests say of some samples, in their order."""
+    if not opened.has_manifests:
+        return picks.to_frame().select(SHARD)
+    return Taken(opened, picks).scan().collect()
+
+
+def _common(opened: Opened, picks: Picks, sample_type: type) -> CopiedColumns:
+    """Return what the manifests that rows are copied from have in common."""
+    if not opened.has_manifests:
+        return CopiedColumns(sample_type.__name__, "1.0.0", ())
+    schema = opened.manifests.whole.columns
+    kinds: dict[str, Any] = {}
+    headers = [opened.manifests.header(shard_id) for shard_id in Taken(opened, picks).shard_ids]
+    for header in headers:
+        for name, each in header.aggregates.items():
+            kind: Any = each.__struct_config__.tag
+            if name in schema and fits(kind, schema[name]):
+                kinds.setdefault(name, kind)
+    kinds = {name: kinds.get(name) or default_kind(dtype) for name, dtype in schema.items()}
+    types = {(header.schema_type, header.schema_version) for header in headers}
+    name, version = types.pop() if len(types) == 1 else (sample_type.__name__, "1.0.0")
+    return CopiedColumns.of(name, version, schema, kinds)
+
+
+def _provenance(selection: Selection, options: ExportOptions) -> dict[str, Any]:
+    predicate = selection.predicate
+    if predicate is not None and len(predicate) > _MAX_PREDICATE:
+        predicate = predicate[: _MAX_PREDICATE - 1] + "…"
+    said = {} if predicate is None else {"predicate": predicate}
+    return {"parent_dataset": selection.opened.digest, **said, **(options.provenance or {})}
+
+
+def _check_elsewhere(opened: Opened, folder: Path, names: ShardNames) -> None:
+    """Check that what is replaced is not what is read."""
+    target = os.path.realpath(folder)
+    for shard_id in opened.shard_ids:
+        tar = opened.store.url(f"{shard_id}.tar")
+        if os.path.realpath(os.path.dirname(tar)) == target and names.includes(os.path.basename(tar)):  # noqa: PTH119, PTH120 -- text in, text out
+            raise ValueError(
+                f"overwrite=True would replace {tar}, which the samples are read from; nothing was removed. Export to "
+                "another path"
+            )
+
+
+def _check_keys(picks: Picks, options: ExportOptions) -> None:
+    """Check that no key comes twice into one shard.
+
+    Raises:
+        SampleValueError: One does.
+    """
+    keys = picks.to_frame()[KEY]
+    if keys.n_unique() == len(keys):
+        return
+    seen: set[str] = set()
+    position = end = 0
+    for start, end in _shards_of(picks.sizes.tolist(), options):
+        seen.clear()
+        for position, key in enumerate(keys[start:end], start):
+            if key in seen:
+                raise SampleValueError(
+                    f"the key {key!r} would be in one shard twice: a sample was taken more than once, or two shards "
+                    "have samples of this key. Nothing was written; keys='renew' numbers the samples anew",
+                    "__key__",
+                    position,
+                )
+            seen.add(key)
+
+
+def _shards_of(sizes: Sequence[int], options: ExportOptions) -> Iterator[tuple[int, int]]:
+    """Yield which samples each shard gets: from the first to the one after the last."""
+    start, used = 0, 0
+    for index, size in enumerate(sizes):
+        too_many = options.maxcount is not None and index - start >= options.maxcount
+        too_large = options.maxsize is not None and used + size + len(END_OF_ARCHIVE) > options.maxsize
+        if index > start and (too_many or too_large):
+            yield start, index
+            start, used = index, 0
+        used += max(size, BLOCK)
+    yield start, len(sizes)

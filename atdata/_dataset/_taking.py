@@ -1,0 +1,199 @@
+"""From what a caller gives as rows, frames, locations, keys or positions, to samples of a dataset."""
+
+import operator
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from atdata._errors import (
+    AmbiguousKeyError,
+    SampleIndexError,
+    SampleKeyError,
+    SampleValueError,
+    ShardError,
+    listed,
+    near_misses,
+)
+from atdata._reader import Picks, as_locations, check_location_columns
+from atdata.manifest import SampleLocation
+from atdata.manifest._rows import FAILURES
+from atdata.manifest._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
+
+from ._selection import Everything, Selection, Taken
+
+__all__ = ["Rows", "position_of_key", "take"]
+
+#: What names samples: a frame or query with their keys, locations, keys, or positions.
+Rows: TypeAlias = "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | Iterable[SampleLocation | str | int]"
+
+_ROW, _NUMBER = "__row__", "__number__"
+
+
+def take(selection: Selection, rows: Rows) -> Taken:
+    """Return samples of a selection, in the order in which they are named, as often as they are.
+
+    Raises:
+        SampleKeyError: One is none of the selection's.
+        AmbiguousKeyError: A key alone names more than one.
+        SampleIndexError: A position is beyond the selection.
+        ShardError: The dataset has no such shard.
+        SampleValueError: What was given names no samples.
+    """
+    if isinstance(rows, pl.LazyFrame):
+        rows = _collected(selection, rows)
+    if isinstance(rows, pl.DataFrame):
+        return _of_frame(selection, rows)
+    if isinstance(rows, SampleLocation | str) or not isinstance(rows, Iterable):
+        raise SampleValueError.wrong_type(rows, "rows, locations, keys or positions", "put it into a list")
+    named = rows if isinstance(rows, pl.Series | np.ndarray) else list(rows)
+    if not len(named):
+        return selection.at(slice(0))
+    first = named[0]
+    if isinstance(first, SampleLocation):
+        return _of_frame(selection, _frame_of(as_locations(named)))
+    if isinstance(first, str):
+        return selection.at(positions_of_keys(selection.picks, _texts(named)))
+    return selection.at(_positions(named, len(selection.picks)))
+
+
+def positions_of_keys(picks: Picks, keys: pl.Series) -> NDArray[np.integer[Any]]:
+    """Return where samples are that are named by their keys alone.
+
+    Raises:
+        SampleKeyError: There is no such key.
+        AmbiguousKeyError: A key is there in more than one shard.
+    """
+    wanted = keys.rename(KEY).to_frame()
+    found = _table(picks).join(wanted, on=KEY, how="semi", maintain_order="left")
+    found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
+    if len(repeated := found.filter(pl.col(KEY).is_duplicated())):
+        key = repeated[KEY][0]
+        raise _ambiguous(key, [picks.shard_ids[at] for at in repeated.filter(pl.col(KEY) == key)[_NUMBER]])
+    return _rows_of(wanted, found, [KEY], picks)
+
+
+def position_of_key(selection: Selection, key: str) -> int:
+    """Return where the sample with a key is, without looking through all keys.
+
+    Raises:
+        SampleKeyError: There is no such key.
+        AmbiguousKeyError: The key is there in more than one shard.
+    """
+    picks, rows = selection.picks, selection.key_index.rows(key)
+    if not rows:
+        raise SampleKeyError.missing_all([key], 1, near_misses(key, _neighbours(picks)))
+    shards = dict.fromkeys(int(picks.shards[row]) for row in rows)
+    if len(shards) > 1:
+        raise _ambiguous(key, [picks.shard_ids[number] for number in shards])
+    return rows[0]
+
+
+def _ambiguous(key: str, shards: list[str]) -> AmbiguousKeyError:
+    return AmbiguousKeyError(
+        f"the key {key!r} names a sample in each of the shards {listed(shards, 4)}; say which: "
+        f"ds.take(pl.DataFrame({{'__shard__': [{shards[0]!r}], '__key__': [{key!r}]}}))"
+    )
+
+
+def _collected(selection: Selection, rows: pl.LazyFrame) -> pl.DataFrame:
+    try:
+        names = rows.collect_schema().names()
+        return rows.select([name for name in PLACE if name in names] or names[:1]).collect()
+    except FAILURES as error:
+        selection.opened.manifests.failed(error)
+
+
+def _frame_of(locations: Iterable[SampleLocation]) -> pl.DataFrame:
+    rows = [(each.shard, each.key, each.offset, each.size, each.crc32) for each in locations]
+    dtypes = (pl.String, pl.String, pl.Int64, pl.Int64, pl.UInt32)
+    return pl.DataFrame(rows, schema=dict(zip(PLACE, dtypes, strict=True)), orient="row")
+
+
+def _of_frame(selection: Selection, frame: pl.DataFrame) -> Taken:
+    if KEY not in frame.columns:
+        raise SampleValueError(
+            f"rows name samples by {KEY}, with {SHARD} where keys repeat; found the columns {listed(frame.columns)}. "
+            "Keep these columns in the query: ds.scan() has them"
+        )
+    check_location_columns(frame)
+    if SHARD not in frame.columns:
+        return selection.at(positions_of_keys(selection.picks, frame[KEY]))
+    opened = selection.opened
+    _check_shards(frame, opened.shard_ids)
+    if isinstance(selection, Everything) and _is_complete(frame):
+        # Reading proves each of them; nothing has to be looked up.
+        return Taken(opened, Picks.from_frame(frame, opened.shard_ids))
+    picks = selection.picks
+    numbers = pl.Series(_NUMBER, range(len(picks.shard_ids)), pl.UInt32)
+    named = pl.DataFrame({SHARD: pl.Series(picks.shard_ids, dtype=pl.String), _NUMBER: numbers})
+    keys = frame.select(pl.col(SHARD, KEY).cast(pl.String))
+    wanted = keys.join(named, on=SHARD, how="left", maintain_order="left").select(_NUMBER, KEY)
+    found = _table(picks).join(wanted, on=[_NUMBER, KEY], how="semi", maintain_order="left")
+    found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
+    return selection.at(_rows_of(wanted, found, [_NUMBER, KEY], picks))
+
+
+def _table(picks: Picks) -> pl.DataFrame:
+    keys = picks.to_frame()[KEY] if picks.keys is None else picks.keys
+    return pl.DataFrame({_NUMBER: picks.shards, KEY: keys}).with_row_index(_ROW)
+
+
+def _rows_of(wanted: pl.DataFrame, found: pl.DataFrame, on: list[str], picks: Picks) -> NDArray[np.integer[Any]]:
+    rows = wanted.join(found, on=on, how="left", maintain_order="left")[_ROW]
+    if rows.null_count():
+        missing = wanted.filter(rows.is_null())
+        names = missing[KEY].to_list()
+        if _NUMBER in on:
+            numbers = missing[_NUMBER]
+            names = [f"{picks.shard_ids[number]}/{key}" for number, key in zip(numbers, names, strict=True)]
+        raise SampleKeyError.missing_all(names, len(wanted), near_misses(names[0], _neighbours(picks)))
+    return rows.to_numpy()
+
+
+def _neighbours(picks: Picks, limit: int = 10_000) -> list[str]:
+    return [] if picks.keys is None else picks.keys[:limit].to_list()
+
+
+def _is_complete(frame: pl.DataFrame) -> bool:
+    return {SIZE, OFFSET, CRC32} <= set(frame.columns) and not any(frame[name].null_count() for name in PLACE)
+
+
+def _check_shards(frame: pl.DataFrame, shard_ids: list[str]) -> None:
+    known = frozenset(shard_ids)
+    for shard_id in frame[SHARD].unique():
+        if shard_id not in known:
+            raise ShardError(
+                shard_id, f"it is none of this dataset's {len(known)} shards{near_misses(shard_id, shard_ids)}"
+            )
+
+
+def _texts(named: Any) -> pl.Series:
+    wrong = [each for each in named if not isinstance(each, str)]
+    if wrong:
+        raise SampleValueError.wrong_type(wrong[0], "a key, as the first one is")
+    return pl.Series(KEY, named, pl.String)
+
+
+def _positions(named: Any, count: int) -> NDArray[np.integer[Any]]:
+    if isinstance(named, pl.Series):
+        named = named.to_numpy()
+    if not isinstance(named, np.ndarray):
+        try:
+            named = np.array([operator.index(each) for each in named if not isinstance(each, bool)] or [True])
+        except TypeError:
+            wrong = next(each for each in named if isinstance(each, bool) or not hasattr(type(each), "__index__"))
+            raise SampleValueError.wrong_type(wrong, "locations, keys or positions") from None
+    if named.dtype.kind not in "iu" or named.ndim != 1:
+        raise SampleValueError(
+            f"positions are a flat array of integers; found {named.dtype} of shape {named.shape}. "
+            "Of a mask: take(np.flatnonzero(mask))"
+        )
+    positions = named.astype(np.int64)
+    beyond = (positions < -count) | (positions >= count)
+    if beyond.any():
+        raise SampleIndexError.beyond(int(positions[beyond][0]), count)
+    counted: NDArray[np.int64] = np.where(positions < 0, positions + count, positions)
+    return counted

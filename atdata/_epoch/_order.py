@@ -1,0 +1,143 @@
+"""The order of an epoch, as arithmetic: from a position to a row, without the order before it.
+
+An epoch is one sequence of all rows. It is a function of the dataset's digest, the number of rows, the seed, the epoch
+and the window alone: of no machine, no worker, no rank and no version of NumPy.
+"""
+
+import functools
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._permutation import Permutation
+from ._window import Window
+
+__all__ = ["Layout", "Order"]
+
+Rows = NDArray[np.int64]
+
+#: A window of bytes is made of pieces of neighbouring rows, each of about such a part of it: small enough that a window
+#: draws from many places of the dataset, large enough that each is read in one go.
+_PIECES_A_WINDOW = 16
+#: Rows whose sizes are summed up at once, so that they stay in the processor's cache.
+_SUMMED = 1 << 17
+
+
+class Layout(NamedTuple):
+    """Pieces of a dataset that are read together: its shards, or parts of them. It is the same for all epochs."""
+
+    #: The rows shard by shard, or None where they are so already.
+    by_shard: Rows | None
+    #: Where each piece begins among those rows, and at the end how many rows there are.
+    bounds: Rows
+    #: Each piece's length in bytes; empty where nobody asks.
+    sizes: Rows
+
+    @classmethod
+    def of(cls, shards: NDArray[np.uint32], sizes: NDArray[np.int64], window: Window) -> Self:
+        """Cut rows, given with their shard and size in bytes, into the pieces that a window is made of."""
+        starts = _runs(shards)
+        by_shard = None
+        if len(np.unique(shards[starts])) < len(starts):  # a shard's rows lie apart
+            by_shard = np.argsort(shards, kind="stable").astype(np.int64, copy=False)
+            shards, sizes = shards[by_shard], sizes[by_shard]
+            starts = _runs(shards)
+        if window.size is not None:
+            starts = np.union1d(starts, _cuts(sizes, -(-window.size // _PIECES_A_WINDOW)))
+        bytes_of = np.add.reduceat(sizes, starts) if window.size is not None and len(sizes) else np.zeros(0, np.int64)
+        return cls(by_shard, np.append(starts, len(shards)), bytes_of)
+
+
+class Order:
+    """The order of one epoch: a permutation of all rows, window by window.
+
+    The pieces of the layout are permuted, a window takes as many of them as fit (at least one), and its rows are
+    permuted among themselves. Without a window all rows are.
+
+    Args:
+        count: How many rows there are.
+        layout: Their pieces; None where all rows are permuted.
+        window: How much is permuted together.
+        key: What the order is a function of; None for the order of the dataset.
+    """
+
+    def __init__(self, count: int, layout: Layout | None, window: Window, key: str | None) -> None:
+        self._count = count
+        self._key = key
+        self._by_shard = None if layout is None else layout.by_shard
+        self._permutation = functools.lru_cache(maxsize=2)(self._permutation_of)
+        if layout is None or key is None:  # one window of one piece
+            layout = Layout(None, np.array([0, count]), np.zeros(0, np.int64))
+            pieces, firsts = np.zeros(1, np.int64), [0, 1]
+        else:
+            number = len(layout.bounds) - 1
+            pieces = Permutation(number, f"{key}\npieces").at(np.arange(number))
+            firsts = _full_windows(layout.sizes[pieces], window.size) if window.size else _every(window.shards, number)
+        #: Where each piece begins in the dataset, and at which position of the epoch, in the order of the epoch.
+        self._starts = layout.bounds[pieces]
+        self._positions = _running(layout.bounds[pieces + 1] - self._starts)
+        #: At which position each window begins, and at the end how many there are.
+        self._windows = self._positions[firsts]
+
+    def rows(self, positions: Rows) -> Rows:
+        """Return the rows at some positions, each at least 0 and below the count.
+
+        What this takes grows with the number of positions and of the windows that they lie in, and with nothing else.
+        """
+        if self._key is None:
+            return positions
+        found = np.empty_like(positions)
+        windows = np.searchsorted(self._windows, positions, side="right") - 1
+        for window in np.unique(windows):
+            inside = np.flatnonzero(windows == window)
+            first, end = self._windows[window : window + 2].tolist()
+            permutation = self._permutation(int(window), end - first)
+            found[inside] = self._row_of(first + permutation.at(positions[inside] - first))
+        return found
+
+    def _permutation_of(self, window: int, count: int) -> Permutation:
+        return Permutation(count, f"{self._key}\nwindow {window}")
+
+    def _row_of(self, positions: Rows) -> Rows:
+        """Return the rows at positions of the sequence in which pieces are permuted and their rows are not."""
+        pieces = np.searchsorted(self._positions, positions, side="right") - 1
+        rows: Rows = self._starts[pieces] + (positions - self._positions[pieces])
+        return rows if self._by_shard is None else self._by_shard[rows]
+
+
+def _runs(shards: NDArray[np.uint32]) -> Rows:
+    """Return where runs of rows of one shard begin."""
+    changes = np.flatnonzero(shards[1:] != shards[:-1]) + 1
+    return np.concatenate([np.zeros(min(1, len(shards)), np.int64), changes])
+
+
+def _cuts(sizes: NDArray[np.int64], length: int) -> Rows:
+    """Return where pieces of so many bytes begin: the first row that begins in each stretch of that length."""
+    found = [np.zeros(0, np.int64)]
+    at = 0
+    for first in range(0, len(sizes), _SUMMED):
+        begins = at + _running(sizes[first : first + _SUMMED])
+        stretches = np.arange(-(-at // length), -(-int(begins[-1]) // length))
+        found.append(first + np.searchsorted(begins[:-1], stretches * length))
+        at = int(begins[-1])
+    cuts: Rows = np.unique(np.concatenate(found))
+    return cuts[cuts < len(sizes)]
+
+
+def _running(amounts: NDArray[np.int64]) -> Rows:
+    """Return what comes before each, and at the end the sum."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(amounts)])
+
+
+def _every(step: int | None, number: int) -> list[int]:
+    return [*range(0, number, step or number), number]
+
+
+def _full_windows(sizes: NDArray[np.int64], limit: int) -> list[int]:
+    """Return the first piece of each window, and at the end how many there are."""
+    ends, firsts = _running(sizes), [0]
+    while firsts[-1] < len(sizes):
+        end: Any = np.searchsorted(ends, ends[firsts[-1]] + limit, side="right")
+        firsts.append(max(firsts[-1] + 1, int(end) - 1))
+    return firsts

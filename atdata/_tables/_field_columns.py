@@ -1,0 +1,177 @@
+"""From the values of a field to a Polars column (docs/datasets.md, "Frames")."""
+
+import collections.abc
+import datetime as dt
+import enum
+import math
+import pathlib
+import typing
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from atdata._errors import SampleValueError, SchemaError, first_line
+from atdata._sample import ImageField, codec_of, fields_of, is_sample_type
+from atdata.manifest._annotations import column_type, without_none
+
+from ._array_column import array_column
+
+__all__ = ["Kind", "column", "kind_of"]
+
+_LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence)
+_DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+#: What Polars and pyarrow raise for values that make no column.
+_MISFITS = (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError)
+#: What to do about a field that makes no column.
+_ADVICE = "map() the samples to dicts of what fits, or use to_dict() or to_pandas(), which keep values as they are"
+
+
+class Kind(NamedTuple):
+    """What an annotation says of a column."""
+
+    dtype: pl.DataType
+    #: Makes of a value what the column holds; None where it is that already.
+    convert: Callable[[Any], Any] | None
+
+
+def kind_of(annotation: Any) -> Kind | None:
+    """Return what an annotation says of a column; None where only the values tell: arrays, ``Any``, unions.
+
+    Raises:
+        SchemaError: The annotation is of a field that cannot be stored.
+    """
+    bare, metadata = without_none(annotation)
+    if bare is bytes:
+        return Kind(pl.Binary(), None) if not _is_decoded(metadata) else None
+    origin, arguments = typing.get_origin(bare) or bare, typing.get_args(bare)
+    if origin in _LISTS:
+        return _list_kind(arguments[0]) if arguments else None
+    if origin is tuple:
+        items = [each for each in arguments if each is not Ellipsis]
+        return _list_kind(items[0]) if items and all(each == items[0] for each in items) else None
+    if origin in _DICTS:
+        return _dict_kind(arguments) if arguments else None
+    if is_sample_type(bare) and isinstance(bare, type):
+        return _struct_kind(bare)
+    return _scalar_kind(annotation, bare)
+
+
+def column(name: str, values: Sequence[Any], kind: Kind | None, *, as_lists: bool = False) -> pl.Series:
+    """Return a field's values as a column.
+
+    Args:
+        name: The field.
+        values: Its values.
+        kind: What its annotation says; None looks at the values.
+        as_lists: Make arrays lists, also where all of them have one shape.
+
+    Raises:
+        SchemaError: No column holds the values; the error names the field.
+    """
+    try:
+        if kind is not None:
+            cells = [value if value is None else kind.convert(value) for value in values] if kind.convert else values
+            return pl.Series(name, cells, kind.dtype, strict=True)
+        if any(isinstance(value, np.ndarray) for value in values):
+            return array_column(name, values, as_lists=as_lists)
+        return _inferred(name, values)
+    except _MISFITS as error:
+        raise SchemaError(f"field {name!r}: its values make no column: {first_line(error)}; {_ADVICE}") from error
+
+
+def _is_decoded(metadata: tuple[Any, ...]) -> bool:
+    return any(isinstance(each, ImageField) and each.decode is not None for each in metadata)
+
+
+def _list_kind(item: Any) -> Kind | None:
+    inner = kind_of(item)
+    if inner is None:
+        return None
+    convert = inner.convert
+    if convert is None:
+        return Kind(pl.List(inner.dtype), list)
+    return Kind(pl.List(inner.dtype), lambda value: [each if each is None else convert(each) for each in value])
+
+
+def _dict_kind(arguments: tuple[Any, ...]) -> Kind | None:
+    key, value = map(kind_of, arguments)
+    if key is None or value is None:
+        return None
+    dtype = pl.List(pl.Struct({"key": key.dtype, "value": value.dtype}))
+    convert = value.convert or (lambda item: item)
+    return Kind(dtype, lambda held: [{"key": k, "value": v if v is None else convert(v)} for k, v in held.items()])
+
+
+def _struct_kind(sample_type: type) -> Kind | None:
+    kinds = {field.name: kind_of(field.annotation) for field in fields_of(sample_type)}
+    known = {name: kind for name, kind in kinds.items() if kind is not None}
+    if len(known) < len(kinds):
+        return None
+
+    def convert(sample: Any) -> dict[str, Any]:
+        values = ((name, getattr(sample, name), kind.convert) for name, kind in known.items())
+        return {name: made(value) if made and value is not None else value for name, value, made in values}
+
+    return Kind(pl.Struct({name: kind.dtype for name, kind in known.items()}), convert)
+
+
+def _scalar_kind(annotation: Any, bare: Any) -> Kind | None:
+    try:
+        found = column_type(annotation, explicit=True)
+    except SchemaError:  # a Decimal of any digits, a Literal of several types
+        return None
+    if found is None:
+        return None
+    if isinstance(bare, type) and issubclass(bare, enum.Enum | uuid.UUID | pathlib.PurePath):
+        return Kind(found.dtype, codec_of(bare).check)
+    if found.dtype == pl.Datetime("us"):
+        return Kind(found.dtype, _naive)
+    return Kind(found.dtype, None)
+
+
+def _naive(moment: dt.datetime) -> dt.datetime:
+    if moment.tzinfo is not None:
+        raise SampleValueError(
+            f"{moment} has a zone, and the column has none; annotate the field as "
+            'Annotated[datetime, pl.Datetime("us", "UTC")]'
+        )
+    return moment
+
+
+def _inferred(name: str, values: Sequence[Any]) -> pl.Series:
+    import pyarrow as pa  # noqa: PLC0415 -- kept out of `import atdata`
+
+    kinds: dict[str, set[str]] = {}
+    cells = [_plain(value, "", kinds) for value in values]
+    for place, found in kinds.items():
+        if len(found) > 1 and found != {"int", "float"}:
+            raise ValueError(f"{' and '.join(sorted(found))}{place and ' at '}{place}")
+    whole = {"int"} == kinds.get("") and max((each for each in cells if each is not None), default=0) >= 1 << 63
+    return pl.Series(name, pa.array(cells, pa.uint64() if whole else None))
+
+
+def _plain(value: Any, place: str, kinds: dict[str, set[str]]) -> Any:
+    """Return a value as pyarrow takes it, and note what it is: pyarrow makes dates of datetimes, and UTC of no zone."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return value
+    if isinstance(value, np.generic | np.ndarray) and value.dtype.kind != "O":
+        value = value.tolist()
+    if isinstance(value, dict):
+        kinds.setdefault(place, set()).add("dict")
+        return {key: _plain(each, f"{place}[{key!r}]", kinds) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        kinds.setdefault(place, set()).add("list")
+        return [_plain(each, f"{place}[]", kinds) for each in value]
+    said = type(value).__name__
+    if isinstance(value, dt.datetime):
+        said = "datetime with a zone" if value.tzinfo else "datetime without one"
+        value = value if value.tzinfo is None else value.astimezone(dt.UTC)
+    elif isinstance(value, enum.Enum | uuid.UUID | pathlib.PurePath):
+        value = codec_of(type(value)).check(value)
+    elif is_sample_type(type(value)):
+        return _plain({field.name: getattr(value, field.name) for field in fields_of(type(value))}, place, kinds)
+    kinds.setdefault(place, set()).add(said)
+    return value

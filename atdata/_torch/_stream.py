@@ -1,0 +1,159 @@
+"""The dataset that DataLoader iterates: an epoch's samples or batches, for this rank."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol, TypeAlias
+
+from torch.utils.data import IterableDataset, get_worker_info
+
+from atdata._errors import StateError
+
+from ._board import Board
+from ._collate import Collate, to_tensors
+from ._crossing import Crossing
+
+__all__ = ["SampleStream"]
+
+State: TypeAlias = dict[str, Any]
+
+
+class Walk(Protocol):
+    """One iteration over a worker's share."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Return itself."""
+
+    def __next__(self) -> Any:
+        """Return the next sample, or batch of them."""
+
+    def state_dict(self) -> State:
+        """Return how far it is."""
+
+    def name_of(self, index: int) -> str:
+        """Return what a person would call a sample of the latest batch."""
+
+
+class Part(Protocol):
+    """What one rank reads of an epoch; `_dataset` has it."""
+
+    batched: bool
+
+    def begin(self, given: State, worker: int = 0, workers: int = 1) -> Walk:
+        """Begin to read what a state leaves of an epoch, or a worker's share of it."""
+
+    def fresh_like(self, given: State, epoch: int | None = None) -> State:
+        """Return the state at the beginning of the same epoch, or of another one."""
+
+    def checked(self, given: object, fresh: State) -> State:
+        """Return a state that was saved, once it is one of these samples."""
+
+    def after(self, given: State, batches: int) -> State:
+        """Return the state after so many batches."""
+
+    def length(self) -> int:
+        """Return how many batches, or samples, this rank gets in a whole epoch."""
+
+
+class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are not looked at
+    """An epoch for torch's ``DataLoader``, on any number of workers and ranks; what ``to_torch`` returns.
+
+    With ``batch_size`` it yields batches and goes into ``DataLoader(stream, batch_size=None)``; without, single
+    samples, which the loader batches. The order, and which rank gets what, do not depend on the number of workers.
+
+    It has what ``torchdata``'s ``StatefulDataLoader`` asks for. With torch's own loader, ``state_dict(batches=...)``
+    tells how far a rank is by the number of batches that it took.
+    """
+
+    def __init__(self, part: Part, state: State, collate: Collate | None) -> None:
+        super().__init__()
+        self._part = part
+        self._collate = collate
+        self._board = Board(state)
+        #: A worker's own state, which its next iteration takes up.
+        self._own: State | None = None
+        self._walk: Walk | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_walk": None}  # an iteration stays where it is
+
+    def __iter__(self) -> Iterator[Any]:
+        info = get_worker_info()
+        worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
+        first = self._board.begin(worker, workers, elsewhere=info is not None)
+        state = self._board.read()
+        if self._own is not None:
+            state, self._own = self._own, None
+        elif not first:
+            state = self._part.fresh_like(state)
+        self._walk = self._part.begin(state, worker, workers)
+        return self._made(self._walk)
+
+    def _made(self, walk: Walk) -> Iterator[Any]:
+        if not self._part.batched:
+            return iter(walk)
+        if self._collate is not None:
+            return map(self._collate, walk)
+        batches = (to_tensors(batch, walk.name_of) for batch in walk)
+        return batches if get_worker_info() is None else map(_crossing, batches)
+
+    def __len__(self) -> int:
+        """Return how many batches, or samples, this rank gets in a whole epoch.
+
+        Raises:
+            TypeError: A filter step decides that.
+        """
+        return self._part.length()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch, which has an order of its own; the epoch that was taken up from a state is left as it is.
+
+        Workers that a loader keeps (``persistent_workers=True``) follow with their next iteration.
+
+        Raises:
+            ValueError: ``epoch`` is below 0.
+        """
+        state = self._board.read()
+        if epoch != state["epoch"]:
+            self._write(self._part.fresh_like(state, epoch))
+
+    def state_dict(self, batches: int | None = None) -> State:
+        """Return how far the epoch is, as a dict of less than 1 KB for JSON, for any number of ranks and workers.
+
+        Args:
+            batches: How many batches this rank took from its loader since the iteration began; every rank takes as
+                many. None where nobody else counts: without workers, and inside them.
+
+        Raises:
+            StateError: Workers read, and the number of batches is not given.
+            ValueError: There are not so many batches, or their lengths are up to a filter.
+        """
+        state = self._board.read()
+        if batches is not None:
+            return self._part.after(state if self._board.is_first else self._part.fresh_like(state), batches)
+        if get_worker_info() is None and self._board.is_elsewhere:
+            raise StateError(
+                "the samples are read by worker processes, so this one does not know how many were taken: say how many "
+                "batches the loader gave, state_dict(batches=...), or use torchdata's StatefulDataLoader"
+            )
+        return self._walk.state_dict() if self._walk is not None else self._own or state
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on where a state was saved: the next iteration gives what was missing then, to all ranks together.
+
+        The state's seed, epoch and window take the place of this dataset's. Each rank loads the same state.
+
+        Raises:
+            StateError: The state is of other samples, of another version, or no state; nothing has changed then.
+        """
+        checked = self._part.checked(state, self._board.read())
+        if get_worker_info() is None:
+            self._write(checked)
+        else:
+            self._own, self._walk = checked, None
+
+    def _write(self, state: State) -> None:
+        self._board.write(state)
+        self._own = self._walk = None
+
+
+def _crossing(batch: Any) -> Any:
+    return Crossing(batch) if type(batch) is dict else batch

@@ -1,0 +1,147 @@
+"""The names of the shards that one call writes, and which shards a caller's pattern means."""
+
+import glob
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from atdata._errors import AtdataError, ManifestNotFoundError, listed, near_misses
+from atdata._store import is_leftover
+from atdata.manifest._names import shard_order
+
+__all__ = ["ShardNames", "expand", "is_local"]
+
+#: A number's place in a path, as in ``images-%06d.tar``.
+_NUMBER = re.compile(r"%0?(\d*)d")
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_TAR = ".tar"
+#: How the names of a shard's files end.
+_SUFFIXES = r"(\.tar|\.manifest\.json|(\.[0-9a-f]{8})?\.manifest\.parquet)"
+#: The width of a shard's number where the caller names none.
+_WIDTH = 6
+
+
+class ShardNames(NamedTuple):
+    """The ids of a set of shards: text before the number, the number's width, text after it."""
+
+    before: str
+    #: None for a single shard without a number.
+    width: int | None
+    after: str
+
+    @classmethod
+    def parse(cls, path: str | os.PathLike[str], *, many: bool) -> tuple[Path, "ShardNames"]:
+        """Return the folder and the ids that a path to write to means.
+
+        Args:
+            path: ``images.tar``, or ``images-%06d.tar`` to say where the number stands.
+            many: Whether there may be more than one shard.
+
+        Raises:
+            ValueError: The path is no tar's, or has more than one place for a number.
+        """
+        text = os.fspath(path)
+        is_local(text)
+        if not text.endswith(_TAR) or text.endswith(f"/{_TAR}") or text == _TAR:
+            raise ValueError(f"samples are written to .tar files, such as 'images.tar'; found {text!r}")
+        folder, stem = Path(text).parent, Path(text).name[: -len(_TAR)]
+        if is_leftover(stem) or "\\" in stem:
+            raise ValueError(
+                f"a shard's name does not begin like an unfinished file's and holds no '\\'; found {text!r}"
+            )
+        places = list(_NUMBER.finditer(stem))
+        if len(places) > 1:
+            raise ValueError(f"a path has one place for the shard's number; found {len(places)} in {text!r}")
+        if places:
+            return folder, cls(stem[: places[0].start()], int(places[0][1] or 0), stem[places[0].end() :])
+        return folder, cls(f"{stem}-", _WIDTH, "") if many else cls(stem, None, "")
+
+    def shard_id(self, index: int) -> str:
+        """Return the id of one shard."""
+        return self.before if self.width is None else f"{self.before}{index:0{self.width}d}{self.after}"
+
+    def includes(self, file: str) -> bool:
+        """Tell whether a file may be one of these shards or their sidecars, whatever the width of its number."""
+        return re.fullmatch(rf"{self._stem}{_SUFFIXES}", file) is not None
+
+    def writes(self, file: str) -> bool:
+        """Tell whether a file is one of these shards or their sidecars, its number written as theirs are."""
+        match = re.fullmatch(rf"({self._stem}){_SUFFIXES}", file)
+        return match is not None and (self.width is None or self.index_of(match[1]) is not None)
+
+    def index_of(self, shard_id: str) -> int | None:
+        """Return a shard's number in the set, or None where its id is not written as these are."""
+        match = re.fullmatch(self._stem, shard_id)
+        index = int(match[1]) if match and match[1] else None
+        return index if index is not None and self.shard_id(index) == shard_id else None
+
+    @property
+    def pattern(self) -> str:
+        """The tars' name as a caller writes it: ``images-%06d.tar``."""
+        return f"{self.before}{'' if self.width is None else f'%0{self.width}d'}{self.after}{_TAR}"
+
+    @property
+    def _stem(self) -> str:
+        return re.escape(self.before) + ("()" if self.width is None else r"(\d+)") + re.escape(self.after)
+
+
+def is_local(path: str) -> None:
+    """Check that a path is on a local disk.
+
+    Raises:
+        AtdataError: It is a URL of another kind.
+    """
+    scheme, separator, _ = path.partition("://")
+    if separator and scheme.isalnum():
+        raise AtdataError(f"{path!r}: shards are read and written on local disks; {scheme}:// is not supported yet")
+
+
+def expand(pattern: str) -> list[str]:
+    """Return the tars that a path, brace pattern or glob names.
+
+    Raises:
+        ManifestNotFoundError: There is no such folder, or a glob matches no tar.
+    """
+    is_local(pattern)
+    if Path(pattern).exists():
+        return [pattern]
+    expanded = list(_braces(pattern))
+    if expanded == [pattern] and not pattern.endswith(_TAR) and not glob.has_magic(pattern):
+        path = Path(pattern)
+        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise ManifestNotFoundError(f"there is no folder or tar {pattern!r}{near_misses(path.name, beside)}")
+    if not any(glob.has_magic(each) for each in expanded):
+        return expanded
+    matches = (sorted(glob.glob(each, recursive=True), key=shard_order) for each in expanded)  # noqa: PTH207 -- text in, text out
+    found = [path for path in itertools.chain.from_iterable(matches) if path.endswith(_TAR)]
+    if not found:
+        raise ManifestNotFoundError(f"the pattern {pattern!r} matches no .tar file{_what_is_there(expanded[0])}")
+    return found
+
+
+def _what_is_there(pattern: str) -> str:
+    folder = next((each for each in Path(pattern).parents if each.is_dir()), Path())
+    names = sorted((each.name for each in folder.iterdir()), key=lambda name: (not name.endswith(_TAR), name))
+    return f"; {folder} holds {listed(names, 8) if names else 'nothing'}"
+
+
+def _braces(pattern: str) -> Iterator[str]:
+    match = _BRACES.search(pattern)
+    if match is None:
+        yield pattern
+        return
+    before, after = pattern[: match.start()], list(_braces(pattern[match.end() :]))
+    for choice, rest in itertools.product(_choices(match[1]), after):
+        yield f"{before}{choice}{rest}"
+
+
+def _choices(text: str) -> list[str]:
+    span = _RANGE.fullmatch(text)
+    if span is None:
+        return text.split(",")
+    first, last = span.groups()
+    return [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]

@@ -1,0 +1,55 @@
+"""Samples and datasets that the tests of this folder share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import atdata
+from atdata import ManifestField
+
+
+@atdata.packable
+class Photo:
+    pixels: NDArray[np.uint8]
+    label: Annotated[str, ManifestField("categorical")]
+    confidence: Annotated[float | None, ManifestField("numeric")]
+    tags: Annotated[list[str], ManifestField("set")]
+    note: str | None = None
+
+
+LABELS = ["cat", "dog", "bird"]
+TAGS = ["indoor", "outdoor", "sharp"]
+
+
+def make_photos(count: int, seed: int = 0) -> list[Photo]:
+    rng = np.random.default_rng(seed)
+    return [
+        Photo(
+            pixels=rng.integers(0, 255, (rng.integers(1, 9), 4), dtype=np.uint8),
+            label=LABELS[rng.integers(len(LABELS))],
+            confidence=None if rng.random() < 0.1 else round(float(rng.random()), 3),
+            tags=[tag for tag in TAGS if rng.random() < 0.4],
+            note="é" * int(rng.integers(0, 40)),
+        )
+        for _ in range(count)
+    ]
+
+
+@pytest.fixture(scope="session")
+def photos() -> Callable[..., list[Photo]]:
+    return make_photos
+
+
+@pytest.fixture
+def photo_type() -> type[Photo]:
+    return Photo
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> atdata.Dataset[Photo]:
+    """250 photos in three shards."""
+    return atdata.write_samples(make_photos(250), tmp_path / "photos.tar", maxcount=100, manifest=True, durable=False)

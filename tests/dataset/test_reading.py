@@ -1,0 +1,147 @@
+"""Reading by position and key, and through steps: the same samples that a list of them would give."""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import atdata
+from atdata import Dataset, SampleIndexError, SampleKeyError
+
+Photos = Callable[..., list[Any]]
+
+
+def packed(samples: Any) -> list[bytes]:
+    return [sample.packed for sample in samples]
+
+
+@pytest.fixture
+def made(photos: Photos) -> list[Any]:
+    return photos(250)
+
+
+def test_positions_are_those_of_a_list(written: Dataset[Any], made: list[Any]) -> None:
+    for at in (0, 99, 100, 249, -1, -250):
+        assert written[at].packed == made[at].packed
+    for part in (slice(3, 7), slice(None, None, 100), slice(-2, None), slice(7, 3), slice(5, 2, -1)):
+        assert packed(written[part]) == packed(made[part])
+    assert len(written[10:20][2:4]) == 2
+    for at in (250, -251):
+        with pytest.raises(SampleIndexError, match=f"position {at} of a dataset of 250"):
+            written[at]
+        with pytest.raises(IndexError):
+            written[at]
+
+
+def test_a_loop_over_positions_ends(written: Dataset[Any]) -> None:
+    few = written[:3]
+    assert [few[at].packed for at in range(len(few))] == packed(few)
+
+
+def test_keys_find_their_samples(written: Dataset[Any], made: list[Any]) -> None:
+    assert written["000001-000003"].packed == written.get("000001-000003").packed == made[103].packed
+    with pytest.raises(SampleKeyError, match=r"'000001-00003' \(did you mean '000001-0000"):
+        written.get("000001-00003")
+    with pytest.raises(KeyError):
+        written["nothing like it"]
+    with pytest.raises(SampleKeyError, match="no sample has the key"):
+        written.take([1, 2])["000001-000003"]
+
+
+def test_selecting_gives_a_list(written: Dataset[Any], made: list[Any]) -> None:
+    assert packed(written.select([7, 7, -1])) == packed([made[7], made[7], made[-1]])
+    assert packed(written.select(["000000-000002"])) == packed([made[2]])
+
+
+def test_filtering_and_mapping_go_on_in_order(written: Dataset[Any], made: list[Any]) -> None:
+    sure = written.filter(lambda photo: photo.confidence is not None).filter(lambda photo: photo.confidence > 0.5)
+    expected = [photo for photo in made if (photo.confidence or 0) > 0.5]
+    assert packed(sure) == packed(expected)
+    labels = sure.map(lambda photo: photo.label)
+    assert list(labels) == [photo.label for photo in expected]
+    assert labels.map(len).head(4) == [len(photo.label) for photo in expected[:4]]
+    assert packed(sure.where(label="dog")) == packed(photo for photo in expected if photo.label == "dog")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 40), st.integers(2, 5))
+def test_steps_hold_under_batching(
+    tmp_path_factory: pytest.TempPathFactory, photos: Photos, size: int, keep: int
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "steps"
+    if not folder.exists():
+        atdata.write_samples(photos(60), folder / "p.tar", maxcount=25, manifest=True, durable=False)
+    dataset = Dataset(folder)
+    stepped = dataset.filter(lambda sample: len(sample.note) % keep == 0)
+    batches = list(stepped.ordered(batch_size=size))
+    assert packed(sample for batch in batches for sample in batch) == packed(stepped)
+    assert all(len(batch) == size for batch in batches[:-1])
+    assert [len(batch.note) for batch in batches] == [len(batch) for batch in batches]
+
+
+def test_what_is_mapped_is_batched(written: Dataset[Any], made: list[Any]) -> None:
+    (first, *_) = written.map(lambda photo: photo.label).ordered(batch_size=8)
+    assert first.samples == [photo.label for photo in made[:8]]
+
+
+def test_positions_among_steps(written: Dataset[Any], made: list[Any]) -> None:
+    labels = written.map(lambda photo: photo.label)
+    assert (labels[3], labels["000000-000004"], labels.select([5])) == (made[3].label, made[4].label, [made[5].label])
+    assert list(labels[1:3]) == [made[1].label, made[2].label]
+    dogs = written.filter(lambda photo: photo.label == "dog")
+    expected = [photo for photo in made if photo.label == "dog"]
+    assert packed([dogs[0], dogs[-1], *dogs.select([2])]) == packed([expected[0], expected[-1], expected[2]])
+    with pytest.raises(SampleIndexError, match=f"of a dataset of {len(expected)}"):
+        dogs[len(expected)]
+    cat = next(at for at, photo in enumerate(made) if photo.label != "dog")
+    with pytest.raises(SampleKeyError, match="is there, and a filter step leaves it out"):
+        dogs.get(f"000000-{cat:06d}")
+    with pytest.raises(TypeError, match=r"list\(ds\)\[a:b\]"):
+        dogs[1:2]
+    with pytest.raises(TypeError, match=r"sum\(1 for _ in ds\)"):
+        len(dogs)
+    assert len(labels) == 250
+
+
+def test_filtered_samples_are_read_once(written: Dataset[Any]) -> None:
+    seen: list[Any] = []
+    list(written.filter(seen.append))  # `list` asks for a length first
+    assert len(seen) == 250
+
+
+def test_steps_are_part_of_what_a_dataset_is(written: Dataset[Any]) -> None:
+    def keep(_: Any) -> bool:
+        return True
+
+    assert written.filter(keep) == written.filter(keep)
+    assert written.filter(keep) != written
+    with pytest.raises(atdata.AtdataError, match="combine first, then filter"):
+        written.filter(keep) & written
+
+
+def test_the_schema_is_that_of_the_type_or_of_the_manifests(written: Dataset[Any]) -> None:
+    assert written.column_names == ["pixels", "label", "confidence", "tags", "note"]
+    assert written.schema["note"] == str | None
+    untyped = Dataset(written.list_shards())
+    assert untyped.schema == {
+        "label": pl.String(),
+        "confidence": pl.Float64(),
+        "tags": pl.List(pl.String()),
+        "note": pl.String(),
+    }
+    assert untyped[0].keys() == written.column_names
+
+
+def test_a_description_says_what_there_is(written: Dataset[Any]) -> None:
+    described = written.describe()
+    assert (described["sample_type"], described["num_samples"], described["num_shards"]) == ("Photo", 250, 3)
+    assert described["fields"]["note"] == "str | None"
+    assert described["shards"] == written.list_shards()
+    (label,) = (row for row in described["statistics"] if row["field"] == "label")
+    assert label["distinct"] == 3
+    dogs = written.where(label="dog")
+    assert (dogs.describe()["num_samples"], dogs.describe()["predicate"]) == (len(dogs), "label='dog'")
+    assert dogs.filter(bool).describe()["num_samples"] is None

@@ -1,0 +1,224 @@
+"""Slices: a selection as a file, that opens as the same selection, and notices what changed."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import atdata
+from atdata import (
+    AtdataError,
+    DamagedManifestError,
+    Dataset,
+    ManifestNotFoundError,
+    SampleKeyError,
+    ShardChangedError,
+    UnsupportedFormatError,
+)
+
+Photos = Callable[..., list[Any]]
+MEMBER = "atdata.slice"
+
+
+def packed(samples: Any) -> list[bytes]:
+    return [sample.packed for sample in samples]
+
+
+def rewritten(file: Path, frame: pl.DataFrame | None = None, **changed: Any) -> Path:
+    """Write a slice anew with something else in it."""
+    about = json.loads(pl.read_parquet_metadata(file)[MEMBER]) | changed
+    rows = pl.read_parquet(file) if frame is None else frame
+    rows.write_parquet(file, metadata={MEMBER: json.dumps(about)})
+    return file
+
+
+@pytest.fixture
+def saved(written: Dataset[Any], tmp_path: Path) -> Path:
+    return written.where(label="dog").where(pl.col("confidence") > 0.5).save_slice(tmp_path / "dogs.slice.parquet")
+
+
+def test_a_slice_opens_as_the_selection(written: Dataset[Any], saved: Path) -> None:
+    dogs = written.where(pl.col("confidence") > 0.5, label="dog")
+    opened = Dataset(saved)
+    assert opened == dogs
+    assert packed(opened) == packed(dogs)
+    assert len(opened.where(pl.col("confidence") > 0.8)) == len(dogs.where(pl.col("confidence") > 0.8))
+    assert opened.explain().predicate == "(label='dog') AND ([(col(\"confidence\")) > (dyn float: 0.5)])"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 59), max_size=20))
+def test_order_and_multiplicity_are_kept(
+    tmp_path_factory: pytest.TempPathFactory, photos: Photos, order: list[int]
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "sliced"
+    if not folder.exists():
+        atdata.write_samples(photos(60), folder / "deep" / "p.tar", maxcount=25, manifest=True, durable=False)
+    dataset = Dataset(folder / "deep")
+    file = dataset.take(order).save_slice(folder / "any.slice.parquet", overwrite=True)
+    assert Dataset(file) == dataset.take(order)
+    assert packed(Dataset(file)) == packed(dataset.take(order))
+
+
+def test_a_slice_is_a_plain_parquet_file_of_places(written: Dataset[Any], saved: Path) -> None:
+    frame = pl.read_parquet(saved)
+    assert frame.columns == ["__shard__", "__key__", "__offset__", "__size__", "__crc32__"]
+    assert packed(written.take(frame)) == packed(Dataset(saved))
+
+
+def test_a_slice_moves_with_its_dataset(saved: Path, tmp_path: Path) -> None:
+    expected = packed(Dataset(saved))
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-moved"
+    shutil.move(tmp_path, elsewhere)
+    opened = Dataset(elsewhere / saved.name)
+    assert packed(opened) == expected
+    assert packed(opened.refresh()) == expected
+
+
+def test_a_slice_moves_without_its_dataset(written: Dataset[Any], saved: Path, tmp_path: Path) -> None:
+    mailed = tmp_path / "far" / "away" / saved.name
+    mailed.parent.mkdir(parents=True)
+    shutil.move(saved, mailed)
+    assert Dataset(mailed) == written.where(pl.col("confidence") > 0.5, label="dog")
+
+
+def test_a_changed_shard_is_noticed_and_can_be_asked_again(saved: Path, tmp_path: Path, photos: Photos) -> None:
+    atdata.write_samples(
+        photos(250, seed=5), tmp_path / "photos.tar", maxcount=100, manifest=True, overwrite=True, durable=False
+    )
+    opened = Dataset(saved)
+    for use in (list, lambda ds: ds[0], lambda ds: ds.scan(), lambda ds: ds.where(label="dog")):
+        with pytest.raises(ShardChangedError, match=r"changed after .*dogs\.slice\.parquet was saved.*refresh\(\)"):
+            use(opened)
+    again = opened.refresh()
+    assert again == Dataset(tmp_path).where(pl.col("confidence") > 0.5, label="dog")
+    assert len(again) > 0
+
+
+def test_refreshing_finds_new_shards(tmp_path: Path, photos: Photos) -> None:
+    atdata.write_samples(photos(30), tmp_path / "p.tar", maxcount=10, manifest=True, durable=False)
+    file = Dataset(tmp_path).where("label = 'dog'").save_slice(tmp_path / "dogs.slice.parquet")
+    atdata.write_samples(photos(30), tmp_path / "q.tar", maxcount=10, manifest=True, durable=False)
+    assert len(Dataset(file).refresh()) == 2 * len(Dataset(file)) > 0
+
+
+def test_what_was_taken_is_looked_up_again(written: Dataset[Any], tmp_path: Path, photos: Photos) -> None:
+    file = Dataset(tmp_path).take(written.query(pl.lit(value=True))[7:2:-4]).save_slice(tmp_path / "some.slice.parquet")
+    made = photos(250, seed=5)
+    atdata.write_samples(made, tmp_path / "photos.tar", maxcount=100, manifest=True, overwrite=True, durable=False)
+    assert packed(Dataset(file).refresh()) == [made[7].packed, made[3].packed]
+    atdata.write_samples(made[:5], tmp_path / "photos.tar", maxcount=100, manifest=True, overwrite=True, durable=False)
+    with pytest.raises(SampleKeyError, match="1 of 2 keys name no sample: 'photos-000000/000000-000007'"):
+        Dataset(file).refresh()
+
+
+def test_a_slice_of_tars_without_manifests(tmp_path: Path, photos: Photos) -> None:
+    made = photos(20)
+    bare = atdata.write_samples(made, tmp_path / "p.tar", maxcount=8)
+    file = bare.take([9, 2]).save_slice(tmp_path / "some.slice.parquet")
+    assert packed(Dataset(file)) == [made[9].packed, made[2].packed]
+    (tmp_path / "p-000000.tar").write_bytes((tmp_path / "p-000000.tar").read_bytes() + bytes(512))
+    with pytest.raises(ShardChangedError, match="shard 'p-000000': it was changed"):
+        list(Dataset(file))
+
+
+def test_a_shard_that_is_gone_is_named(written: Dataset[Any], tmp_path: Path) -> None:
+    saved = Dataset(tmp_path).where(label="dog").save_slice(tmp_path / "dogs.slice.parquet")
+    assert len(written.list_shards()) == 3
+    for file in tmp_path.glob("photos-000001.*"):
+        file.unlink()
+    opened = Dataset(saved)
+    with pytest.raises(ShardChangedError, match="'photos-000001': .* names samples of it, and neither"):
+        list(opened)
+    assert 0 < len(opened.refresh()) < len(opened)
+
+
+def test_a_dataset_that_is_gone_is_named(saved: Path, tmp_path: Path) -> None:
+    mailed = tmp_path.parent / f"{tmp_path.name}.slice.parquet"
+    shutil.copy(saved, mailed)
+    shutil.rmtree(tmp_path)
+    with pytest.raises(
+        ManifestNotFoundError, match=r"they are in neither\. Where the dataset is now: Dataset\(folder\)"
+    ):
+        Dataset(mailed)
+
+
+@pytest.mark.parametrize("shard", ["../../etc/passwd", "/etc/passwd", "a/../../b", "a\\b", ""])
+def test_a_slice_that_points_outside_of_its_dataset_is_refused(saved: Path, shard: str) -> None:
+    frame = pl.read_parquet(saved).with_columns(pl.lit(shard).alias("__shard__"))
+    with pytest.raises(DamagedManifestError, match="lies outside of its dataset"):
+        Dataset(rewritten(saved, frame))
+    with pytest.raises(DamagedManifestError, match="lies outside of its dataset"):
+        Dataset(rewritten(saved, frame.clear(), shards=[[shard, 1, None]]))
+
+
+def test_changed_rows_are_noticed(saved: Path) -> None:
+    frame = pl.read_parquet(saved)
+    with pytest.raises(DamagedManifestError, match="its rows are not those that were written"):
+        Dataset(rewritten(saved, frame[1:]))
+    with pytest.raises(DamagedManifestError, match="does not say what the shards"):
+        Dataset(rewritten(saved, frame, shards=[]))
+    with pytest.raises(DamagedManifestError, match="lacks the columns '__crc32__'"):
+        Dataset(rewritten(saved, frame.drop("__crc32__")))
+
+
+def test_what_is_no_slice_is_refused(saved: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedFormatError, match=r"slice_version '2\.0\.0'.*reads 1\.x"):
+        Dataset(rewritten(saved, slice_version="2.0.0"))
+    with pytest.raises(DamagedManifestError, match=r"no slice: .*places"):
+        Dataset(rewritten(saved, slice_version="1.0.0", places=3))
+    plain = tmp_path / "plain.slice.parquet"
+    pl.DataFrame({"__key__": ["a"]}).write_parquet(plain)
+    with pytest.raises(DamagedManifestError, match=r"so no slice; of any frame.*take\(frame\)"):
+        Dataset(plain)
+    plain.write_bytes(b"PAR1")
+    with pytest.raises(DamagedManifestError, match="no Parquet file"):
+        Dataset(plain)
+    with pytest.raises(ManifestNotFoundError, match="there is no slice"):
+        Dataset(tmp_path / "other.slice.parquet")
+
+
+def test_every_flipped_byte_is_noticed_or_harmless(saved: Path) -> None:
+    data = saved.read_bytes()
+    expected = Dataset(saved)
+    before, digest = packed(expected), expected.digest
+    rng = np.random.default_rng(3)
+    noticed = 0
+    for at in rng.integers(0, len(data), 150):
+        flipped = bytearray(data)
+        flipped[at] ^= 1 << int(rng.integers(8))
+        saved.write_bytes(flipped)
+        try:
+            opened = Dataset(saved)
+            assert opened.digest == digest
+            assert packed(opened) == before
+        except AtdataError:
+            noticed += 1
+    assert noticed > 50
+
+
+def test_names_and_files_that_are_there(written: Dataset[Any], saved: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileExistsError, match=r"dogs\.slice\.parquet"):
+        written.save_slice(saved)
+    written.take([1]).save_slice(saved, overwrite=True)
+    assert len(Dataset(saved)) == 1
+    for name in ("dogs.parquet", ".slice.parquet"):
+        with pytest.raises(ValueError, match=r"ends in \.slice\.parquet"):
+            written.save_slice(tmp_path / name)
+    with pytest.raises(AtdataError, match="keeps places, and no function"):
+        written.map(id).save_slice(tmp_path / "x.slice.parquet")
+
+
+def test_another_process_asks_a_saved_question_again(saved: Path) -> None:
+    code = f"import atdata; ds = atdata.Dataset({str(saved)!r}); print(ds.digest, ds.refresh().digest)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert printed == [Dataset(saved).digest] * 2
