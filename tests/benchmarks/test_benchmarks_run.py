@@ -10,6 +10,8 @@ import pytest
 
 from benchmarks._catalogue import CATALOGUE, QUESTIONS
 
+pytestmark = pytest.mark.timeout(400)  # the first test to run waits for all jobs of a small run
+
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = {"webdataset", "duckdb", "pyarrow", *(["torch"] if importlib.util.find_spec("torch") else [])}
 ABLE = [each for each in CATALOGUE if each.environment != "original" and set(each.needs) <= INSTALLED]
