@@ -77,6 +77,8 @@ CATALOGUE = (
     _original("read", "original", "read", "its own tars; arrays copied and writable; payloads unchecked", "atdata"),
     _original("read", "original, our tars", "read_ours", "the same over our tars, which are cheaper to parse",
               "atdata"),
+    _original("read", "original, batches of 32", "read_batches", "its own tars; images stacked from copies when the "
+              "batch is asked for them; payloads unchecked", "atdata, batches of 32"),
     Candidate("read", "webdataset", "on_webdataset:read", "our tars; decoded by the least code to views; payloads "
               "unchecked", "atdata", ("webdataset",)),
     Candidate("read", "lance", "on_lance:read", "to_batches; arrays are views of the batch, their shape from the "
@@ -95,6 +97,9 @@ CATALOGUE = (
 
     Candidate("fetch", "atdata", "ours:fetch", "by location; length, name and CRC-32 checked, fields type-checked, "
               "arrays copied and writable"),
+    Candidate("fetch", "atdata, where and take", "ours:take", "a predicate that every row meets, then the rows of a "
+              "frame; both asked each time; read as in `fetch`"),
+    Candidate("fetch", "atdata, one by one", "ours:one_by_one", "ds[i] for each; checked and decoded as in `fetch`"),
     Candidate("fetch", "lance", "on_lance:fetch", "one take; arrays are views of the result; payloads "
               "unchecked", "atdata", _LANCE),
     Candidate("fetch", "datasets", "on_datasets:fetch", "a list of rows from a map of the file; arrays are views of "

@@ -30,6 +30,9 @@ __all__ = ["Rows", "position_of_key", "take"]
 Rows: TypeAlias = "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | Iterable[SampleLocation | str | int]"
 
 _ROW, _NUMBER = "__row__", "__number__"
+#: How many bits of a place, as one number, are the offset's; the shard's are above.
+_OFFSET_BITS = 42
+_MAX_OFFSET, _MAX_SHARDS = (1 << _OFFSET_BITS) - 1, 1 << 21
 
 
 def take(selection: Selection, rows: Rows) -> Taken:
@@ -127,13 +130,41 @@ def _of_frame(selection: Selection, frame: pl.DataFrame) -> Taken:
         # Reading proves each of them; nothing has to be looked up.
         return Taken(opened, Picks.from_frame(frame, opened.shard_ids))
     picks = selection.picks
+    at = _at_places(picks, frame)
+    return selection.at(_by_names(picks, frame) if at is None else at)
+
+
+def _at_places(picks: Picks, frame: pl.DataFrame) -> NDArray[np.integer[Any]] | None:
+    """Return where a frame's samples are by their places, without a join; None where some are not there."""
+    if OFFSET not in frame.columns or frame[OFFSET].null_count() or picks.keys is None:
+        return None
+    numbers = frame[SHARD].cast(pl.String).cast(pl.Enum(picks.shard_ids)).to_physical().to_numpy()
+    offsets = frame[OFFSET].cast(pl.Int64).to_numpy()
+    if max(offsets.max(initial=0), picks.offsets.max(initial=0)) > _MAX_OFFSET or len(picks.shard_ids) > _MAX_SHARDS:
+        return None
+    wanted, known = _places(numbers, offsets), _places(picks.shards, picks.offsets)
+    order = None if (known[1:] >= known[:-1]).all() else np.argsort(known, kind="stable")
+    found = np.searchsorted(known, wanted, sorter=order)
+    if (found == len(known)).any():
+        return None
+    at: NDArray[np.integer[Any]] = found if order is None else order[found]
+    same = (known[at] == wanted).all() and frame[KEY].cast(pl.String).to_list() == picks.keys[at].to_list()
+    return at if same else None
+
+
+def _places(shards: NDArray[np.integer[Any]], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return shard and offset as one number each."""
+    return (shards.astype(np.int64) << _OFFSET_BITS) | offsets
+
+
+def _by_names(picks: Picks, frame: pl.DataFrame) -> NDArray[np.integer[Any]]:
     numbers = pl.Series(_NUMBER, range(len(picks.shard_ids)), pl.UInt32)
     named = pl.DataFrame({SHARD: pl.Series(picks.shard_ids, dtype=pl.String), _NUMBER: numbers})
     keys = frame.select(pl.col(SHARD, KEY).cast(pl.String))
     wanted = keys.join(named, on=SHARD, how="left", maintain_order="left").select(_NUMBER, KEY)
     found = _table(picks).join(wanted, on=[_NUMBER, KEY], how="semi", maintain_order="left")
     found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
-    return selection.at(_rows_of(wanted, found, [_NUMBER, KEY], picks))
+    return _rows_of(wanted, found, [_NUMBER, KEY], picks)
 
 
 def _table(picks: Picks) -> pl.DataFrame:

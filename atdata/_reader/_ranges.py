@@ -8,7 +8,7 @@ import numpy as np
 from atdata._errors import ShardChangedError
 from atdata._store import OpenFile, Part
 
-from ._plan import Ints, Plan, ReadLimits, plan
+from ._plan import Ints, ReadLimits, plan
 from ._tars import Tars
 
 __all__ = ["RangeReader", "Run", "Window", "check_inside"]
@@ -61,28 +61,24 @@ class RangeReader:
         self._pinned: dict[str, _Pinned] = {}
         self._memory = memoryview(bytearray())
 
-    def only(self, shard_id: str) -> OpenFile:
-        """Go on to one shard, and be done with those before it; return its tar.
-
-        Raises:
-            ShardChangedError: The tar is not what its manifest promises.
-        """
-        self._pinned.clear()
-        return self._pin(shard_id)
-
-    def read(self, window: Window) -> Run:
+    def read(self, window: Window, file: OpenFile | None = None) -> Run:
         """Read a window's samples, of however many tars.
 
+        Args:
+            window: The samples.
+            file: The one tar that they are in, where it is open and the places are known to lie in it.
+
         Raises:
-            ShardChangedError: A place lies outside its tar, or a tar changed since its first window was read.
+            ShardChangedError: A place lies outside its tar, or a tar changed since it was first opened.
         """
-        files = self._first_files(window)
+        files = self._first_files(window) if file is None else {window.shard_ids[0]: file}
         planned = plan(window.shards, window.offsets, window.sizes, self._limits)
-        memory = self._room(planned)
+        numbers, offsets, lengths, starts = (column.tolist() for column in planned)
+        memory = self._room(sum(lengths))
         parts: list[Part] = []
         opened: dict[str, OpenFile] = {}
         at = 0
-        for number, offset, length in zip(*(column.tolist() for column in planned[:3]), strict=True):
+        for number, offset, length in zip(numbers, offsets, lengths, strict=True):
             shard_id = window.shard_ids[number]
             if shard_id not in opened:
                 if len(opened) == self._limits.files:
@@ -92,7 +88,7 @@ class RangeReader:
             parts.append((opened[shard_id], offset, memory[at : at + length]))
             at += length
         self._tars.fill(opened, parts)
-        return Run(memory, planned.starts.tolist())
+        return Run(memory, starts)
 
     def _first_files(self, window: Window) -> dict[str, OpenFile]:
         """Open and check the tars that were not read from before; return the first few, open as they are."""
@@ -123,8 +119,7 @@ class RangeReader:
             self._tars.changed(shard_id)
         return file
 
-    def _room(self, planned: Plan) -> memoryview:
-        length = int(planned.lengths.sum())
+    def _room(self, length: int) -> memoryview:
         if length > len(self._memory):
             self._memory = memoryview(bytearray(length))
         return self._memory

@@ -148,14 +148,14 @@ class SampleReader:
         ranges = RangeReader(tars, lambda shard_id: tars.open(shard_id, "fetch"), self._spans)
         for shard_id in self._places.shard_ids if shard_ids is None else shard_ids:
             self._places.check_known(shard_id)
-            file = ranges.only(shard_id)
+            file = tars.open(shard_id, "fetch")
             keys, offsets, sizes, crcs = self._places.of_shard(shard_id, file)
             whole = Window((shard_id,), np.zeros(len(keys), np.intp), *_int64(offsets, sizes), keys)
             check_inside(whole, np.array([file.size]))
             for start, end in windows(whole.sizes, self._spans):
                 part = slice(start, end)
                 window = Window((shard_id,), whole.shards[part], whole.offsets[part], whole.sizes[part], keys[part])
-                yield from _found(ranges.read(window), window, crcs[part])
+                yield from _found(ranges.read(window, file), window, crcs[part])
 
     def _picked(self, picks: Picks, verify: Verify) -> Iterator[Found]:
         if len(picks) == 1:

@@ -33,7 +33,8 @@ def fenced_payload(
     if crc is not None and len(run) == size and crc32(run) == crc:
         # The checksum vouches for every byte of the header; only the name and the payload's length are still needed.
         head = bytes(run[:_LENGTH_END])
-        if key is None or _names(head, key):
+        name = b"" if key is None else f"{key}{_EXTENSION}".encode()
+        if head.startswith(name) and (key is None or len(name) == MAX_NAME or not head[len(name)]):
             digits = head[_LENGTH_START:_LENGTH_END]
             length = int(digits, 8) if digits.isdigit() else -1
             if 0 <= length <= size - BLOCK < length + BLOCK:
@@ -45,11 +46,6 @@ def key_in(run: memoryview) -> str | None:
     """Return the key that a run's header names; None where it begins with no header of a typed sample."""
     header = _header(run)
     return header.name.removesuffix(_EXTENSION) if header is not None and header.name.endswith(_EXTENSION) else None
-
-
-def _names(head: bytes, key: str) -> bool:
-    name = f"{key}{_EXTENSION}".encode()
-    return head.startswith(name) and (len(name) == MAX_NAME or not head[len(name)])
 
 
 def _header(run: memoryview) -> Header | None:

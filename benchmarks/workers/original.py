@@ -76,6 +76,28 @@ def read(setup: Setup) -> Task:
     return read_task(lambda: atdata.Dataset[Photo](source).ordered())
 
 
+def read_batches(setup: Setup) -> Task:
+    """Read its own tars in order, in batches of 32 whose images are one array."""
+    folder = built(setup, "original", lambda at: _write(samples(setup.samples, Photo), at, setup, manifest=True))
+    source = pattern(folder, setup.shards)
+
+    def run() -> tuple[int, int]:
+        count = total = 0
+        for batch in atdata.Dataset[Photo](source).ordered(batch_size=32):
+            images = batch.image
+            total += int(images[:, -1, -1, -1].sum())
+            count += len(images)
+        return count, total
+
+    def singles() -> object:
+        for batch in atdata.Dataset[Photo](source).ordered(batch_size=32):
+            for image, label, confidence in zip(batch.image, batch.label, batch.confidence, strict=True):
+                yield Photo(image=image, label=label, confidence=confidence)
+
+    proof = read_task(singles)
+    return Task(run, proof.answer, proof.prove)
+
+
 def read_ours(setup: Setup) -> Task:
     """Read our tars in order.
 

@@ -102,3 +102,16 @@ def fetch(setup: Setup) -> Task:
     """Fetch samples by their locations."""
     dataset, locations = places(setup)
     return read_task(lambda: dataset.fetch(locations))
+
+
+def take(setup: Setup) -> Task:
+    """Select by a predicate, take the rows of a frame, read them."""
+    dataset, _ = places(setup)
+    rows = dataset.scan().collect()[picks(setup)]
+    return read_task(lambda: dataset.where(pl.col("confidence") >= 0).take(rows))
+
+
+def one_by_one(setup: Setup) -> Task:
+    """Read samples by their positions, one at a time."""
+    dataset, _ = places(setup)
+    return read_task(lambda: map(dataset.__getitem__, picks(setup)))

@@ -166,3 +166,14 @@ def test_rows_outside_of_a_selection_are_none_of_it(written: Dataset[Any]) -> No
 def test_an_empty_dataset_has_no_position(written: Dataset[Any]) -> None:
     with pytest.raises(SampleIndexError, match="it has no sample"):
         written.where(pl.col("label") == "fish")[0]
+
+
+def test_rows_with_places_are_found_as_rows_without(written: Dataset[Any]) -> None:
+    some = written.take([200, 7, 7, 120, 3])
+    rows = some.scan().collect()[[3, 0, 2]]
+    for named in (rows, rows.drop("__offset__"), rows.with_columns(pl.col("__offset__") + 512)):
+        assert some.take(named) == written.take([120, 200, 7])
+    swapped = rows.with_columns(pl.col("__key__").reverse(), pl.col("__shard__").reverse())
+    assert some.take(swapped) == written.take([7, 200, 120])
+    with pytest.raises(SampleKeyError, match="1 of 3 keys name no sample"):
+        written.take([200, 7]).take(rows)

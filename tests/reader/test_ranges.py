@@ -160,10 +160,9 @@ def test_a_tar_that_is_replaced_before_its_turn_is_refused(store):
         reader_of(store, files=1).read(window_of([(5, 0, 10), (6, 0, 10)]))
 
 
-def test_going_on_to_one_shard_forgets_what_the_others_were(store):
+def test_an_opened_tar_that_is_replaced_is_read_to_its_end(store):
     reader = reader_of(store)
-    reader.read(window_of([(3, 0, 10)]))
-    assert reader.only("s4").size == SIZE
-    store.replace("s3.tar", content(3, 1))
-    run = reader.read(window_of([(3, 0, 10)]))
-    assert bytes(run.memory[:10]) == content(3, 1)[:10]
+    file = store.open("s4.tar")
+    store.replace("s4.tar", content(4, 1))
+    window = Window(["s4"], *window_of([(0, 30, 10), (0, 90, 5)])[1:])
+    assert bytes_of(reader.read(window, file), [(4, 30, 10), (4, 90, 5)]) == expected([(4, 30, 10), (4, 90, 5)])
