@@ -4,11 +4,11 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
 import msgspec
 
+from atdata._caught import Caught
 from atdata._errors import AtdataError, PartialFailureError, ShardError, near_misses
 from atdata._store import LocalStore
 
@@ -119,7 +119,7 @@ def process_shards(
     for shard_id in shard_ids:
         if checkpoint is not None and shard_id in checkpoint.done:
             continue
-        attempt = _Attempt()
+        attempt = Caught()
         with attempt:
             results[shard_id] = fn(list(samples_of(shard_id)))
         if attempt.error is not None:
@@ -155,24 +155,6 @@ def named_shards(shards: Iterable[str] | str | None, urls: Mapping[str, str]) ->
             raise ShardError(name, f"it is none of this dataset's {len(urls)} shards{near}; ds.shards lists them")
         found.append(shard_id)
     return list(dict.fromkeys(found))
-
-
-class _Attempt:
-    """Keeps the error that ends its block, whatever it is: the work goes on, and the error is raised with the others.
-
-    An interrupt is no such error: it ends the work.
-    """
-
-    error: Exception | None = None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        self.error = error if isinstance(error, Exception) else None
-        return self.error is not None
 
 
 def _forget_samples(error: BaseException | None) -> None:

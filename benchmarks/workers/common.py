@@ -128,6 +128,26 @@ def read_task(read: Callable[[], Iterable[Any]]) -> Task:
     return Task(lambda: consume(read()), lambda found: (found[0], str(found[1])), lambda _: proof(read()))
 
 
+def batches_task(read: Callable[[], Iterable[Any]], sample_type: Callable[..., Any]) -> Task:
+    """Return the task to go through batches whose images are one array; its proof takes their samples apart."""
+
+    def run() -> tuple[int, int]:
+        count = total = 0
+        for batch in read():
+            images = batch.image
+            total += int(images[:, -1, -1, -1].sum())
+            count += len(images)
+        return count, total
+
+    def singles() -> Iterator[Any]:
+        for batch in read():
+            for image, label, confidence in zip(batch.image, batch.label, batch.confidence, strict=True):
+                yield sample_type(image=image, label=label, confidence=confidence)
+
+    proof = read_task(singles)
+    return Task(run, proof.answer, proof.prove)
+
+
 def write_task(
     setup: Setup, write: Callable[[Path], Any], read: Callable[[Path], Iterable[Any]] | None, *, count: int
 ) -> Task:

@@ -6,6 +6,7 @@ from pathlib import Path
 from common import (
     Setup,
     Task,
+    batches_task,
     built,
     named,
     pattern,
@@ -81,21 +82,7 @@ def read_batches(setup: Setup) -> Task:
     folder = built(setup, "original", lambda at: _write(samples(setup.samples, Photo), at, setup, manifest=True))
     source = pattern(folder, setup.shards)
 
-    def run() -> tuple[int, int]:
-        count = total = 0
-        for batch in atdata.Dataset[Photo](source).ordered(batch_size=32):
-            images = batch.image
-            total += int(images[:, -1, -1, -1].sum())
-            count += len(images)
-        return count, total
-
-    def singles() -> object:
-        for batch in atdata.Dataset[Photo](source).ordered(batch_size=32):
-            for image, label, confidence in zip(batch.image, batch.label, batch.confidence, strict=True):
-                yield Photo(image=image, label=label, confidence=confidence)
-
-    proof = read_task(singles)
-    return Task(run, proof.answer, proof.prove)
+    return batches_task(lambda: atdata.Dataset[Photo](source).ordered(batch_size=32), Photo)
 
 
 def read_ours(setup: Setup) -> Task:

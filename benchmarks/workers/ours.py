@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 
 import polars as pl
-from common import Setup, Task, built, pattern, payloads, per_shard, picks, read_task, samples, write_task
+from common import Setup, Task, batches_task, built, pattern, payloads, per_shard, picks, read_task, samples, write_task
 from minimal import decode
 from numpy.typing import NDArray
 
@@ -74,21 +74,7 @@ def read_batches(setup: Setup) -> Task:
     """Read in order, in batches of 32 whose images are one array."""
     source = pattern(tars(setup), setup.shards)
 
-    def run() -> tuple[int, int]:
-        count = total = 0
-        for batch in atdata.Dataset[Photo](source).ordered(batch_size=32):
-            images = batch.image
-            total += int(images[:, -1, -1, -1].sum())
-            count += len(images)
-        return count, total
-
-    def singles() -> object:
-        for batch in atdata.Dataset[Photo](source).ordered(batch_size=32):
-            for image, label, confidence in zip(batch.image, batch.label, batch.confidence, strict=True):
-                yield Photo(image=image, label=label, confidence=confidence)
-
-    proof = read_task(singles)
-    return Task(run, proof.answer, proof.prove)
+    return batches_task(lambda: atdata.Dataset[Photo](source).ordered(batch_size=32), Photo)
 
 
 def places(setup: Setup) -> tuple[atdata.Dataset[Photo], list[atdata.SampleLocation]]:
