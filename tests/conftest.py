@@ -1,4 +1,4 @@
-"""Samples and datasets that the tests of this folder share."""
+"""Samples and datasets that tests share, and what holds for all property tests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,10 +6,15 @@ from typing import Annotated
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 
 import atdata
 from atdata import ManifestField
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("atdata", deadline=None, print_blob=True)
+settings.load_profile("atdata")
 
 
 @atdata.packable
