@@ -8,17 +8,8 @@ that answer::
     for photo in ds.fetch(dogs): ...
 """
 
-from atdata._dataset import (
-    Dataset,
-    DatasetDict,
-    Lens,
-    LensNetwork,
-    ShardWriter,
-    identity,
-    lens,
-    load_dataset,
-    write_samples,
-)
+from atdata._dataset import Dataset, DatasetDict, ShardWriter, load_dataset, write_samples
+from atdata._epoch import Epoch
 from atdata._errors import (
     AmbiguousKeyError,
     AtdataError,
@@ -45,6 +36,7 @@ from atdata._errors import (
     UnreadableImageWarning,
     UnsupportedFormatError,
 )
+from atdata._lens import Lens, LensNetwork, identity, lens
 from atdata._sample import DictSample, ImageField, PackableSample, SampleBatch, packable
 from atdata.manifest import (
     F,
@@ -68,6 +60,7 @@ __all__ = [
     "DatasetDict",
     "DecodeError",
     "DictSample",
+    "Epoch",
     "F",
     "ImageField",
     "Lens",

@@ -244,6 +244,7 @@ def type_text(kind: Any) -> str:
         >>> type_text(NDArray[np.uint8]), type_text(NDArray), type_text(list[str]), type_text(float | None)
         ('NDArray[uint8]', 'NDArray', 'list[str]', 'float | None')
     """
+    kind, _ = bare_type(kind)
     if get_origin(kind) is np.ndarray:
         dtype = next(iter(get_args(get_args(kind)[1])), None)
         return f"NDArray[{dtype.__name__}]" if isinstance(dtype, type) else "NDArray"
