@@ -103,9 +103,9 @@ class Run:
         return next((each for each in self.records if (each.job, each.candidate) == (job, candidate)), None)
 
     def ratio(self, job: str, over: str, under: str) -> float | None:
-        """Return one candidate's median over another's, or None where one was not measured."""
+        """Return one candidate's median over another's, or None where one was not measured, or the other is nothing."""
         first, second = self.find(job, over), self.find(job, under)
-        return first.median / second.median if first and second else None
+        return first.median / second.median if first and second and second.median else None
 
     def difference(self, job: str, candidate: str, other: str) -> float | None:
         """Return how much longer a candidate took than another, in seconds: the median over the rounds, or None."""

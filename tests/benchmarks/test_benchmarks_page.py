@@ -31,6 +31,11 @@ def test_who_is_slower_and_the_limit_are_no_losses():
     assert "Nowhere in this run." in page(run)
 
 
+def test_what_took_nothing_has_no_ratio():
+    assert losses(made_up(atdata=0.0, lance=2.0)) == []
+    assert made_up(atdata=2.0, lance=0.0).ratio("write", "atdata", "lance") is None
+
+
 def test_memory_is_no_time():
     run = made_up()
     rise = [Record("memory", name, (each,), 10, None, 0.0) for name, each in (("atdata", 3e6), ("webdataset", 1e6))]
