@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import DictSample, SchemaError
-from atdata._dataset import _parquet
+from atdata._tables import _parquet
 from atdata._tables._parquet import to_parquet
 
 
