@@ -413,3 +413,13 @@ def test_a_dict_of_datasets_is_made_by_hand(put: Callable[..., Path], photo_type
     made = DatasetDict({"mine": dataset}, photo_type)
     assert made["mine"] is dataset
     assert made.head(1)[0].packed == dataset.head(1)[0].packed
+
+
+def test_a_selection_of_one_type_among_several_is_read(mixed: Path) -> None:
+    dataset = load_dataset(mixed, split="train")
+    captions = dataset.where(pl.col("__shard__") == "a")
+    assert [sample.keys() for sample in captions] == [["label"]]
+    assert len(next(captions.ordered(batch_size=2))) == 1
+    assert list(captions.limit(0)) == []
+    with pytest.raises(SchemaError, match=r"choose those of one type with where\(\)"):
+        list(dataset.take([0, -1]))
