@@ -166,3 +166,14 @@ def test_rows_outside_of_a_selection_are_none_of_it(written: Dataset[Any]) -> No
 def test_an_empty_dataset_has_no_position(written: Dataset[Any]) -> None:
     with pytest.raises(SampleIndexError, match="it has no sample"):
         written.where(pl.col("label") == "fish")[0]
+
+
+def test_frames_of_others_name_samples_too(written: Dataset[Any], made: list[Any]) -> None:
+    frame = written.scan().collect()[[5, 1, 1]]
+    for rows in (frame.to_pandas(), frame.to_arrow(), frame.select("__shard__", "__key__").to_pandas()):
+        assert packed(written.take(rows)) == packed([made[5], made[1], made[1]])
+
+
+def test_a_bool_among_positions_is_not_passed_over(written: Dataset[Any]) -> None:
+    with pytest.raises(SampleValueError, match="found bool True"):
+        written.take([1, True])
