@@ -15,7 +15,7 @@ from atdata.manifest._table import KEY, SHARD
 
 from ._selection import Everything, Matching, Selection, Taken
 
-__all__ = ["DatasetBase", "Source", "type_text"]
+__all__ = ["DatasetBase", "Source", "check_source", "type_text"]
 
 S = TypeVar("S")
 
@@ -251,6 +251,21 @@ class DatasetBase(Generic[S]):
         if isinstance(self._selection, Everything):
             return self._reader.ordered_batches(batch_size)
         return self._reader.read_batches(self._picks(), batch_size)
+
+
+def check_source(source: object) -> None:
+    """Check that what a dataset is opened from is a path, or several.
+
+    Raises:
+        TypeError: It is not.
+    """
+    several = source if isinstance(source, Sequence) and not isinstance(source, str | bytes) else (source,)
+    for each in several:
+        if not isinstance(each, str | os.PathLike):
+            raise TypeError(
+                f"a dataset is opened from a folder, a tar, a pattern, a slice, or a list of tars; found "
+                f"{type(each).__name__} {each!r}"
+            )
 
 
 def type_text(kind: Any) -> str:

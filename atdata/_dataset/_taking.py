@@ -101,7 +101,10 @@ def position_of_key(selection: Selection, key: str) -> int:
     Raises:
         SampleKeyError: There is no such key.
         AmbiguousKeyError: The key is there in more than one shard.
+        SampleValueError: A key is text, and this is none.
     """
+    if not isinstance(key, str):
+        raise SampleValueError.wrong_type(key, "a key, which is text", "by position: ds[position]")
     picks, rows = selection.picks, selection.key_index.rows(key)
     if not rows:
         raise SampleKeyError.missing_all([key], 1, near_misses(key, _neighbours(picks)))

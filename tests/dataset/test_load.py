@@ -423,3 +423,16 @@ def test_a_selection_of_one_type_among_several_is_read(mixed: Path) -> None:
     assert list(captions.limit(0)) == []
     with pytest.raises(SchemaError, match=r"choose those of one type with where\(\)"):
         list(dataset.take([0, -1]))
+
+
+@pytest.mark.parametrize("source", [None, 3, b"folder", [None], {"train": "a.tar"}])
+def test_what_is_no_path_is_refused(source: Any) -> None:
+    for opened in (Dataset, load_dataset):
+        with pytest.raises(TypeError, match=r"a dataset is opened from a folder, .*; found (NoneType|int|bytes|dict) "):
+            opened(source)
+
+
+def test_data_files_without_a_file_are_refused(tmp_path: Path) -> None:
+    for empty in ({}, [], ""):
+        with pytest.raises(ManifestNotFoundError, match="data_files names no file"):
+            load_dataset(tmp_path, data_files=empty)
