@@ -180,7 +180,7 @@ class Sliced(Taken):
                 raise ShardChangedError(
                     stamp.shard_id,
                     f"{self._file} names samples of it, and neither its tar nor its manifest is in "
-                    f"{self.opened.store.url()}. Restore it, or ask again with refresh()",
+                    f"{self.opened.store.url()}. Restore it{self._way_out()}",
                 )
             now = _stamp(self.opened, stamp.shard_id)
             if now != stamp:
@@ -191,6 +191,15 @@ class Sliced(Taken):
                     f"{now.size_bytes} with {(now.sha256 or 'unknown')[:16]}. Ask again with refresh(), and save that",
                 )
         return Picks.from_frame(self.names(), self.opened.shard_ids)
+
+    def _way_out(self) -> str:
+        about = self._about
+        if about.question is not None and isinstance(about.source, str):  # a folder, or a pattern
+            return ", or ask again with refresh()"
+        return (
+            f", or take what is left: ds = Dataset({self.opened.store.url()!r}), rows = pl.read_parquet("
+            f"{str(self._file)!r}), ds.take(rows.filter(pl.col('__shard__').is_in(ds.shards)))"
+        )
 
 
 def _stamp(opened: Opened, shard_id: str) -> _Stamp:

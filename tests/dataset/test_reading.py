@@ -206,7 +206,5 @@ def test_columns_are_not_asked_by_filter_nor_samples_by_where(written: Dataset[A
 
 
 def test_a_key_is_text(written: Dataset[Any]) -> None:
-    with pytest.raises(
-        SampleValueError, match=r"expected a key, which is text, found int 3; .*ds\[position\]"
-    ):
+    with pytest.raises(SampleValueError, match=r"expected a key, which is text, found int 3; .*ds\[position\]"):
         written.get(3)  # type: ignore[arg-type]  # that is the point

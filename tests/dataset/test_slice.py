@@ -253,3 +253,19 @@ def test_a_shard_that_is_described_twice_is_refused(saved: Path) -> None:
     rewritten(saved, shards=[*shards, shards[0]])
     with pytest.raises(DamagedManifestError, match="says of a shard twice what it was"):
         Dataset(saved)
+
+
+@pytest.mark.usefixtures("written")
+def test_the_way_out_of_a_missing_shard_is_one(tmp_path: Path) -> None:
+    opened = Dataset(tmp_path)
+    asked = opened.where(pl.lit(True)).save_slice(tmp_path / "asked.slice.parquet")
+    taken = opened.take([0, 150]).save_slice(tmp_path / "taken.slice.parquet")
+    for file in tmp_path.glob("photos-000001.*"):
+        file.unlink()
+    with pytest.raises(ShardChangedError, match=r"'photos-000001'.*or ask again with refresh\(\)"):
+        list(Dataset(asked))
+    assert len(Dataset(asked).refresh()) == 150
+    with pytest.raises(ShardChangedError, match=r"'photos-000001'.*or take what is left: ds = .*is_in\(ds\.shards\)"):
+        list(Dataset(taken))
+    left, rows = Dataset(tmp_path), pl.read_parquet(taken)
+    assert len(left.take(rows.filter(pl.col("__shard__").is_in(left.shards)))) == 1
