@@ -15,7 +15,7 @@ from atdata.manifest._table import KEY, SHARD
 
 from ._selection import Everything, Matching, Selection, Taken
 
-__all__ = ["DatasetBase", "Source", "type_text"]
+__all__ = ["DatasetBase", "Source", "check_source", "type_text"]
 
 S = TypeVar("S")
 
@@ -210,6 +210,15 @@ class DatasetBase(Generic[S]):
     def _filters(self) -> bool:
         return any(step.kind == "filter" for step in self._steps)
 
+    def _check_positions(self, instead: str) -> None:
+        """Check that positions are known before samples are read.
+
+        Raises:
+            TypeError: A filter decides them, once they are read.
+        """
+        if self._filters:
+            raise TypeError(f"positions among filtered samples are known once they are read: {instead}")
+
     def _picks(self) -> Picks:
         return self._selection.picks
 
@@ -221,18 +230,42 @@ class DatasetBase(Generic[S]):
         if self._named_type() is None:
             self._opened.check_one_type(shard_ids)
 
+    def _check_ends(self) -> None:
+        """Check, before samples are read without a type, that the first and the last shard are of one."""
+        if self._named_type() is None:
+            known: Sequence[str] = self._opened.shard_ids
+            if not isinstance(self._selection, Everything):
+                picks = self._picks()
+                known = [picks.shard_ids[number] for number in picks.shards[[0, -1]]] if len(picks) else []
+            self._check_types([*known[:1], *known[-1:]])
+
     def _samples(self) -> Iterator[S]:
         everything = isinstance(self._selection, Everything)
-        self._check_types([*self._opened.shard_ids[:1], *self._opened.shard_ids[-1:]])
+        self._check_ends()
         return through(self._reader.ordered() if everything else self._reader.read(self._picks()), self._steps)
 
     def _batches(self, batch_size: int) -> Iterator[SampleBatch[S]]:
         if self._steps:
             return batched(self._samples(), batch_size)
-        self._check_types([*self._opened.shard_ids[:1], *self._opened.shard_ids[-1:]])
+        self._check_ends()
         if isinstance(self._selection, Everything):
             return self._reader.ordered_batches(batch_size)
         return self._reader.read_batches(self._picks(), batch_size)
+
+
+def check_source(source: object) -> None:
+    """Check that what a dataset is opened from is a path, or several.
+
+    Raises:
+        TypeError: It is not.
+    """
+    several = source if isinstance(source, Sequence) and not isinstance(source, str | bytes) else (source,)
+    for each in several:
+        if not isinstance(each, str | os.PathLike):
+            raise TypeError(
+                f"a dataset is opened from a folder, a tar, a pattern, a slice, or a list of tars; found "
+                f"{type(each).__name__} {each!r}"
+            )
 
 
 def type_text(kind: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, TypeVar
 import polars as pl
 
 from atdata._errors import AtdataError, PredicateError
+from atdata._options import whole
 from atdata._reader import LOCAL, Opened, OpenShards, Picks, cost_of
 from atdata.manifest import Explanation, SampleLocation
 from atdata.manifest._ask import check, select
@@ -19,7 +20,7 @@ from ._base import DatasetBase
 from ._draw import drawn
 from ._selection import Everything, Selection, Taken
 from ._slice import save_slice
-from ._taking import Rows, take
+from ._taking import Rows, are_positions, given, take
 
 __all__ = ["Choosing"]
 
@@ -125,6 +126,7 @@ class Choosing(DatasetBase[S]):
             SampleIndexError: A position is beyond the samples.
             ShardError: The dataset has no such shard.
             SampleValueError: What was given names no samples.
+            TypeError: Positions, behind a filter.
             ManifestError: A manifest is damaged or gone.
 
         Examples:
@@ -141,6 +143,9 @@ class Choosing(DatasetBase[S]):
             (['a dog', 'two dogs'], ['two dogs', 'a dog', 'a dog'])
             >>> folder.cleanup()
         """
+        rows = given(rows)
+        if are_positions(rows):
+            self._check_positions("ds.select([...]), or take them before the filter")
         return self._over(take(self._selection, rows))
 
     def sample(self, n: int, seed: int = 0) -> Self:
@@ -149,9 +154,11 @@ class Choosing(DatasetBase[S]):
         Which ones depends on the dataset's digest, ``n`` and the seed alone: not on the machine.
 
         Raises:
-            ValueError: ``n`` is negative, or there are fewer samples.
+            ValueError: ``n`` is no number from 0, or there are fewer samples.
+            TypeError: Behind a filter, which leaves out some of those drawn.
             ManifestError: A manifest is damaged or gone.
         """
+        self._check_positions("sample first, then filter, or draw from list(ds)")
         return self._over(self._selection.at(drawn(n, self._selection.count(), f"{self.digest}/{seed}")))
 
     def sort(self, by: str | pl.Expr | list[str | pl.Expr], *, descending: bool | list[bool] = False) -> Self:
@@ -168,23 +175,38 @@ class Choosing(DatasetBase[S]):
         """Return the first ``n`` samples, or as many as there are.
 
         Raises:
-            ValueError: ``n`` is negative.
+            ValueError: ``n`` is no number from 0.
+            TypeError: Behind a filter, which leaves out some of those counted.
             ManifestError: A manifest is damaged or gone.
         """
-        if n < 0:
-            raise ValueError(f"limit takes a number of samples from 0; found {n}")
-        return self._over(self._selection.first(n))
+        self._check_positions("limit first, then filter, or ds.head(n)")
+        return self._over(self._selection.first(whole("n", n)))
 
-    def value_counts(self, field: str) -> pl.DataFrame:
+    def value_counts(self, field: str, *, name: str = "count") -> pl.DataFrame:
         """Return how many samples have each value of a column, the most frequent first; of lists, each element.
+
+        Args:
+            field: The column.
+            name: What the column of numbers is called.
 
         Returns:
             A frame with the column ``field``, null among its values, and ``count``.
 
         Raises:
             PredicateError: There is no such column.
+            ValueError: ``name`` is that of the field.
+            TypeError: Behind a filter: manifests do not know what it leaves out.
             ManifestError: A manifest is damaged, gone, or was never written.
         """
+        if self._filters:
+            raise TypeError(
+                "manifests do not know which samples a filter leaves out: ds.to_polars()[field].value_counts()"
+            )
+        if name == field:
+            raise ValueError(
+                f"the numbers would be a second column {name!r}; call them otherwise: "
+                f"value_counts({field!r}, name={name + 's'!r})"
+            )
         rows = self.scan()
         schema = rows.collect_schema()
         if field not in schema:
@@ -192,8 +214,26 @@ class Choosing(DatasetBase[S]):
         values = rows.select(field)
         if isinstance(schema[field], pl.List):
             values = values.explode(field, empty_as_null=False)
-        counts = values.group_by(field).agg(pl.len().alias("count"))
-        return self._collected(counts.sort(["count", field], descending=[True, False]))
+        counts = values.group_by(field).agg(pl.len().alias(name))
+        return self._collected(counts.sort([name, field], descending=[True, False]))
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is a sample with a key, or at a location; no sample is read.
+
+        Raises:
+            TypeError: It is neither, or a filter step decides what there is.
+        """
+        if self._filters:
+            raise TypeError("what passes a filter is known once samples are read: any(... for sample in ds)")
+        if isinstance(key, str):
+            return bool(self._selection.key_index.rows(key))
+        if isinstance(key, SampleLocation):
+            picks, rows = self._picks(), self._selection.key_index.rows(key.key)
+            return any(picks.shard_ids[picks.shards[row]] == key.shard for row in rows)
+        raise TypeError(
+            f"'in' asks for a key or a SampleLocation; found {type(key).__name__}. Samples hold arrays, which are not "
+            "compared: any(... for sample in ds) looks at each"
+        )
 
     def __and__(self, other: "Choosing[Any]") -> Self:
         """Return the samples that are in the other dataset too, in this one's order.
@@ -251,7 +291,8 @@ class Choosing(DatasetBase[S]):
             return NotImplemented  # type: ignore[no-any-return]  # as operators do
         _, mine, theirs = self._joined(other)
         kept = mine.with_row_index("__row__").join(theirs, on=_NAMES, how=how, maintain_order="left")
-        return self._over(self._selection.at(kept["__row__"].to_numpy()))
+        picks = self._picks()[kept["__row__"].to_numpy()]
+        return self._over(Taken(self._opened, picks))  # by more than the predicate that either side was asked
 
     def _joined(self, other: "Choosing[Any]") -> tuple[Opened, pl.DataFrame, pl.DataFrame]:
         """Return the shards of both datasets, and the places of each one's samples."""

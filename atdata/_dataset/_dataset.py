@@ -10,7 +10,7 @@ from atdata._reader import Opened, OpenShards
 from atdata._writer import expand
 from atdata.manifest._open import absolute, open_folder, open_tars, report_uncommitted
 
-from ._base import Source
+from ._base import Source, check_source
 from ._choosing import Choosing
 from ._late import Late
 from ._reading import Reading
@@ -66,6 +66,7 @@ class Dataset(Choosing[S], Reading[S], Using[S], Late[S], Showing[S]):
 
 
 def _open(source: Source, root: str | None = None) -> OpenShards[Any]:
+    check_source(source)
     if isinstance(source, str | os.PathLike):
         again: Any = absolute(source)
     else:

@@ -15,7 +15,7 @@ from atdata._writer import expand, is_local
 from atdata.manifest._names import Listing, shard_order
 from atdata.manifest._open import absolute, open_folder, open_tars, report_uncommitted
 
-from ._base import Source
+from ._base import Source, check_source
 from ._dataset import Dataset
 from ._dataset_dict import DatasetDict
 from ._slice import is_slice
@@ -208,6 +208,10 @@ def _find(path: str | list[str], data_files: _DataFiles | None) -> _Found:
 def _find_files(path: str | list[str], data_files: _DataFiles) -> _Found:
     if not isinstance(path, str) or not Path(path).is_dir():
         raise ManifestNotFoundError(f"data_files are relative to a folder, and {path!r} is none")
+    if not data_files:
+        raise ManifestNotFoundError(
+            f"data_files names no file; found {data_files!r}: leave it out to load all of {path}"
+        )
     by_name = data_files if isinstance(data_files, Mapping) else {TRAIN: data_files}
     tars = {str(split): list(dict.fromkeys(_matches(path, str(split), files))) for split, files in by_name.items()}
     store, listing = open_tars(itertools.chain.from_iterable(tars.values()), root=path)
@@ -253,6 +257,7 @@ def _id_below(root: str, tar: str) -> str:
 
 def _anchored(path: Source) -> str | list[str]:
     """Return paths that mean the same from any working folder."""
+    check_source(path)
     names = [os.fspath(path)] if isinstance(path, str | os.PathLike) else [os.fspath(each) for each in path]
     for name in names:
         is_local(name)

@@ -1,14 +1,13 @@
 """Reading samples: in order, one by one, by position or key, through steps."""
 
 import itertools
-import operator
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar, get_args, overload
 
 import polars as pl
 
 from atdata._errors import SampleKeyError
-from atdata._options import check_limit
+from atdata._options import check_limit, whole
 from atdata._reader import Step, Verify, as_locations, through, to_position
 from atdata._sample import SampleBatch
 from atdata.manifest import SampleLocation
@@ -54,19 +53,37 @@ class Reading(Training[S]):
         return self._batches(batch_size)
 
     def head(self, n: int = 5) -> list[S]:
-        """Return the first samples, at most ``n``."""
-        return list(itertools.islice(self, n))
+        """Return the first samples, at most ``n``.
+
+        Raises:
+            ValueError: ``n`` is no whole number from 0.
+        """
+        return list(itertools.islice(self, whole("n", n)))
 
     def filter(self, keep: Callable[[S], object]) -> Self:
         """Return the samples for which a function of the sample is true; it is called when they are read.
 
         What can be said of manifest columns goes to :meth:`Dataset.where`, which reads no sample that it leaves out.
-        ``len`` and positions of what is filtered read the samples.
+        Positions of what is filtered read the samples; ``len`` is refused.
+
+        Raises:
+            TypeError: ``keep`` cannot be called.
         """
+        if not callable(keep):
+            raise TypeError(
+                f"filter takes a function of a sample, found {type(keep).__name__}; what is asked of columns, such as "
+                "pl.col('label') == 'dog', goes to where()"
+            )
         return self._then(Step("filter", keep))
 
     def map(self, function: Callable[[S], R]) -> "Dataset[R]":
-        """Return what a function makes of each sample; it is called when they are read, also for batches."""
+        """Return what a function makes of each sample; it is called when they are read, also for batches.
+
+        Raises:
+            TypeError: ``function`` cannot be called.
+        """
+        if not callable(function):
+            raise TypeError(f"map takes a function of a sample; found {type(function).__name__}")
         mapped: Any = self._then(Step("map", function))
         return mapped  # type: ignore[no-any-return]  # of the same class, with other samples
 
@@ -75,12 +92,13 @@ class Reading(Training[S]):
 
         Raises:
             SampleIndexError: A position is beyond the samples.
+            SampleValueError: What was given names no samples; behind a filter, anything but positions.
         """
         if not self._filters:
             return list(through(self._reader.read(take(self._selection, indices).picks), self._steps))
         samples = list(self)
         positions: Any = indices
-        return [samples[to_position(operator.index(index), len(samples))] for index in positions]
+        return [samples[to_position(index, len(samples))] for index in positions]
 
     def get(self, key: str) -> S:
         """Return the sample with a key.
@@ -95,27 +113,29 @@ class Reading(Training[S]):
         raise SampleKeyError(key, f"the sample {key!r} is there, and a filter step leaves it out")
 
     @overload
-    def __getitem__(self, index: int | str) -> S: ...
+    def __getitem__(self, index: SupportsIndex | str) -> S: ...
 
     @overload
     def __getitem__(self, index: slice) -> Self: ...
 
-    def __getitem__(self, index: int | str | slice) -> S | Self:
+    def __getitem__(self, index: SupportsIndex | str | slice) -> S | Self:
         """Return the sample at a position, or with a key; of a slice of positions, those samples as a dataset.
 
         Raises:
             SampleIndexError: The position is beyond the samples.
+            SampleValueError: It is neither a position, nor a slice, nor a key.
+            TypeError: A slice, behind a filter.
             SampleKeyError: No sample has the key.
             AmbiguousKeyError: The key is there in more than one shard.
         """
         if isinstance(index, str):
             return self.get(index)
         if isinstance(index, slice):
-            if self._filters:
-                raise TypeError("positions among filtered samples are known once they are read: list(ds)[a:b]")
+            self._check_positions("list(ds)[a:b]")
             return self._over(self._selection.at(index))
         if self._filters:
-            return self.select([index])[0]
+            samples = list(self)
+            return samples[to_position(index, len(samples))]
         picks = self._picks()
         sample: S = self._reader.one(picks, to_position(index, len(picks)))
         if not self._steps:

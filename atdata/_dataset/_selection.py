@@ -242,16 +242,16 @@ class Taken(Selection):
 
     def explain(self) -> Explanation:
         """Return what the samples are; nothing has to be found."""
-        picks = self._picks
-        everything = explain(self.opened.manifests, Question())
+        picks, opened = self._picks, self.opened
+        everything = explain(opened.manifests, Question()) if opened.has_manifests else None
         return Explanation(
             predicate=self.predicate or "samples taken one by one",
-            shards=everything.shards,
+            shards=len(opened.shard_ids),
             shards_selected=len(self.shard_ids),
-            rows=everything.rows,
+            rows=everything.rows if everything else opened.count(),
             rows_selected=len(picks),
             bytes_selected=int(picks.sizes.sum()),
-            bytes=everything.bytes,
+            bytes=everything.bytes if everything else int(opened.picks.sizes.sum()),
             table_bytes=0,
             plan="the samples' places are known",
         )

@@ -18,6 +18,8 @@ S = TypeVar("S")
 #: Headers of at most so many shards are read to show a dataset.
 _SHARDS = 1000
 _PICTURES = 6
+#: How much of a predicate is shown, in characters; explain() has all of it.
+_LONGEST = 300
 #: What the headers say of a field; each is a column of the table where some field has it.
 _STATISTICS = ("nulls", "min", "max", "mean", "distinct", "top")
 
@@ -41,9 +43,10 @@ class Showing(DatasetBase[S]):
     def _choice(self) -> Iterator[str]:
         """Yield what makes this dataset another one than all samples of its shards; nothing is read for it."""
         if isinstance(self._selection, Taken):
-            yield f"{self._selection.count():,} samples taken"
-        if self._selection.predicate is not None:
-            yield f"where {self._selection.predicate}"
+            count = self._selection.count()
+            yield f"{count:,} sample{'s'[: count != 1]} taken"
+        if (predicate := self._selection.predicate) is not None:
+            yield f"where {predicate if len(predicate) <= _LONGEST else predicate[: _LONGEST - 1] + '…'}"
         for kind in ("filter", "map"):
             if count := sum(step.kind == kind for step in self._steps):
                 yield f"{count} {kind}{'s'[: count != 1]}"

@@ -1,5 +1,6 @@
 """A selection as a small file: which samples of which shards, and what was asked for (docs/format.md, "Slice")."""
 
+import errno
 import functools
 import io
 import os
@@ -13,8 +14,10 @@ import polars as pl
 from atdata._errors import (
     DamagedManifestError,
     ManifestNotFoundError,
+    SampleValueError,
     ShardChangedError,
     UnsupportedFormatError,
+    first_line,
     listed,
 )
 from atdata._reader import Opened, OpenShards, Picks, check_location_columns, digest_of
@@ -23,7 +26,7 @@ from atdata.manifest._names import HEADER_SUFFIX, Listing, read_listing
 from atdata.manifest._predicate import Question
 from atdata.manifest._process import enter_polars
 from atdata.manifest._rows import FAILURES
-from atdata.manifest._table import PLACE, SHARD, parquet_bytes
+from atdata.manifest._table import CRC32, OFFSET, PLACE, SHARD, SIZE, parquet_bytes
 from atdata.manifest._written import read_question, written_question
 
 from ._selection import Selection, Taken
@@ -101,9 +104,16 @@ def save_slice(selection: Selection, path: str | os.PathLike[str], *, overwrite:
     if overwrite:
         store.replace(target.name, data)
     else:
-        with store.create(target.name) as upload:
-            upload.write(data)
-            upload.commit()
+        try:
+            with store.create(target.name) as upload:
+                upload.write(data)
+                upload.commit()
+        except FileExistsError:
+            raise FileExistsError(
+                errno.EEXIST,
+                "there is such a slice; give it another name, or replace it with overwrite=True",
+                str(target),
+            ) from None
     return target
 
 
@@ -170,7 +180,7 @@ class Sliced(Taken):
                 raise ShardChangedError(
                     stamp.shard_id,
                     f"{self._file} names samples of it, and neither its tar nor its manifest is in "
-                    f"{self.opened.store.url()}. Restore it, or ask again with refresh()",
+                    f"{self.opened.store.url()}. Restore it{self._way_out()}",
                 )
             now = _stamp(self.opened, stamp.shard_id)
             if now != stamp:
@@ -181,6 +191,15 @@ class Sliced(Taken):
                     f"{now.size_bytes} with {(now.sha256 or 'unknown')[:16]}. Ask again with refresh(), and save that",
                 )
         return Picks.from_frame(self.names(), self.opened.shard_ids)
+
+    def _way_out(self) -> str:
+        about = self._about
+        if about.question is not None and isinstance(about.source, str):  # a folder, or a pattern
+            return ", or ask again with refresh()"
+        return (
+            f", or take what is left: ds = Dataset({self.opened.store.url()!r}), rows = pl.read_parquet("
+            f"{str(self._file)!r}), ds.take(rows.filter(pl.col('__shard__').is_in(ds.shards)))"
+        )
 
 
 def _stamp(opened: Opened, shard_id: str) -> _Stamp:
@@ -212,9 +231,21 @@ def _parsed(file: Path) -> tuple[pl.DataFrame, _About]:
         raise DamagedManifestError(f"{file}: no slice: {error}; write it again") from error
     if missing := [name for name in PLACE if name not in frame.columns]:
         raise DamagedManifestError(f"{file}: it lacks the columns {listed(missing)}; write the slice again")
-    check_location_columns(frame)
+    _check_rows(file, frame)
     _check_inside(file, frame, about)
     return frame, about
+
+
+def _check_rows(file: Path, frame: pl.DataFrame) -> None:
+    try:
+        check_location_columns(frame)
+        numbers = frame.select(pl.col(OFFSET, SIZE).cast(pl.Int64), pl.col(CRC32).cast(pl.UInt32))
+    except (SampleValueError, pl.exceptions.PolarsError) as error:
+        raise DamagedManifestError(
+            f"{file}: its rows are no places: {first_line(error)}; write the slice again"
+        ) from error
+    if any(numbers[name].null_count() for name in (OFFSET, SIZE)):
+        raise DamagedManifestError(f"{file}: its rows are no places: one lacks its size; write the slice again")
 
 
 def _read_about(text: str, file: Path) -> _About:
@@ -235,6 +266,8 @@ def _check_inside(file: Path, frame: pl.DataFrame, about: _About) -> None:
             raise DamagedManifestError(
                 f"{file}: it names the shard {shard_id!r}, which lies outside of its dataset; nothing was read"
             )
+    if len(stamped) != len(about.shards):
+        raise DamagedManifestError(f"{file}: it says of a shard twice what it was; write the slice again")
     if strange := sorted(named - stamped):
         raise DamagedManifestError(f"{file}: it does not say what the shards {listed(strange, 4)} were")
 

@@ -1,7 +1,7 @@
 """From what a caller gives as rows, frames, locations, keys or positions, to samples of a dataset."""
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,7 +24,7 @@ from atdata.manifest._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
 
 from ._selection import Everything, Selection, Taken
 
-__all__ = ["Rows", "position_of_key", "take"]
+__all__ = ["Rows", "are_positions", "given", "position_of_key", "take"]
 
 #: What names samples: a frame or query with their keys, locations, keys, or positions.
 Rows: TypeAlias = "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | Iterable[SampleLocation | str | int]"
@@ -33,6 +33,28 @@ _ROW, _NUMBER = "__row__", "__number__"
 #: How many bits of a place, as one number, are the offset's; the shard's are above.
 _OFFSET_BITS = 42
 _MAX_OFFSET, _MAX_SHARDS = (1 << _OFFSET_BITS) - 1, 1 << 21
+
+
+def given(rows: Rows) -> "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | list[SampleLocation | str | int]":
+    """Return what a caller gives as rows, so that it can be looked at more than once; frames of others as Polars'.
+
+    Raises:
+        SampleValueError: It names no samples.
+    """
+    if isinstance(rows, pl.DataFrame | pl.LazyFrame | pl.Series | np.ndarray):
+        return rows
+    if hasattr(rows, "__arrow_c_stream__") and hasattr(rows, "columns"):  # a frame of pandas, a table of pyarrow
+        return pl.DataFrame(rows)
+    if isinstance(rows, SampleLocation | str | Mapping) or not isinstance(rows, Iterable):
+        raise SampleValueError.wrong_type(rows, "rows, locations, keys or positions", "put it into a list")
+    return list(rows)
+
+
+def are_positions(rows: "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | list[Any]") -> bool:
+    """Tell whether samples are named by where they stand."""
+    if isinstance(rows, pl.DataFrame | pl.LazyFrame):
+        return False
+    return len(rows) > 0 and not isinstance(rows[0], SampleLocation | str)
 
 
 def take(selection: Selection, rows: Rows) -> Taken:
@@ -45,13 +67,11 @@ def take(selection: Selection, rows: Rows) -> Taken:
         ShardError: The dataset has no such shard.
         SampleValueError: What was given names no samples.
     """
-    if isinstance(rows, pl.LazyFrame):
-        rows = _collected(selection, rows)
-    if isinstance(rows, pl.DataFrame):
-        return _of_frame(selection, rows)
-    if isinstance(rows, SampleLocation | str) or not isinstance(rows, Iterable):
-        raise SampleValueError.wrong_type(rows, "rows, locations, keys or positions", "put it into a list")
-    named = rows if isinstance(rows, pl.Series | np.ndarray) else list(rows)
+    named: Any = given(rows)
+    if isinstance(named, pl.LazyFrame):
+        named = _collected(selection, named)
+    if isinstance(named, pl.DataFrame):
+        return _of_frame(selection, named)
     if not len(named):
         return selection.at(slice(0))
     first = named[0]
@@ -84,7 +104,10 @@ def position_of_key(selection: Selection, key: str) -> int:
     Raises:
         SampleKeyError: There is no such key.
         AmbiguousKeyError: The key is there in more than one shard.
+        SampleValueError: A key is text, and this is none.
     """
+    if not isinstance(key, str):
+        raise SampleValueError.wrong_type(key, "a key, which is text", "by position: ds[position]")
     picks, rows = selection.picks, selection.key_index.rows(key)
     if not rows:
         raise SampleKeyError.missing_all([key], 1, near_misses(key, _neighbours(picks)))
@@ -208,12 +231,18 @@ def _texts(named: Any) -> pl.Series:
     return pl.Series(KEY, named, pl.String)
 
 
+def _index(each: Any) -> int:
+    if isinstance(each, bool):
+        raise TypeError("a bool among numbers is no position")
+    return operator.index(each)
+
+
 def _positions(named: Any, count: int) -> NDArray[np.integer[Any]]:
     if isinstance(named, pl.Series):
         named = named.to_numpy()
     if not isinstance(named, np.ndarray):
         try:
-            named = np.array([operator.index(each) for each in named if not isinstance(each, bool)] or [True])
+            named = np.array([True] if isinstance(named[0], bool) else [_index(each) for each in named])
         except TypeError:
             wrong = next(each for each in named if isinstance(each, bool) or not hasattr(type(each), "__index__"))
             raise SampleValueError.wrong_type(wrong, "locations, keys or positions") from None

@@ -132,7 +132,7 @@ class Opened:
                 (one, first), (other, second) = types.items()
                 raise SchemaError(
                     f"shard {first!r} holds samples of type {one}, and shard {second!r} of type {other}: open them "
-                    "apart, or name the type that reads both: Dataset[T](...)"
+                    "apart, choose those of one type with where(), or name the type that reads both: Dataset[T](...)"
                 )
 
     def scan(self) -> pl.LazyFrame:

@@ -1,14 +1,15 @@
 """Samples to read, column by column: what a selection comes down to once it is known."""
 
 import dataclasses
+import operator
 from collections.abc import Sequence
-from typing import Any, Self, TypeAlias, overload
+from typing import Any, Self, SupportsIndex, TypeAlias, overload
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from atdata._errors import SampleIndexError
+from atdata._errors import SampleIndexError, SampleValueError
 from atdata.manifest._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
 
 __all__ = ["NO_CRC", "Indices", "Picks", "PlainKeys", "to_position"]
@@ -116,12 +117,18 @@ class Picks:
         return pl.DataFrame(columns).select(PLACE)
 
 
-def to_position(index: int, count: int) -> int:
-    """Return a position counted from the front.
+def to_position(index: SupportsIndex, count: int) -> int:
+    """Return a position counted from the front; NumPy's integers are positions too.
 
     Raises:
         SampleIndexError: There is none.
+        SampleValueError: It is no whole number.
     """
+    if isinstance(index, bool | np.bool_) or not isinstance(index, SupportsIndex) or isinstance(index, np.ndarray):
+        raise SampleValueError.wrong_type(
+            index, "a whole number as position", "ds[...] takes one, a slice, or a key; several go to ds.take([...])"
+        )
+    index = operator.index(index)
     if not -count <= index < count:
         raise SampleIndexError.beyond(index, count)
     return index + count if index < 0 else index

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from atdata._errors import SchemaError
+from atdata._options import whole
 from atdata._sample import DictSample, fields_of
 from atdata.manifest._annotations import without_none
 
@@ -83,7 +84,7 @@ def to_dict(samples: Iterable[Any], sample_type: type | None, limit: int | None 
     Raises:
         SchemaError: A sample has no fields.
     """
-    return Table(sample_type).values(itertools.islice(samples, limit))
+    return Table(sample_type).values(_first(samples, limit))
 
 
 def to_polars(samples: Iterable[Any], sample_type: type | None, limit: int | None = None) -> pl.DataFrame:
@@ -93,7 +94,7 @@ def to_polars(samples: Iterable[Any], sample_type: type | None, limit: int | Non
         SchemaError: A field's values make no column; the error names the field.
     """
     table = Table(sample_type)
-    return table.frame(table.values(itertools.islice(samples, limit)))
+    return table.frame(table.values(_first(samples, limit)))
 
 
 def to_pandas(samples: Iterable[Any], sample_type: type | None, limit: int | None = None) -> "pd.DataFrame":
@@ -107,9 +108,13 @@ def to_pandas(samples: Iterable[Any], sample_type: type | None, limit: int | Non
     import pandas as pd  # noqa: PLC0415 -- kept out of `import atdata`
 
     table = Table(sample_type)
-    values = table.values(itertools.islice(samples, limit))
+    values = table.values(_first(samples, limit))
     annotations = table.annotations or {}
     return pd.DataFrame({name: _pandas_column(cells, annotations.get(name)) for name, cells in values.items()})
+
+
+def _first(samples: Iterable[Any], limit: int | None) -> Iterator[Any]:
+    return itertools.islice(samples, None if limit is None else whole("limit", limit))
 
 
 def _pandas_column(cells: list[Any], annotation: Any) -> "pd.Series[Any]":

@@ -144,4 +144,5 @@ def _choices(text: str) -> list[str]:
     if span is None:
         return text.split(",")
     first, last = span.groups()
-    return [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
+    step = 1 if int(first) <= int(last) else -1
+    return [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + step, step)]

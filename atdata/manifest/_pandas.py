@@ -31,6 +31,10 @@ def to_pandas(frame: pl.DataFrame) -> "pd.DataFrame":
     return ordered
 
 
+#: People give `where` what belongs to `filter`.
+_OF_A_SAMPLE = "A function of a sample goes to Dataset.filter()"
+
+
 def from_pandas(frame: "pd.DataFrame") -> pl.DataFrame:
     """Return a pandas frame as a Polars frame; NaN becomes null."""
     return pl.from_pandas(frame)
@@ -54,6 +58,9 @@ def row_mask(function: Callable[[Any], Any], frame: pl.DataFrame, shard_id: str)
         if error.obj is not table or error.name is None:
             raise
         raise PredicateError.unknown_column(error.name, frame.columns) from error
+    except (TypeError, ValueError) as error:
+        error.add_note(f"from a function of a pandas frame of the rows of shard {shard_id!r}. {_OF_A_SAMPLE}")
+        raise
     return pl.Series(_booleans(mask, table, shard_id))
 
 
@@ -89,5 +96,5 @@ def _booleans(mask: Any, table: "pd.DataFrame", shard_id: str) -> Any:
     )
     raise PredicateError(
         f"the function returned {found} for shard {shard_id!r}; expected a boolean Series with one value for each of "
-        f"its {len(table)} rows, such as df['label'] == 'dog'. The columns are {listed(table.columns)}"
+        f"its {len(table)} rows, such as df['label'] == 'dog'. The columns are {listed(table.columns)}. {_OF_A_SAMPLE}"
     )

@@ -17,6 +17,11 @@ from atdata import AtdataError, Dataset, DictSample, PredicateError
 Photos = Callable[..., list[Any]]
 
 
+@atdata.packable
+class Counted:
+    count: int
+
+
 def keys_of(dataset: Dataset[Any]) -> list[str]:
     keys: list[str] = dataset.scan().select("__key__").collect()["__key__"].to_list()
     return keys
@@ -49,7 +54,7 @@ def test_a_limit_is_the_first_samples(written: Dataset[Any], *, seen_before: boo
     assert keys_of(dogs.limit(7)) == everything[:7]
     assert keys_of(dogs.limit(10_000)) == everything
     assert len(dogs.limit(0)) == 0
-    with pytest.raises(ValueError, match="from 0; found -1"):
+    with pytest.raises(ValueError, match="n is a whole number from 0 .*found -1"):
         dogs.limit(-1)
 
 
@@ -128,3 +133,10 @@ def test_what_is_no_dataset_is_not_combined(written: Dataset[Any]) -> None:
         with pytest.raises(TypeError, match="unsupported operand"):
             combine()
     assert (written == 3) is False
+
+
+def test_a_field_called_count_is_counted_under_another_name(tmp_path: Path) -> None:
+    dataset = atdata.write_samples([Counted(number) for number in (3, 3, 1)], tmp_path / "n.tar", manifest=True)
+    with pytest.raises(ValueError, match=r"second column 'count'.*value_counts\('count', name='counts'\)"):
+        dataset.value_counts("count")
+    assert dataset.value_counts("count", name="n").rows() == [(3, 2), (1, 1)]

@@ -413,3 +413,26 @@ def test_a_dict_of_datasets_is_made_by_hand(put: Callable[..., Path], photo_type
     made = DatasetDict({"mine": dataset}, photo_type)
     assert made["mine"] is dataset
     assert made.head(1)[0].packed == dataset.head(1)[0].packed
+
+
+def test_a_selection_of_one_type_among_several_is_read(mixed: Path) -> None:
+    dataset = load_dataset(mixed, split="train")
+    captions = dataset.where(pl.col("__shard__") == "a")
+    assert [sample.keys() for sample in captions] == [["label"]]
+    assert len(next(captions.ordered(batch_size=2))) == 1
+    assert list(captions.limit(0)) == []
+    with pytest.raises(SchemaError, match=r"choose those of one type with where\(\)"):
+        list(dataset.take([0, -1]))
+
+
+@pytest.mark.parametrize("source", [None, 3, b"folder", [None], {"train": "a.tar"}])
+def test_what_is_no_path_is_refused(source: Any) -> None:
+    for opened in (Dataset, load_dataset):
+        with pytest.raises(TypeError, match=r"a dataset is opened from a folder, .*; found (NoneType|int|bytes|dict) "):
+            opened(source)
+
+
+def test_data_files_without_a_file_are_refused(tmp_path: Path) -> None:
+    for empty in ({}, [], ""):
+        with pytest.raises(ManifestNotFoundError, match="data_files names no file"):
+            load_dataset(tmp_path, data_files=empty)

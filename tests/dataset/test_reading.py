@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import atdata
-from atdata import Dataset, SampleIndexError, SampleKeyError
+from atdata import Dataset, PredicateError, SampleIndexError, SampleKeyError, SampleValueError
 
 Photos = Callable[..., list[Any]]
 
@@ -145,3 +146,78 @@ def test_a_description_says_what_there_is(written: Dataset[Any]) -> None:
     dogs = written.where(label="dog")
     assert (dogs.describe()["num_samples"], dogs.describe()["predicate"]) == (len(dogs), "label='dog'")
     assert dogs.filter(bool).describe()["num_samples"] is None
+
+
+def test_numpy_integers_are_positions(written: Dataset[Any], made: list[Any]) -> None:
+    for kind in (np.int64, np.uint8, np.int16):
+        assert written[kind(3)].packed == made[3].packed
+    assert written[np.int64(-1)].packed == made[-1].packed
+    assert written.filter(lambda _: True)[np.int64(3)].packed == made[3].packed
+
+
+@pytest.mark.parametrize("index", [1.5, True, None, [1, 2], (1, 2), np.array([1, 2]), np.bool_(True)])
+def test_what_is_no_position_is_refused(written: Dataset[Any], index: Any) -> None:
+    for dataset in (written, written.filter(lambda _: True)):
+        with pytest.raises(
+            SampleValueError, match=r"expected a whole number as position, found .*ds\.take\(\[\.\.\.\]\)"
+        ):
+            dataset[index]
+
+
+def test_positions_behind_a_filter_are_not_those_before_it(written: Dataset[Any]) -> None:
+    dogs = written.filter(lambda photo: photo.label == "dog")
+    for ask in (
+        lambda: dogs[:5],
+        lambda: dogs.limit(5),
+        lambda: dogs.sample(5),
+        lambda: dogs.take([0, 1]),
+        lambda: dogs.take(np.array([0])),
+        lambda: dogs.take(pl.Series([0])),
+    ):
+        with pytest.raises(TypeError, match="positions among filtered samples are known once they are read"):
+            ask()
+    with pytest.raises(TypeError, match="manifests do not know which samples a filter leaves out"):
+        dogs.value_counts("label")
+    # What samples are called does not change with a filter.
+    assert packed(dogs.take(written.query(pl.col("__key__") < "000000-000009"))) == packed(
+        [photo for photo in written[:9] if photo.label == "dog"]
+    )
+    assert len(dogs.select([0, 1, 2])) == len(dogs.head(3)) == 3
+
+
+@pytest.mark.parametrize("n", [-1, 2.5, "3", True])
+def test_a_number_of_samples_is_a_whole_one(written: Dataset[Any], n: Any) -> None:
+    for ask in (written.head, written.limit, written.sample, written.to_dict, written.to_polars, written.to_pandas):
+        with pytest.raises(ValueError, match=rf"number .*from 0 to .*found {n!r}"):
+            ask(n)
+
+
+def test_columns_are_not_asked_by_filter_nor_samples_by_where(written: Dataset[Any]) -> None:
+    with pytest.raises(TypeError, match=r"filter takes a function of a sample, found Expr; .*goes to where\(\)"):
+        written.filter(pl.col("label") == "dog")  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(TypeError, match="map takes a function of a sample; found str"):
+        written.map("label")  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(ValueError, match="truth value of a Series") as raised:
+        len(written.where(lambda photo: photo.label == "dog" and True))
+    (note,) = raised.value.__notes__
+    assert note.endswith("rows of shard 'photos-000000'. A function of a sample goes to Dataset.filter()")
+    with pytest.raises(PredicateError, match=r"goes to Dataset\.filter\(\)"):
+        len(written.where(lambda _: True))
+
+
+def test_a_key_is_text(written: Dataset[Any]) -> None:
+    with pytest.raises(SampleValueError, match=r"expected a key, which is text, found int 3; .*ds\[position\]"):
+        written.get(3)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_key_or_a_location_is_in_a_dataset(written: Dataset[Any]) -> None:
+    few = written.take([3, 120])
+    assert "000000-000003" in few
+    assert "000000-000004" not in few
+    location = written.query(pl.col("__key__") == "000001-000020")[0]
+    assert location in few
+    assert location not in written.take([3])
+    with pytest.raises(TypeError, match="asks for a key or a SampleLocation; found Photo"):
+        _ = written[0] in written
+    with pytest.raises(TypeError, match="known once samples are read"):
+        _ = "000000-000003" in written.filter(bool)

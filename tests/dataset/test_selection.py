@@ -168,3 +168,14 @@ def test_a_query_of_a_selection_stays_inside_it(written: Dataset[Any]) -> None:
     order = [9, 8, 7, 6]
     found = [(each.shard, each.key) for each in written.take(order).query(pl.lit(value=True))]
     assert found == [("photos-000000", f"000000-{at:06d}") for at in order]
+
+
+def test_what_is_combined_was_asked_by_more_than_one_predicate(written: Dataset[Any]) -> None:
+    for combined in (written.where(DOG) & written.where(SURE), written.where(DOG) - written.where(SURE)):
+        assert combined.explain().predicate == "samples taken one by one"
+
+
+def test_a_selection_without_manifests_explains_itself(tmp_path: Path, photos: Photos) -> None:
+    explained = atdata.write_samples(photos(20), tmp_path / "p.tar", maxcount=8)[7:9].explain()
+    assert (explained.shards, explained.shards_selected, explained.rows, explained.rows_selected) == (3, 2, 20, 2)
+    assert (explained.requests, explained.bytes_requested) == (2, explained.bytes_selected)

@@ -181,3 +181,16 @@ def test_a_location_is_shown() -> None:
     found = shown(SampleLocation("<script>", "k", 512, 1024, None))
     assert "<td>shard</td><td>&lt;script&gt;</td>" in found
     assert "<td>size</td><td>1,024</td>" in found
+
+
+def test_a_long_predicate_is_cut(icons: Dataset[Icon]) -> None:
+    asked = icons.where(f"label IN ({', '.join(repr(str(number)) for number in range(1000))})")
+    assert len(repr(asked)) < 500
+    assert repr(asked).endswith("…)")
+    explained = asked.explain().predicate
+    assert explained is not None
+    assert "999" in explained
+
+
+def test_one_sample_is_not_many(icons: Dataset[Icon]) -> None:
+    assert "1 sample taken" in repr(icons.limit(1))

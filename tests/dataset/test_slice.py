@@ -222,3 +222,50 @@ def test_another_process_asks_a_saved_question_again(saved: Path) -> None:
     code = f"import atdata; ds = atdata.Dataset({str(saved)!r}); print(ds.digest, ds.refresh().digest)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert printed == [Dataset(saved).digest] * 2
+
+
+def test_an_existing_slice_is_replaced_on_demand_alone(written: Dataset[Any], saved: Path) -> None:
+    with pytest.raises(FileExistsError, match=r"replace it with overwrite=True.*dogs\.slice\.parquet"):
+        written.save_slice(saved)
+    assert Dataset(written.limit(2).save_slice(saved, overwrite=True)) == written.limit(2)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pl.lit(-5).alias("__crc32__"),
+        pl.lit(2**63, pl.UInt64).alias("__offset__"),
+        pl.lit(None, pl.Int64).alias("__size__"),
+        pl.lit(None, pl.String).alias("__shard__"),
+        pl.lit("1").alias("__offset__"),
+    ],
+)
+def test_rows_that_are_no_places_are_refused(saved: Path, spoilt: pl.Expr) -> None:
+    rewritten(saved, pl.read_parquet(saved).with_columns(spoilt))
+    with pytest.raises(
+        DamagedManifestError, match=r"dogs\.slice\.parquet: its rows are no places: .*write the slice again"
+    ):
+        Dataset(saved)
+
+
+def test_a_shard_that_is_described_twice_is_refused(saved: Path) -> None:
+    shards = json.loads(pl.read_parquet_metadata(saved)[MEMBER])["shards"]
+    rewritten(saved, shards=[*shards, shards[0]])
+    with pytest.raises(DamagedManifestError, match="says of a shard twice what it was"):
+        Dataset(saved)
+
+
+@pytest.mark.usefixtures("written")
+def test_the_way_out_of_a_missing_shard_is_one(tmp_path: Path) -> None:
+    opened = Dataset(tmp_path)
+    asked = opened.where(pl.lit(True)).save_slice(tmp_path / "asked.slice.parquet")
+    taken = opened.take([0, 150]).save_slice(tmp_path / "taken.slice.parquet")
+    for file in tmp_path.glob("photos-000001.*"):
+        file.unlink()
+    with pytest.raises(ShardChangedError, match=r"'photos-000001'.*or ask again with refresh\(\)"):
+        list(Dataset(asked))
+    assert len(Dataset(asked).refresh()) == 150
+    with pytest.raises(ShardChangedError, match=r"'photos-000001'.*or take what is left: ds = .*is_in\(ds\.shards\)"):
+        list(Dataset(taken))
+    left, rows = Dataset(tmp_path), pl.read_parquet(taken)
+    assert len(left.take(rows.filter(pl.col("__shard__").is_in(left.shards)))) == 1

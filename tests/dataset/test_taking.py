@@ -177,3 +177,14 @@ def test_rows_with_places_are_found_as_rows_without(written: Dataset[Any]) -> No
     assert some.take(swapped) == written.take([7, 200, 120])
     with pytest.raises(SampleKeyError, match="1 of 3 keys name no sample"):
         written.take([200, 7]).take(rows)
+
+
+def test_frames_of_others_name_samples_too(written: Dataset[Any], made: list[Any]) -> None:
+    frame = written.scan().collect()[[5, 1, 1]]
+    for rows in (frame.to_pandas(), frame.to_arrow(), frame.select("__shard__", "__key__").to_pandas()):
+        assert packed(written.take(rows)) == packed([made[5], made[1], made[1]])
+
+
+def test_a_bool_among_positions_is_not_passed_over(written: Dataset[Any]) -> None:
+    with pytest.raises(SampleValueError, match="found bool True"):
+        written.take([1, True])
