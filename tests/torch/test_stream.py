@@ -378,3 +378,16 @@ def test_workers_may_set_the_epoch_as_they_begin(digits):
         stream, 2, worker_init_fn=lambda _worker: torch.utils.data.get_worker_info().dataset.set_epoch(1)
     )
     assert flat(loader) == epoch_of(digits, seed=3, epoch=1)
+
+
+@pytest.mark.parametrize("seed", [None, -1, 1.0])
+def test_a_seed_that_is_none_is_refused_and_not_taken_for_no_shuffling(digits, seed):
+    with pytest.raises(ValueError, match="seed is a whole number"):
+        digits.to_torch(batch_size=8, shuffle=True, seed=seed)
+
+
+def test_batches_are_counted_in_whole_numbers_so_that_a_state_can_be_loaded(digits):
+    stream = digits.to_torch(batch_size=8)
+    with pytest.raises(ValueError, match=r"found 1\.0"):
+        stream.state_dict(batches=1.0)
+    json.dumps(stream.state_dict(batches=np.int64(2)))
