@@ -88,7 +88,7 @@ class RangeReader:
                 if shard_id not in files and len(files) + len(opened) >= self._limits.files:
                     self._tars.fill(opened, parts)
                     parts, opened, files = [], {}, {}
-                opened[shard_id] = files.pop(shard_id, None) or self._again(shard_id)
+                opened[shard_id] = files.pop(shard_id) if shard_id in files else self._again(shard_id)
             parts.append((opened[shard_id], offset, memory[at : at + length]))
             at += length
         self._tars.fill(opened, parts)
