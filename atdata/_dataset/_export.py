@@ -74,7 +74,7 @@ def export(
     store = LocalStore(folder, durable=options.durable)
     if options.overwrite:
         _check_elsewhere(opened, folder, names)
-    check_existing(store, names, _existing(options))
+    check_existing(store, names, _existing(options), can_append=False)
     if options.keys == "keep":
         _check_keys(picks, options)
     progress = Progress(shown=bool(options.progress), doing="exporting")

@@ -107,8 +107,11 @@ class Late(DatasetBase[S]):
             ManifestError: As for :meth:`annotate`.
             PartialFailureError: As for :meth:`annotate`.
             TypeError: The dataset is a selection, or has no manifests.
+            ValueError: No column is named.
         """
         self._check_annotatable()
+        if not names:
+            raise ValueError("drop_columns takes the names of columns: ds.drop_columns('predicted', 'margin')")
         if not isinstance(self._selection, Everything):
             raise TypeError(
                 "columns are dropped from whole shards, and this is a selection; drop them from the dataset"

@@ -157,6 +157,7 @@ class Training(DatasetBase[S]):
             return SampleMap(self._by_position(plain=given == (None, False, 0, 0, None, None, None, "pad", None)))
         if collate is not None and batch_size is None:
             raise ValueError("collate makes something of a batch: give batch_size too, or the DataLoader a collate_fn")
+        whole("seed", seed)  # None would be another order on each rank
         rank, world_size = rank_here(rank, world_size)
         split = Split(rank, world_size, batch_size or 1, uneven == "drop")
         part = self._part(split, batched=batch_size is not None)

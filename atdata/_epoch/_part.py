@@ -135,9 +135,9 @@ class Part:
             why = "a filter decides how long they are" if self.filters else "samples come one by one"
             raise ValueError(f"batches cannot be counted here, because {why}: call state_dict() without a number")
         steps = self.split.steps(state.left)
-        if isinstance(batches, bool) or not 0 <= batches <= steps:
+        if isinstance(batches, bool | float) or not 0 <= batches <= steps:
             raise ValueError(f"batches is a number from 0 to the {steps} that the epoch still had; found {batches!r}")
-        done = self.split.consumed(state.left, batches)
+        done = self.split.consumed(state.left, operator.index(batches))
         return dataclasses.replace(state, position=state.position + done, share=None).to_dict()
 
     def length(self) -> int:

@@ -41,7 +41,7 @@ class ReadLimits:
 
 
 #: For a local disk. A window is no larger than what the processor keeps at hand, and a span of a shard half of that.
-LOCAL = ReadLimits(gap=1 << 14, longest=1 << 20, dense=0.5, first_window=1 << 18, window=1 << 21, files=8)
+LOCAL = ReadLimits(gap=1 << 14, longest=1 << 20, dense=0.5, first_window=1 << 18, window=1 << 21, files=7)
 
 
 class Plan(NamedTuple):

@@ -81,10 +81,10 @@ class RangeReader:
         for number, offset, length in zip(numbers, offsets, lengths, strict=True):
             shard_id = window.shard_ids[number]
             if shard_id not in opened:
-                if len(opened) == self._limits.files:
+                if shard_id not in files and len(files) + len(opened) >= self._limits.files:
                     self._tars.fill(opened, parts)
-                    parts, opened = [], {}
-                opened[shard_id] = files[shard_id] if shard_id in files else self._again(shard_id)
+                    parts, opened, files = [], {}, {}
+                opened[shard_id] = files.pop(shard_id) if shard_id in files else self._again(shard_id)
             parts.append((opened[shard_id], offset, memory[at : at + length]))
             at += length
         self._tars.fill(opened, parts)
@@ -104,6 +104,7 @@ class RangeReader:
                 file = self._pin(shard_id)
                 if len(files) < self._limits.files:
                     files[shard_id] = file
+                del file  # before the next one is opened
         tar_sizes = np.array([self._pinned[shard_id].size for shard_id in shard_ids], np.int64)
         check_inside(window, tar_sizes if inverse is None else tar_sizes[inverse])
         return files

@@ -21,6 +21,7 @@ Collate: TypeAlias = Callable[[SampleBatch[Any]], Any]
 #: Kinds of NumPy dtypes that torch has: booleans, integers, floats, complex numbers.
 _NUMBERS = frozenset("biufc")
 _TEXT = frozenset("SU")
+_SCALARS = bool | int | float | complex | np.generic
 
 
 def to_tensors(batch: SampleBatch[Any], name_of: Callable[[int], str] | None = None) -> Any:
@@ -67,9 +68,7 @@ def _may_be_none(annotation: Any) -> bool:
 
 
 def _column(batch: SampleBatch[Any], name: str, name_of: Callable[[int], str], *, as_list: bool) -> Any:
-    # What is stacked already is taken as it is, so that no sample is made; unless a batch calls something else so.
-    own = hasattr(SampleBatch, name)
-    values = [getattr(sample, name) for sample in batch] if own else getattr(batch, name)
+    values = _values(batch, name)
     if as_list:
         return list(values)
     if isinstance(values, np.ndarray):
@@ -77,14 +76,33 @@ def _column(batch: SampleBatch[Any], name: str, name_of: Callable[[int], str], *
     if isinstance(values[0], np.ndarray):
         _check_alike(values, name, name_of)
         return _of_array(np.stack(values), name)
-    return _of_numbers(values, name) if isinstance(values[0], np.generic | bool | int | float | complex) else values
+    return _of_numbers(values, name) if isinstance(values[0], _SCALARS) else values
+
+
+def _values(batch: SampleBatch[Any], name: str) -> Any:
+    """Return a field's values: what is stacked already as it is, so that no sample is made."""
+    # Such a name means something else on the batch, or on its samples.
+    if name.startswith("_") or hasattr(SampleBatch, name) or hasattr(DictSample, name):
+        return [sample[name] if isinstance(sample, DictSample) else getattr(sample, name) for sample in batch]
+    return getattr(batch, name)
 
 
 def _of_numbers(values: list[Any], name: str) -> Any:
-    if len({isinstance(value, bool | np.bool_) for value in values}) > 1:
+    if len({isinstance(value, bool | np.bool_) for value in values}) > 1 or not all(
+        isinstance(value, _SCALARS) for value in values
+    ):
         return values
-    numbers = np.array(values)
+    dtype = _dtype_of(values) if all(type(value) is int for value in values) else None
+    numbers = np.array(values, dtype)
     return _of_array(numbers, name) if numbers.dtype.kind in _NUMBERS else values
+
+
+def _dtype_of(values: list[int]) -> type:
+    """Return the dtype that holds whole numbers as they are; NumPy itself takes floats where it finds no other."""
+    for dtype in (np.int64, np.uint64):
+        if np.iinfo(dtype).min <= min(values) and max(values) <= np.iinfo(dtype).max:
+            return dtype
+    return object
 
 
 def _of_array(array: Any, name: str) -> Any:

@@ -78,8 +78,7 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
     def __iter__(self) -> Iterator[Any]:
         info = get_worker_info()
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
-        first = self._board.begin(worker, workers, elsewhere=info is not None)
-        state = self._board.read()
+        state, first = self._board.begin(worker, workers, elsewhere=info is not None)
         if self._own is not None:
             state, self._own = self._own, None
         elif not first:
@@ -151,7 +150,7 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
             self._own, self._walk = checked, None
 
     def _write(self, state: State) -> None:
-        self._board.write(state)
+        self._board.write(state, in_worker=get_worker_info() is not None)
         self._own = self._walk = None
 
 

@@ -24,8 +24,14 @@ class Continued(NamedTuple):
     next_index: int
 
 
-def check_existing(store: Store, names: ShardNames, existing: Existing) -> None:
+def check_existing(store: Store, names: ShardNames, existing: Existing, *, can_append: bool = True) -> None:
     """Check, before a sample is taken, that a set may be written; nothing is changed.
+
+    Args:
+        store: Where it would be.
+        names: Its shards' names.
+        existing: What becomes of files that are there.
+        can_append: Whether the caller could have asked for more shards after those that are there.
 
     Raises:
         ShardExistsError: There are files of the set, and they are neither replaced nor added to; or they are to be
@@ -33,7 +39,7 @@ def check_existing(store: Store, names: ShardNames, existing: Existing) -> None:
         ShardError: What more shards are to be added to is no such set.
     """
     if existing == "refuse":
-        _refuse(store, names)
+        _refuse(store, names, can_append=can_append)
     elif existing == "overwrite":
         _replaced(store, names)
     elif existing == "append":
@@ -58,12 +64,14 @@ def begin_set(store: Store, names: ShardNames, existing: Existing, sample_type: 
     return continued
 
 
-def _refuse(store: Store, names: ShardNames) -> None:
+def _refuse(store: Store, names: ShardNames, *, can_append: bool) -> None:
     if found := _files_of(store, names):
+        ways = ["choose another path", "replace them (overwrite=True)"]
+        ways += ["write more shards after them (append=True)"] if can_append else []
         raise ShardExistsError(
             names.shard_id(0),
-            f"{store.url()} holds files of this name already: {listed(found, 4)}. Nothing was overwritten; choose "
-            "another path, replace them (overwrite=True), or write more shards after them (append=True)",
+            f"{store.url()} holds files of this name already: {listed(found, 4)}. Nothing was overwritten; "
+            f"{', '.join(ways[:-1])}, or {ways[-1]}",
         )
 
 

@@ -580,6 +580,11 @@ def test_an_empty_selection_changes_nothing(tmp_path, ds):
 # Dropping
 
 
+def test_dropping_takes_names(ds):
+    with pytest.raises(ValueError, match="takes the names of columns"):
+        ds.drop_columns()
+
+
 def test_dropped_columns_are_gone_and_the_rest_stays(tmp_path, ds):
     before = tars(tmp_path)
     ds = ds.annotate(scores(ds))

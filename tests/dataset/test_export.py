@@ -326,7 +326,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, ds, monkeypatch):
 def test_what_is_there_is_not_overwritten_unasked(tmp_path, ds):
     ds.where(label="a").export(tmp_path / "out" / "x.tar")
     before = contents(tmp_path / "out")
-    with pytest.raises(atdata.ShardExistsError):
+    with pytest.raises(atdata.ShardExistsError, match=r"choose another path, or replace them \(overwrite=True\)$"):
         ds.where(label="b").export(tmp_path / "out" / "x.tar")
     assert contents(tmp_path / "out") == before
     out = ds.where(label="b").export(tmp_path / "out" / "x.tar", overwrite=True)

@@ -115,9 +115,36 @@ def test_samples_without_a_type_are_read_by_their_values():
     assert (found["a"].tolist(), found["b"], found["samples"].tolist()) == ([1, 2], ["x", "y"], [2.0, 1.5])
 
 
-@pytest.mark.parametrize("values", [[1, True], [1, None], [None, 1], ["a", 1], [1 << 70, 1]])
+@pytest.mark.parametrize(
+    "values", [[1, True], [1, None], [None, 1], ["a", 1], [1 << 70, 1], [-1, 1 << 63], [1, [2, 3]]]
+)
 def test_values_that_are_no_numbers_together_stay_a_list(values):
     assert to_tensors(SampleBatch([DictSample(a=value) for value in values]))["a"] == values
+
+
+def test_whole_numbers_beyond_64_signed_bits_are_never_rounded():
+    found = to_tensors(SampleBatch([DictSample(a=(1 << 63) + 1), DictSample(a=1)]))["a"]
+    assert (found.tolist(), found.dtype) == ([(1 << 63) + 1, 1], torch.uint64)
+
+
+@atdata.packable
+class OddlyNamed:
+    stacked: NDArray[Any]
+    samples: NDArray[Any]
+    _hidden: NDArray[Any]
+
+
+def test_fields_that_are_called_as_a_batchs_own_attributes_are_tensors_too():
+    found = to_tensors(SampleBatch([OddlyNamed(np.zeros(2), np.ones(2), np.full(2, row)) for row in range(3)]))
+    assert {name: tuple(each.shape) for name, each in found.items()} == dict.fromkeys(
+        ["stacked", "samples", "_hidden"], (3, 2)
+    )
+    assert found["_hidden"][:, 0].tolist() == [0, 1, 2]
+
+
+def test_fields_that_are_called_as_methods_of_a_dict_are_read():
+    found = to_tensors(SampleBatch([DictSample(items=np.ones(2), keys=row) for row in range(2)]))
+    assert (found["items"].shape, found["keys"].tolist()) == ((2, 2), [0, 1])
 
 
 def test_samples_without_a_type_that_differ_in_their_fields_are_refused():

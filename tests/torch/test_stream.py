@@ -357,3 +357,37 @@ def test_a_batch_is_a_plain_dict_of_tensors_that_may_be_written_to_whoever_read_
     assert type(batch) is dict
     batch["pixels"] += 1
     assert not batch["pixels"].is_shared()
+
+
+def test_a_worker_that_comes_late_to_an_iteration_that_was_broken_off_begins_the_next_one_right(digits):
+    may_begin = multiprocessing.get_context("fork").Event()
+    stream = digits.to_torch(batch_size=8, shuffle=True, seed=3, collate=CONFIDENCES)
+    loader = loader_of(
+        stream, 2, persistent_workers=True, worker_init_fn=lambda worker: worker == 0 or may_begin.wait(30)
+    )
+    first = next(iter(loader))
+    stream.load_state_dict(stream.state_dict(batches=1))
+    may_begin.set()
+    assert first + flat(loader) == epoch_of(digits, seed=3)
+    assert flat(loader) == epoch_of(digits, seed=3)
+
+
+def test_workers_may_set_the_epoch_as_they_begin(digits):
+    stream = digits.to_torch(batch_size=8, shuffle=True, seed=3, collate=CONFIDENCES)
+    loader = loader_of(
+        stream, 2, worker_init_fn=lambda _worker: torch.utils.data.get_worker_info().dataset.set_epoch(1)
+    )
+    assert flat(loader) == epoch_of(digits, seed=3, epoch=1)
+
+
+@pytest.mark.parametrize("seed", [None, -1, 1.0])
+def test_a_seed_that_is_none_is_refused_and_not_taken_for_no_shuffling(digits, seed):
+    with pytest.raises(ValueError, match="seed is a whole number"):
+        digits.to_torch(batch_size=8, shuffle=True, seed=seed)
+
+
+def test_batches_are_counted_in_whole_numbers_so_that_a_state_can_be_loaded(digits):
+    stream = digits.to_torch(batch_size=8)
+    with pytest.raises(ValueError, match=r"found 1\.0"):
+        stream.state_dict(batches=1.0)
+    json.dumps(stream.state_dict(batches=np.int64(2)))
