@@ -4,18 +4,21 @@ import copy
 import datetime as dt
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from atdata._annotate import AnnotateOptions, Columns, Extra, Missing, OnError, annotate, drop_columns
 from atdata._reader import Opened, OpenShards, Picks, batched, through
 from atdata._sample import SampleBatch
 from atdata._writer import iso_time, json_dict
-from atdata.manifest import AggregateKind
 from atdata.manifest._names import Listing
 
 from ._base import DatasetBase
-from ._export import ExportKeys, ExportOptions, export
 from ._selection import Everything, Taken
+
+if TYPE_CHECKING:
+    from atdata._annotate import Columns, Extra, Missing, OnError
+    from atdata.manifest import AggregateKind
+
+    from ._export import ExportKeys
 
 __all__ = ["Late"]
 
@@ -27,16 +30,16 @@ class Late(DatasetBase[S]):
 
     def annotate(
         self,
-        columns: Columns,
+        columns: "Columns",
         on: str | Sequence[str] = "__key__",
         *,
         replace: bool = False,
-        missing: Missing = "error",
-        extra: Extra = "error",
-        aggregates: Mapping[str, AggregateKind] | None = None,
+        missing: "Missing" = "error",
+        extra: "Extra" = "error",
+        aggregates: "Mapping[str, AggregateKind] | None" = None,
         run: str | None = None,
         batch_size: int = 256,
-        on_error: OnError = "raise",
+        on_error: "OnError" = "raise",
         progress: bool | None = None,
     ) -> Self:
         """Add columns to the manifests, and return the dataset with them. Tars, keys and the digest stay as they are.
@@ -89,11 +92,13 @@ class Late(DatasetBase[S]):
             >>> folder.cleanup()
         """
         self._check_annotatable()
+        from atdata._annotate import AnnotateOptions, annotate  # noqa: PLC0415 -- kept out of `import atdata`
+
         options = AnnotateOptions(on, replace, missing, extra, aggregates or {}, run, batch_size, on_error, progress)
         selected = None if isinstance(self._selection, Everything) else self._picks()
         return self._with(annotate(self._opened, selected, self._read_batches, columns, options))
 
-    def drop_columns(self, *names: str, on_error: OnError = "raise") -> Self:
+    def drop_columns(self, *names: str, on_error: "OnError" = "raise") -> Self:
         """Remove columns from the manifests of the whole dataset, and return the dataset without them.
 
         Tars, keys and the digest stay as they are, and so do the fields of samples.
@@ -116,6 +121,8 @@ class Late(DatasetBase[S]):
             raise TypeError(
                 "columns are dropped from whole shards, and this is a selection; drop them from the dataset"
             )
+        from atdata._annotate import drop_columns  # noqa: PLC0415 -- kept out of `import atdata`
+
         return self._with(drop_columns(self._opened, names, on_error))
 
     def export(
@@ -124,7 +131,7 @@ class Late(DatasetBase[S]):
         *,
         maxcount: int | None = None,
         maxsize: int | None = None,
-        keys: ExportKeys = "keep",
+        keys: "ExportKeys" = "keep",
         overwrite: bool = False,
         provenance: Mapping[str, Any] | None = None,
         created_at: dt.datetime | str | None = None,
@@ -180,6 +187,8 @@ class Late(DatasetBase[S]):
                 "write_samples(ds, path, manifest=True) writes what comes out of the steps"
             )
         metadata = self.content_metadata
+        from ._export import ExportOptions, export  # noqa: PLC0415 -- kept out of `import atdata`
+
         options = ExportOptions(
             path,
             maxcount,

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 from atdata._notebook import Facts, Picture, picture_of, shown
 from atdata._sample import is_sample_type
-from atdata._tables import row_of
 
 from ._base import DatasetBase, type_text
 from ._selection import Everything, Taken
@@ -85,6 +84,8 @@ class Showing(DatasetBase[S]):
         """Yield the first image of each of the first samples; what a function makes may take long, and is not read."""
         if self._seen_type() is None or self._filters:
             return
+        from atdata._tables import row_of  # noqa: PLC0415 -- kept out of `import atdata`
+
         everything = isinstance(self._selection, Everything)  # whose first samples are found without all its tables
         first = self if everything else self._over(self._selection.first(_PICTURES))
         for sample in first._samples():  # noqa: SLF001 -- of one class

@@ -14,12 +14,10 @@ from atdata._options import check_limit
 from atdata._reader import Step, through
 from atdata._sample import DictSample, SampleBatch, decoder_of
 from atdata._shard import MSGPACK
-from atdata._tables import to_dict, to_pandas, to_parquet, to_polars
 from atdata.manifest import F, query_fields
 
 from ._base import DatasetBase
 from ._selection import Everything
-from ._work import Checkpoint, named_shards, process_shards
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,6 +153,8 @@ class Using(DatasetBase[S]):
             {'captions-000000': ['a', 'b'], 'captions-000001': ['c']}
             >>> folder.cleanup()
         """
+        from ._work import Checkpoint, named_shards, process_shards  # noqa: PLC0415 -- kept out of `import atdata`
+
         urls = {shard_id: self._opened.store.url(f"{shard_id}.tar") for shard_id in self.shards}
         named = named_shards(shards, urls)
         done = None if checkpoint is None else Checkpoint(checkpoint, self.digest)
@@ -166,6 +166,8 @@ class Using(DatasetBase[S]):
         Raises:
             SchemaError: A function made the samples, and one of them has no fields.
         """
+        from atdata._tables import to_dict  # noqa: PLC0415 -- kept out of `import atdata`
+
         return to_dict(self._samples(), self._seen_type(), limit)
 
     def to_pandas(self, limit: int | None = None) -> "pd.DataFrame":
@@ -174,6 +176,8 @@ class Using(DatasetBase[S]):
         Raises:
             SchemaError: A function made the samples, and one of them has no fields.
         """
+        from atdata._tables import to_pandas  # noqa: PLC0415 -- kept out of `import atdata`
+
         return to_pandas(self._samples(), self._seen_type(), limit)
 
     def to_polars(self, limit: int | None = None) -> pl.DataFrame:
@@ -185,6 +189,8 @@ class Using(DatasetBase[S]):
         Raises:
             SchemaError: A field's values make no column; the error names the field.
         """
+        from atdata._tables import to_polars  # noqa: PLC0415 -- kept out of `import atdata`
+
         return to_polars(self._samples(), self._seen_type(), limit)
 
     def to_parquet(
@@ -210,6 +216,8 @@ class Using(DatasetBase[S]):
             FileExistsError: With ``maxcount``: there are files of such names, which would be mixed with the new ones.
         """
         check_limit("maxcount", maxcount)
+        from atdata._tables import to_parquet  # noqa: PLC0415 -- kept out of `import atdata`
+
         return to_parquet(self._samples(), self._seen_type(), path, sample_map, maxcount)
 
     def _by_shard(self) -> Callable[[str], Iterator[S]]:
