@@ -179,3 +179,9 @@ def test_a_selection_without_manifests_explains_itself(tmp_path: Path, photos: P
     explained = atdata.write_samples(photos(20), tmp_path / "p.tar", maxcount=8)[7:9].explain()
     assert (explained.shards, explained.shards_selected, explained.rows, explained.rows_selected) == (3, 2, 20, 2)
     assert (explained.requests, explained.bytes_requested) == (2, explained.bytes_selected)
+
+
+def test_what_was_taken_and_narrowed_is_found_again_as_it_was(written: Dataset[Any]) -> None:
+    narrowed = written.take(range(40, 0, -1)).where(DOG)
+    assert 0 < len(narrowed) < len(written.where(DOG))
+    assert narrowed.refresh() == narrowed

@@ -188,3 +188,11 @@ def test_frames_of_others_name_samples_too(written: Dataset[Any], made: list[Any
 def test_a_bool_among_positions_is_not_passed_over(written: Dataset[Any]) -> None:
     with pytest.raises(SampleValueError, match="found bool True"):
         written.take([1, True])
+
+
+def test_a_place_of_another_shard_with_the_same_key_is_not_taken(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        atdata.write_samples([DictSample(of=name)], tmp_path / f"{name}.tar", keys=["same"], manifest=True)
+    both = Dataset(tmp_path).take([1, 0])
+    rows = both.scan().collect().with_columns(__offset__=pl.Series([0, 512]))  # the second is stale
+    assert [sample["of"] for sample in both.take(rows)] == ["b", "a"]
