@@ -19,7 +19,7 @@ from ._showing import Showing
 from ._slice import is_slice, load_slice
 from ._using import Using
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "open_source"]
 
 S = TypeVar("S")
 
@@ -55,23 +55,33 @@ class Dataset(Choosing[S], Reading[S], Using[S], Late[S], Showing[S]):
 
     def __init__(self, source: Source | OpenShards[S]) -> None:
         if is_slice(source):
-            selection = load_slice(source, _open)  # type: ignore[arg-type]  # a path, as its name says
+            selection = load_slice(source, open_source)  # type: ignore[arg-type]  # a path, as its name says
             self._begin(selection.opened, selection)
             return
         if not isinstance(source, OpenShards):
-            source = _open(source)
+            source = open_source(source)
             report_uncommitted(source.store, source.listing)
         opened = Opened(source)
         self._begin(opened, Everything(opened))
 
 
-def _open(source: Source, root: str | None = None) -> OpenShards[Any]:
+def open_source(source: Source, root: str | None = None) -> OpenShards[Any]:
+    """Find the shards that a path, a pattern or a list of these names, in a way that finds them again.
+
+    Args:
+        source: What names them.
+        root: The folder below which their ids are paths; None for the deepest that they share.
+
+    Raises:
+        ManifestNotFoundError: There is nothing there.
+        SampleValueError: It is no source.
+    """
     check_source(source)
     if isinstance(source, str | os.PathLike):
         again: Any = absolute(source)
     else:
         again = [absolute(each) for each in source]
-    return _found(source, root)._replace(source=again, reopen=functools.partial(_open, again, root))
+    return _found(source, root)._replace(source=again, reopen=functools.partial(open_source, again, root))
 
 
 def _found(source: Source, root: str | None) -> OpenShards[Any]:

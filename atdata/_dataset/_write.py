@@ -1,6 +1,7 @@
 """`write_samples` and `ShardWriter`: from samples to shards and their manifests."""
 
 import datetime as dt
+import functools
 import os
 from collections.abc import Iterable, Mapping, Sized
 from concurrent.futures import Executor
@@ -26,7 +27,7 @@ from atdata._writer import (
     json_dict,
 )
 
-from ._dataset import Dataset
+from ._dataset import Dataset, open_source
 
 __all__ = ["ShardWriter", "write_samples"]
 
@@ -184,6 +185,7 @@ class ShardWriter(Generic[S]):
         folder, names = ShardNames.parse(path, many=maxcount is not None or maxsize is not None)
         existing = _existing(names, overwrite=overwrite, append=append, manifest=manifest)
         self._metadata = _metadata_dict(content_metadata)
+        self._names = names
         self._store = LocalStore(folder, durable=durable)
         check_existing(self._store, names, existing)
         options = SetOptions(
@@ -220,7 +222,17 @@ class ShardWriter(Generic[S]):
             raise ValueError("the shards are not written yet; leave the writer's with-block first")
         if not (self._shards.listing.committed or self._shards.listing.uncommitted):
             raise ValueError("no sample was written, and nothing was changed: there is no dataset")
-        return Dataset(OpenShards(self._store, self._shards.listing, self.sample_type, self._metadata))
+        again = self._names.found_in(self._store.url())  # with shards that are added to the set later
+        return Dataset(
+            OpenShards(
+                self._store,
+                self._shards.listing,
+                self.sample_type,
+                self._metadata,
+                source=again,
+                reopen=None if again is None else functools.partial(open_source, again),
+            )
+        )
 
     def write(self, sample: S, key: str | None = None) -> None:
         """Append a sample.

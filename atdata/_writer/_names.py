@@ -84,6 +84,16 @@ class ShardNames(NamedTuple):
         """The tars' name as a caller writes it: ``images-%06d.tar``."""
         return f"{self.before}{'' if self.width is None else f'%0{self.width}d'}{self.after}{_TAR}"
 
+    def found_in(self, folder: str) -> str | None:
+        """Return a glob that finds the tars of the set in a folder, also those that are added later.
+
+        None where there is one shard only, or no glob says it: numbers may be of any width, or there are braces.
+        """
+        if self.width is None or self.width <= 1:
+            return None
+        found = f"{glob.escape(f'{folder}/{self.before}')}{'[0-9]' * self.width}{glob.escape(self.after)}{_TAR}"
+        return None if "{" in found else found
+
     @property
     def _stem(self) -> str:
         return re.escape(self.before) + ("()" if self.width is None else r"(\d+)") + re.escape(self.after)

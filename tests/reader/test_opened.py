@@ -78,4 +78,21 @@ def test_today_is_asked_again_on_refresh(written: Dataset[Any], photos: Photos) 
     )
     assert len(Dataset(folder).where(label="dog").refresh()) > len(dogs)
     assert some.refresh() == some
-    assert len(dogs.refresh()) == len(dogs)  # of the shards that were written
+    assert dogs.refresh() == Dataset(folder).where(label="dog").refresh()
+
+
+@pytest.mark.parametrize("folder", ["plain", "odd [0-9]* name", "with {braces}"])
+def test_what_was_written_is_found_again_with_what_was_added(tmp_path: Path, folder: str) -> None:
+    path = tmp_path / folder / "p.tar"
+    first = atdata.write_samples([DictSample(n=n) for n in range(5)], path, maxcount=2, manifest=True)
+    atdata.write_samples([DictSample(n=0)], tmp_path / folder / "p-other.tar", manifest=True)
+    atdata.write_samples([DictSample(n=9)], tmp_path / folder / "p-%06d.tar", manifest=True, append=True)
+    found = [sample["n"] for sample in first.refresh()]
+    # Braces in a path would be taken for a pattern: there the same tars are found, and no other.
+    assert found == ([0, 1, 2, 3, 4] if "{" in folder else [0, 1, 2, 3, 4, 9])
+
+
+def test_one_tar_is_found_again_alone(tmp_path: Path) -> None:
+    one = atdata.write_samples([DictSample(n=1)], tmp_path / "p.tar", manifest=True)
+    atdata.write_samples([DictSample(n=2)], tmp_path / "p-000000.tar", manifest=True)
+    assert [sample["n"] for sample in one.refresh()] == [1]
