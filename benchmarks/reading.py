@@ -16,14 +16,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 import atdata
+from atdata._reader._opened import Opened, OpenShards
 from atdata._reader._picks import Picks
 from atdata._reader._plan import LOCAL, ReadLimits, cost_of
 from atdata._reader._read import SampleReader
 from atdata._store import Disk, LocalStore
+from atdata.manifest._open import open_folder
 
 _SHARDS, _PER_SHARD = 10, 5000
 _ROUNDS = 5
@@ -56,11 +57,9 @@ class Bench:
             random = np.random.default_rng(0)
             images = (Image(random.integers(0, 256, (64, 64, 3), np.uint8)) for _ in range(_SHARDS * _PER_SHARD))
             atdata.write_samples(images, folder / "images.tar", maxcount=_PER_SHARD, manifest=True)
-        self.dataset = atdata.Dataset[Image](folder)
         self.tars = sorted(folder.glob("*.tar"))
-        places = pl.col("__shard__", "__key__", "__offset__", "__size__", "__crc32__")
-        frame = self.dataset.scan().select(places).collect()
-        self.everything = Picks.from_frame(frame, sorted(path.stem for path in self.tars))
+        store, self.listing = open_folder(folder)
+        self.everything = Opened(OpenShards(store, self.listing)).picks
         self.random = np.random.default_rng(1)
 
     def drop(self) -> None:
@@ -78,12 +77,8 @@ class Bench:
 
     def reader(self, limits: ReadLimits, disk: Disk | None = None) -> SampleReader:
         """Return a reader, by other system calls where given."""
-        if disk is not None:
-            opened = atdata.Dataset[Image](self.tars[0].parent)
-            store = LocalStore(self.tars[0].parent, disk=disk)
-            opened._places.tars._store = store  # noqa: SLF001 -- the seam under measurement
-            return SampleReader(store, opened._places, Image, limits)  # noqa: SLF001
-        return SampleReader(self.dataset._store, self.dataset._places, Image, limits)  # noqa: SLF001
+        opened = Opened(OpenShards(LocalStore(self.tars[0].parent, disk=disk), self.listing))
+        return SampleReader(opened.places, Image, limits)
 
     def time(self, run: Callable[[], Iterator[object]], *, cold: bool) -> float:
         """Return the seconds that it takes to drain an iterator."""

@@ -224,7 +224,7 @@ class DatasetBase(Generic[S]):
 
     @functools.cached_property
     def _reader(self) -> SampleReader:
-        return SampleReader(self._opened.store, self._opened.places, self._read_type())
+        return SampleReader(self._opened.places, self._read_type())
 
     def _check_types(self, shard_ids: Sequence[str]) -> None:
         if self._named_type() is None:

@@ -10,7 +10,6 @@ import numpy as np
 from atdata._errors import DecodeError, ShardChangedError
 from atdata._sample import SampleBatch, decoder_of, gatherer_of
 from atdata._shard import fenced_payload, key_in
-from atdata._store import Store
 from atdata.manifest import SampleLocation
 
 from ._picks import NO_CRC, Picks
@@ -31,14 +30,12 @@ class SampleReader:
     It crosses processes, and works in forked ones: what it is asked to read is numbers.
 
     Args:
-        store: Where the tars are.
-        places: Where the samples are in them.
+        places: Where the tars are, and the samples in them.
         sample_type: What samples are decoded as.
         limits: How much is read at once.
     """
 
-    def __init__(self, store: Store, places: Places, sample_type: type, limits: ReadLimits = LOCAL) -> None:
-        self._store = store
+    def __init__(self, places: Places, sample_type: type, limits: ReadLimits = LOCAL) -> None:
         self._places = places
         self._type = sample_type
         self._limits = limits
@@ -47,7 +44,7 @@ class SampleReader:
         self._decode: Callable[[memoryview], Any] = decoder_of(sample_type)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._store, self._places, self._type, self._limits)
+        return type(self), (self._places, self._type, self._limits)
 
     def ordered(self, shard_ids: Sequence[str] | None = None) -> Iterator[Any]:
         """Yield every sample of some shards, or of all, shard after shard, in tar order.

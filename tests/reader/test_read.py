@@ -69,9 +69,7 @@ def without_keys(picks):
 
 def reader_of(dataset, **limits):
     """Return a reader of a dataset, whose windows may be small."""
-    return SampleReader(
-        dataset._opened.store, dataset._opened.places, dataset.sample_type, dataclasses.replace(LOCAL, **limits)
-    )
+    return SampleReader(dataset._opened.places, dataset.sample_type, dataclasses.replace(LOCAL, **limits))
 
 
 SMALL = {"first_window": 3000, "window": 9000, "longest": 2000, "files": 2}
@@ -157,7 +155,7 @@ def test_each_run_is_a_tar_of_its_own_but_for_its_end(dataset, picks, tmp_path):
 
 
 def test_samples_of_dicts_are_read_by_picks(dataset, picks):
-    reader = SampleReader(dataset._opened.store, dataset._opened.places, DictSample)
+    reader = SampleReader(dataset._opened.places, DictSample)
     assert [sample.number for sample in reader.read(picks[::-1])] == [*range(99, -1, -1)]
     assert reader.one(picks, 5).label == "label 5"
     assert [batch.number for batch in reader.read_batches(picks, 60)] == [[*range(60)], [*range(60, 100)]]
@@ -274,7 +272,7 @@ class Labelled:
 @pytest.mark.parametrize("keys", [True, False])
 @pytest.mark.parametrize("way", ["ordered", "ordered_batches", "read", "read_batches", "one"])
 def test_what_cannot_be_decoded_names_shard_key_offset_and_field(dataset, picks, way, keys):
-    reader = SampleReader(dataset._opened.store, dataset._opened.places, Labelled)
+    reader = SampleReader(dataset._opened.places, Labelled)
     chosen = picks if keys else without_keys(picks)
     ways = {
         "ordered": reader.ordered,
@@ -486,7 +484,7 @@ if __name__ == "__main__":
     frame = dataset.scan().select(names).collect()
     picks = Picks.from_frame(frame, frame["__shard__"].unique().sort().to_list())
     picks = dataclasses.replace(picks, keys=None)[np.arange(39, -1, -1)]
-    reader = SampleReader(dataset._opened.store, dataset._opened.places, Digit)
+    reader = SampleReader(dataset._opened.places, Digit)
     assert len(list(reader.read(picks))) == 40
     context = multiprocessing.get_context(sys.argv[2])
     queue = context.Queue()
@@ -513,7 +511,7 @@ def test_a_reader_works_in_other_processes(tmp_path, method):
 
 
 def test_a_reader_crosses_without_what_it_read(dataset, picks):
-    reader = SampleReader(dataset._opened.store, dataset._opened.places, DictSample)
+    reader = SampleReader(dataset._opened.places, DictSample)
     list(reader.read(picks))
     again = pickle.loads(pickle.dumps(reader))
     assert [sample.number for sample in again.read(picks)] == [*range(100)]
