@@ -204,7 +204,7 @@ class DatasetBase(Generic[S]):
     def _shard_ids(self) -> Sequence[str]:
         if isinstance(self._selection, Everything):
             return self._opened.shard_ids
-        return self._selection.at(slice(None)).shard_ids
+        return self._picks().used_shards
 
     @property
     def _filters(self) -> bool:

@@ -9,9 +9,9 @@ import polars as pl
 
 from atdata._errors import AtdataError, PredicateError
 from atdata._options import whole
-from atdata._reader import LOCAL, Opened, OpenShards, Picks, cost_of
+from atdata._reader import LOCAL, Opened, OpenShards, Picks, as_locations, cost_of
 from atdata.manifest import Explanation, SampleLocation
-from atdata.manifest._ask import check, select
+from atdata.manifest._ask import check
 from atdata.manifest._predicate import Question, Where, parse_where
 from atdata.manifest._rows import FAILURES
 from atdata.manifest._table import KEY, PLACE, SHARD
@@ -50,12 +50,9 @@ class Choosing(DatasetBase[S]):
             ManifestError: A manifest is damaged, gone, or was never written.
             SchemaError: The shards' columns do not go together.
         """
-        question = parse_where(where, equalities)
         if isinstance(self._selection, Everything):
-            places = select(self._opened.manifests, question, PLACE)
-        else:
-            places = self._selection.narrowed(question).picks.to_frame()
-        return list(map(SampleLocation, *(places[name].to_list() for name in PLACE)))
+            return self._opened.executor.query(where, **equalities)
+        return list(as_locations(self._selection.narrowed(parse_where(where, equalities)).picks.to_frame()))
 
     def explain(self, where: Where | None = None, **equalities: object) -> Explanation:
         """Return what the samples are and what reading them takes, or those that a predicate selects among them.

@@ -90,7 +90,7 @@ def export(
 def _readable(selection: Selection) -> Picks:
     """Return the places of the samples, once it is known that they can be read by."""
     opened, everything = selection.opened, isinstance(selection, Everything)
-    for shard_id in opened.shard_ids if everything else Taken(opened, selection.picks).shard_ids:
+    for shard_id in opened.shard_ids if everything else selection.picks.used_shards:
         opened.places.check_fetchable(shard_id)
     if not len(selection.picks):
         raise ValueError("there is no sample to export; nothing was written")
@@ -137,7 +137,7 @@ def _common(opened: Opened, picks: Picks, sample_type: type) -> CopiedColumns:
         return CopiedColumns(sample_type.__name__, "1.0.0", ())
     schema = opened.manifests.whole.columns
     kinds: dict[str, Any] = {}
-    headers = [opened.manifests.header(shard_id) for shard_id in Taken(opened, picks).shard_ids]
+    headers = [opened.manifests.header(shard_id) for shard_id in picks.used_shards]
     for header in headers:
         for name, each in header.aggregates.items():
             kind: Any = each.__struct_config__.tag

@@ -2,7 +2,6 @@
 
 import abc
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -66,9 +65,8 @@ class Selection(abc.ABC):
         """What stands for the samples and their order."""
         picks, opened = self.picks, self.opened
         # The same samples in the same order are the same dataset, however they were found.
-        if len(picks) == opened.count() and digest_of(picks) == digest_of(opened.picks):
-            return opened.digest
-        return digest_of(picks)
+        digest = digest_of(picks)
+        return opened.digest if len(picks) == opened.count() and digest == digest_of(opened.picks) else digest
 
     @functools.cached_property
     def key_index(self) -> KeyIndex:
@@ -208,15 +206,10 @@ class Taken(Selection):
         """Return the location columns, whatever became of the shards."""
         return self._picks.to_frame()
 
-    @property
-    def shard_ids(self) -> Sequence[str]:
-        """The shards that hold the samples."""
-        return [self._picks.shard_ids[number] for number in np.unique(self._picks.shards)]
-
     def scan(self) -> pl.LazyFrame:
         """Return the samples' rows; the tables of their shards are read, and no other."""
         whole = self.opened.manifests.whole.schema
-        rows = self.opened.limited(self.shard_ids).whole.lazy
+        rows = self.opened.limited(self._picks.used_shards).whole.lazy
         union = {name: dtype for name, dtype in whole.items() if name not in LOCATION or name == KEY}
         columns = rows.select(as_union(rows.collect_schema(), union))
         joined = self.picks.to_frame().lazy().join(columns, on=[SHARD, KEY], how="left", maintain_order="left")
@@ -232,7 +225,7 @@ class Taken(Selection):
 
     def _that(self, question: Question) -> pl.DataFrame:
         manifests = self.opened.manifests
-        some = self.opened.limited(self.shard_ids)
+        some = self.opened.limited(self._picks.used_shards)
         try:
             return select(some, question, (SHARD, KEY))
         except PredicateError:  # perhaps about a column that only other shards have
@@ -247,7 +240,7 @@ class Taken(Selection):
         return Explanation(
             predicate=self.predicate or "samples taken one by one",
             shards=len(opened.shard_ids),
-            shards_selected=len(self.shard_ids),
+            shards_selected=len(picks.used_shards),
             rows=everything.rows if everything else opened.count(),
             rows_selected=len(picks),
             bytes_selected=int(picks.sizes.sum()),

@@ -86,7 +86,6 @@ def save_slice(selection: Selection, path: str | os.PathLike[str], *, overwrite:
         )
     opened, picks = selection.opened, selection.picks
     places = digest_of(picks)
-    used = Taken(opened, picks).shard_ids
     root = opened.store.url()
     about = _About(
         slice_version=_VERSION,
@@ -95,7 +94,7 @@ def save_slice(selection: Selection, path: str | os.PathLike[str], *, overwrite:
         source=opened.source,
         dataset=opened.digest,
         places=places,
-        shards=[_stamp(opened, shard_id) for shard_id in used],
+        shards=[_stamp(opened, shard_id) for shard_id in picks.used_shards],
         predicate=selection.predicate,
         question=None if selection.question is None else written_question(selection.question),
     )

@@ -13,14 +13,13 @@ from atdata._errors import (
     SampleIndexError,
     SampleKeyError,
     SampleValueError,
-    ShardError,
     listed,
     near_misses,
 )
-from atdata._reader import Picks, as_locations, check_location_columns
+from atdata._reader import Picks, as_locations, check_location_columns, shard_numbers
 from atdata.manifest import SampleLocation
 from atdata.manifest._rows import FAILURES
-from atdata.manifest._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
+from atdata.manifest._table import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE
 
 from ._selection import Everything, Selection, Taken
 
@@ -134,8 +133,7 @@ def _collected(selection: Selection, rows: pl.LazyFrame) -> pl.DataFrame:
 
 def _frame_of(locations: Iterable[SampleLocation]) -> pl.DataFrame:
     rows = [(each.shard, each.key, each.offset, each.size, each.crc32) for each in locations]
-    dtypes = (pl.String, pl.String, pl.Int64, pl.Int64, pl.UInt32)
-    return pl.DataFrame(rows, schema=dict(zip(PLACE, dtypes, strict=True)), orient="row")
+    return pl.DataFrame(rows, schema={SHARD: pl.String(), **LOCATION}, orient="row")
 
 
 def _of_frame(selection: Selection, frame: pl.DataFrame) -> Taken:
@@ -148,7 +146,8 @@ def _of_frame(selection: Selection, frame: pl.DataFrame) -> Taken:
     if SHARD not in frame.columns:
         return selection.at(positions_of_keys(selection.picks, frame[KEY]))
     opened = selection.opened
-    _check_shards(frame, opened.shard_ids)
+    for shard_id in frame[SHARD].unique():
+        opened.places.check_known(shard_id)
     if isinstance(selection, Everything) and _is_complete(frame):
         # Reading proves each of them; nothing has to be looked up.
         return Taken(opened, Picks.from_frame(frame, opened.shard_ids))
@@ -161,7 +160,7 @@ def _at_places(picks: Picks, frame: pl.DataFrame) -> NDArray[np.integer[Any]] | 
     """Return where a frame's samples are by their places, without a join; None where some are not there."""
     if OFFSET not in frame.columns or frame[OFFSET].null_count() or picks.keys is None:
         return None
-    numbers = frame[SHARD].cast(pl.String).cast(pl.Enum(picks.shard_ids)).to_physical().to_numpy()
+    numbers = shard_numbers(frame[SHARD], picks.shard_ids).to_numpy()
     offsets = frame[OFFSET].cast(pl.Int64).to_numpy()
     if max(offsets.max(initial=0), picks.offsets.max(initial=0)) > _MAX_OFFSET or len(picks.shard_ids) > _MAX_SHARDS:
         return None
@@ -181,10 +180,7 @@ def _places(shards: NDArray[np.integer[Any]], offsets: NDArray[np.int64]) -> NDA
 
 
 def _by_names(picks: Picks, frame: pl.DataFrame) -> NDArray[np.integer[Any]]:
-    numbers = pl.Series(_NUMBER, range(len(picks.shard_ids)), pl.UInt32)
-    named = pl.DataFrame({SHARD: pl.Series(picks.shard_ids, dtype=pl.String), _NUMBER: numbers})
-    keys = frame.select(pl.col(SHARD, KEY).cast(pl.String))
-    wanted = keys.join(named, on=SHARD, how="left", maintain_order="left").select(_NUMBER, KEY)
+    wanted = pl.DataFrame({_NUMBER: shard_numbers(frame[SHARD], picks.shard_ids), KEY: frame[KEY].cast(pl.String)})
     found = _table(picks).join(wanted, on=[_NUMBER, KEY], how="semi", maintain_order="left")
     found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
     return _rows_of(wanted, found, [_NUMBER, KEY], picks)
@@ -213,15 +209,6 @@ def _neighbours(picks: Picks, limit: int = 10_000) -> list[str]:
 
 def _is_complete(frame: pl.DataFrame) -> bool:
     return {SIZE, OFFSET, CRC32} <= set(frame.columns) and not any(frame[name].null_count() for name in PLACE)
-
-
-def _check_shards(frame: pl.DataFrame, shard_ids: list[str]) -> None:
-    known = frozenset(shard_ids)
-    for shard_id in frame[SHARD].unique():
-        if shard_id not in known:
-            raise ShardError(
-                shard_id, f"it is none of this dataset's {len(known)} shards{near_misses(shard_id, shard_ids)}"
-            )
 
 
 def _texts(named: Any) -> pl.Series:

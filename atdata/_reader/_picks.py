@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from atdata._errors import SampleIndexError, SampleValueError
 from atdata.manifest._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
 
-__all__ = ["NO_CRC", "Indices", "Picks", "PlainKeys", "to_position"]
+__all__ = ["NO_CRC", "Indices", "Picks", "PlainKeys", "shard_numbers", "to_position"]
 
 #: Stands for a checksum that nobody recorded.
 NO_CRC = -1
@@ -76,13 +76,17 @@ class Picks:
             None if self.keys is None else self.keys[indices],
         )
 
+    @property
+    def used_shards(self) -> list[str]:
+        """The ids of the shards that hold the samples, in the order of ``shard_ids``."""
+        return [self.shard_ids[number] for number in np.unique(self.shards)]
+
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, shard_ids: Sequence[str]) -> Self:
         """Make them of a frame with all location columns, whose shards are all among ``shard_ids``."""
-        number = frame[SHARD].cast(pl.String).cast(pl.Enum(shard_ids)).to_physical()
         return cls(
             shard_ids,
-            number.cast(pl.UInt32).to_numpy(),
+            shard_numbers(frame[SHARD], shard_ids).to_numpy(),
             frame[OFFSET].cast(pl.Int64).to_numpy(),
             frame[SIZE].cast(pl.Int64).to_numpy(),
             frame[CRC32].cast(pl.Int64).fill_null(NO_CRC).to_numpy(),
@@ -115,6 +119,11 @@ class Picks:
             CRC32: crc.set(crc == NO_CRC, None).cast(pl.UInt32),
         }
         return pl.DataFrame(columns).select(PLACE)
+
+
+def shard_numbers(shards: pl.Series, shard_ids: Sequence[str]) -> pl.Series:
+    """Return shards as their numbers in ``shard_ids``, which has them all."""
+    return shards.cast(pl.String).cast(pl.Enum(shard_ids)).to_physical().cast(pl.UInt32)
 
 
 def to_position(index: SupportsIndex, count: int) -> int:
