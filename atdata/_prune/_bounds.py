@@ -24,6 +24,8 @@ _INTEGERS: dict[pl.DataType, tuple[int, int]] = {
         for bits, dtype in [(8, pl.UInt8()), (16, pl.UInt16()), (32, pl.UInt32()), (64, pl.UInt64())]
     },
 }
+#: Strict, lax, wrapping: they differ for values that do not fit.
+_CASTS = ((False, False), (True, False), (False, True))
 #: What is true of two values where the comparison is false.
 NEGATED = {
     "==": "!=",
@@ -64,7 +66,10 @@ def side(expression: pl.Expr, schema: Mapping[str, pl.DataType]) -> Side | None:
         return None
     # A cast that keeps the order keeps the bounds: low <= x gives cast(low) <= cast(x), also where both round.
     for target in _wider(schema[operands[0].meta.output_name()]):
-        if any(expression.meta.eq(operands[0].cast(target, strict=strict)) for strict in (False, True)):
+        if any(
+            expression.meta.eq(operands[0].cast(target, strict=strict, wrap_numerical=wraps))
+            for strict, wraps in _CASTS
+        ):
             known = side(operands[0], schema)
             return known and known._replace(dtype=target, low=known.low.cast(target), high=known.high.cast(target))
     return None

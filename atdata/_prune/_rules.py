@@ -33,9 +33,8 @@ class Test(NamedTuple):
     @property
     def columns(self) -> set[str]:
         """The columns of statistics that it looks at."""
-        answers = {each.column for each in self.listed}
-        asked = {f"{what}:{each.field}" for each in self.listed for what in ("values", "nulls")}
-        return (set(self.might.meta.root_names()) - answers) | asked
+        asked = {name for each in self.listed for name in (each.values, each.nulls)}
+        return set(self.might.meta.root_names()) - {each.column for each in self.listed} | asked
 
 
 def test_of(condition: pl.Expr, schema: Mapping[str, pl.DataType], number: int) -> Test | None:

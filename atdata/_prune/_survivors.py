@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Protocol
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from atdata._unstable import calls_python
 
@@ -18,8 +20,6 @@ __all__ = ["Statistics", "survivors"]
 _MANY = 64
 ROWS = "rows"
 _COUNTS = (ROWS, "nulls:")
-#: The column of what a test gives: no name of a statistic.
-_MIGHT = "might"
 #: What Polars raises where it cannot evaluate.
 _FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
@@ -73,18 +73,14 @@ def survivors(
     tests = list(_tests(pushed[0], schema))
     if not tests:
         return None
-    names = {ROWS}.union(*(test.columns for test in tests))
-    table = _table(statistics.frame(sorted(_fields(names))), names, schema)
-    might = (table[ROWS] != 0).fill_null(value=True)
-    # Bounds cost little. Listed values cost more, and are asked about the shards that are left.
-    for test, listed in [*((test, False) for test in tests), *((test, True) for test in tests if test.listed)]:
-        if not might.any():
-            break
-        rows = table if might.all() else table.select(ROWS, *(test.columns - {ROWS})).filter(might)
-        passed = _passed(test, rows, listed=listed)
-        if passed is not None:
-            might = might.scatter(might.arg_true().filter(~passed), False)
-    return None if might.all() else might
+    table = _table(statistics.frame(_fields(tests)), tests, schema)
+    might = _passed(tests, table)
+    for test in tests:
+        # Listed values cost more than bounds, and are asked about the shards that are left.
+        if might.any() and any(table[each.values].null_count() < shards for each in test.listed):
+            rows = table if might.all() else table.filter(pl.Series(might))
+            might[might] = _passed([test], _answered(test, rows))
+    return None if might.all() else pl.Series(might)
 
 
 def _tests(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> Iterator[Test]:
@@ -97,30 +93,16 @@ def _tests(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> Iterator[Te
         return  # the conditions before may be tested alone
 
 
-def _passed(test: Test, rows: pl.DataFrame, *, listed: bool) -> pl.Series | None:
-    """Return which shards pass a test, or might; None where it says nothing."""
-    try:
-        answers = [answer(each, rows) if listed else None for each in test.listed]
-        if listed and not any(each is not None for each in answers):
-            return None
-        unknown = pl.lit(None, pl.Boolean)
-        columns = {
-            each.column: unknown if given is None else given for each, given in zip(test.listed, answers, strict=True)
-        }
-        return rows.with_columns(**columns).with_columns(test.might.fill_null(value=True).alias(_MIGHT))[_MIGHT]
-    except _FAILURES:
-        return None  # what cannot be evaluated proves nothing
+def _fields(tests: Iterable[Test]) -> list[str]:
+    names = set[str]().union(*(test.columns for test in tests))
+    return sorted({name.partition(":")[2] or name for name in names if name != ROWS})
 
 
-def _fields(names: Iterable[str]) -> set[str]:
-    return {name.partition(":")[2] or name for name in names if name != ROWS}
-
-
-def _table(given: pl.DataFrame, names: Iterable[str], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+def _table(given: pl.DataFrame, tests: Iterable[Test], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """Return just the columns that tests look at: of the dtypes that they expect, and null where nothing is known."""
     unknown = given[ROWS].null_count() > 0
     columns: dict[str, pl.Expr] = {}
-    for name in names:
+    for name in {ROWS}.union(*(test.columns for test in tests)):
         dtype, found = _dtype(name, schema), given.schema.get(name)
         if found != dtype and not (found and found.is_integer() and name.startswith(_COUNTS)):
             columns[name] = pl.lit(None, dtype)
@@ -128,7 +110,30 @@ def _table(given: pl.DataFrame, names: Iterable[str], schema: Mapping[str, pl.Da
             columns[name] = pl.when(pl.col(ROWS).is_not_null()).then(pl.col(name))
         else:
             columns[name] = pl.col(name)
+    columns |= {each.column: pl.lit(None, pl.Boolean) for test in tests for each in test.listed}
     return given.select(**columns)
+
+
+def _answered(test: Test, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return statistics with the answers of listed values."""
+    try:
+        answers = (answer(each, rows) for each in test.listed)
+        return rows.with_columns(each for each in answers if each is not None)
+    except _FAILURES:
+        return rows  # a condition that fails on values says nothing
+
+
+def _passed(tests: Sequence[Test], rows: pl.DataFrame) -> NDArray[np.bool_]:
+    """Return which shards pass all of some tests, or might; one without rows passes none."""
+    has_rows = (pl.col(ROWS) != 0).fill_null(value=True)
+    passes = pl.all_horizontal(has_rows, *(test.might.fill_null(value=True) for test in tests))
+    try:
+        passed: NDArray[np.bool_] = rows.select(passes).to_series().to_numpy(writable=True)
+    except _FAILURES:
+        # What cannot be evaluated proves nothing, and takes nothing from the proofs of others.
+        alone = [[test] for test in tests] if len(tests) > 1 else [[]]
+        passed = np.logical_and.reduce([_passed(each, rows) for each in alone])
+    return passed
 
 
 def _dtype(name: str, schema: Mapping[str, pl.DataType]) -> pl.DataType:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 __all__ = ["Listed", "answer"]
 
@@ -26,33 +27,42 @@ class Listed(NamedTuple):
     #: What the condition is to give.
     wanted: bool
 
+    @property
+    def values(self) -> str:
+        """The column of the field's listed values."""
+        return f"values:{self.field}"
+
+    @property
+    def nulls(self) -> str:
+        """The column of how many rows of the field are null."""
+        return f"nulls:{self.field}"
+
 
 def answer(listed: Listed, statistics: pl.DataFrame) -> pl.Series | None:
     """Return the answer, one a shard; None where there is none.
 
     Args:
         listed: The question.
-        statistics: One row a shard, with the columns ``values:`` and ``nulls:`` of the field.
+        statistics: One row a shard, with the question's columns.
     """
-    name, nulls = f"values:{listed.field}", pl.col(f"nulls:{listed.field}")
-    lists = statistics[name]
+    lists = statistics[listed.values]
     lengths = lists.list.len().fill_null(0)
     if lists.null_count() == len(lists) or lengths.sum() > _TOO_MANY:
         return None
     if listed.asked.meta.is_literal():
         # Null is never listed, and may be an element.
-        held = pl.when(listed.asked.is_not_null()).then(pl.col(name).list.contains(listed.asked))
+        held = pl.when(listed.asked.is_not_null()).then(pl.col(listed.values).list.contains(listed.asked))
         return statistics.select(held.alias(listed.column)).to_series()
     values = lists.explode(empty_as_null=False, keep_nulls=False)
     holds = _holds(listed, values.extend_constant(None, 1))
     shards = np.repeat(np.arange(len(lists)), lengths.to_numpy())
     some = np.zeros(len(lists), dtype=np.bool_)
     some[shards[holds[:-1]]] = True
-    might = pl.Series(some) | (nulls > 0).fill_null(True) if holds[-1] else pl.lit(pl.Series(some))
-    return statistics.select(pl.when(pl.col(name).is_not_null()).then(might).alias(listed.column)).to_series()
+    might = pl.Series(some) | (pl.col(listed.nulls) > 0).fill_null(True) if holds[-1] else pl.lit(pl.Series(some))
+    return statistics.select(pl.when(pl.col(listed.values).is_not_null()).then(might).alias(listed.column)).to_series()
 
 
-def _holds(listed: Listed, values: pl.Series) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _holds(listed: Listed, values: pl.Series) -> NDArray[np.bool_]:
     """Tell of which values the condition gives what is wanted."""
     frame = pl.DataFrame({listed.field: values})
     holds = frame.select(listed.asked.eq_missing(listed.wanted)).to_series().to_numpy()

@@ -10,7 +10,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 D = decimal.Decimal
-UTC = dt.timezone.utc
+UTC = dt.UTC
 NOON = dt.datetime(2026, 1, 2, 12)
 EPOCH = dt.datetime(1970, 1, 1)
 
@@ -18,7 +18,22 @@ EPOCH = dt.datetime(1970, 1, 1)
 POOLS = {
     "i64": (
         pl.Int64(),
-        [-(2**63), -(2**63) + 1, -(2**53) - 1, -(2**53), -1, 0, 1, 2, 3, 2**53 - 1, 2**53, 2**53 + 1, 2**63 - 2, 2**63 - 1],
+        [
+            -(2**63),
+            -(2**63) + 1,
+            -(2**53) - 1,
+            -(2**53),
+            -1,
+            0,
+            1,
+            2,
+            3,
+            2**53 - 1,
+            2**53,
+            2**53 + 1,
+            2**63 - 2,
+            2**63 - 1,
+        ],
     ),
     "other": (pl.Int64(), [-(2**53) - 1, -1, 0, 1, 2, 5, 2**53, 2**53 + 1, 2**63 - 1]),
     "u64": (pl.UInt64(), [0, 1, 2, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1]),
@@ -26,19 +41,51 @@ POOLS = {
     "u16": (pl.UInt16(), [0, 1, 2, 255, 256, 65535]),
     "f64": (
         pl.Float64(),
-        [-math.inf, -1.5, -1.0, -5e-324, -0.0, 0.0, 5e-324, 0.1, 0.5, 1.0, 1.5, 2.0, 2.0**53, 2.0**53 + 2, 1e308, math.inf],
+        [
+            -math.inf,
+            -1.5,
+            -1.0,
+            -5e-324,
+            -0.0,
+            0.0,
+            5e-324,
+            0.1,
+            0.5,
+            1.0,
+            1.5,
+            2.0,
+            2.0**53,
+            2.0**53 + 2,
+            1e308,
+            math.inf,
+        ],
     ),
     "f32": (pl.Float32(), [-math.inf, -1.0, -0.0, 0.0, 0.1, 0.5, 1.0, 1.5, 16777216.0, 3e38, math.inf]),
-    "text": (pl.String(), ["", "a", "A", "ab", "abc", "b", "dog", "é", "e\u0301", "ß", "日本", "😀", "😀a", "\x00", "~"]),
+    "text": (
+        pl.String(),
+        ["", "a", "A", "ab", "abc", "b", "dog", "é", "e\u0301", "ß", "日本", "😀", "😀a", "\x00", "~"],
+    ),
     "long": (
         pl.String(),
-        ["prefix", "prefix-a", "prefix-b", "prefix-bb", "pre\U0010ffff", "prefix\U0010ffff\U0010ffff", "prefiy", "\U0010ffff" * 6],
+        [
+            "prefix",
+            "prefix-a",
+            "prefix-b",
+            "prefix-bb",
+            "pre\U0010ffff",
+            "prefix\U0010ffff\U0010ffff",
+            "prefiy",
+            "\U0010ffff" * 6,
+        ],
     ),
     "flag": (pl.Boolean(), [True, False]),
     "also": (pl.Boolean(), [True, False]),
     "tags": (pl.List(pl.String()), [[], ["a"], ["a", "b"], ["é", None], [None], ["dog", "dog"], ["", "日本"]]),
     "sizes": (pl.List(pl.Int64()), [[], [0], [1, 2], [2, None], [None], [2**53 + 1], [-(2**63), 2**63 - 1]]),
-    "day": (pl.Date(), [dt.date(1, 1, 1), dt.date(1969, 12, 31), dt.date(1970, 1, 1), dt.date(2026, 1, 2), dt.date(9999, 12, 31)]),
+    "day": (
+        pl.Date(),
+        [dt.date(1, 1, 1), dt.date(1969, 12, 31), dt.date(1970, 1, 1), dt.date(2026, 1, 2), dt.date(9999, 12, 31)],
+    ),
     "time": (
         pl.Datetime("us"),
         [EPOCH, EPOCH - dt.timedelta(microseconds=1), NOON, NOON + dt.timedelta(microseconds=1), NOON.replace(hour=0)],
@@ -48,7 +95,10 @@ POOLS = {
         [each.replace(tzinfo=UTC) for each in (EPOCH, NOON, NOON + dt.timedelta(microseconds=1), NOON.replace(hour=0))],
     ),
     "span": (pl.Duration("us"), [dt.timedelta(microseconds=each) for each in (-1, 0, 1, 1000, 1001, 86_400_000_000)]),
-    "money": (pl.Decimal(10, 2), [D(each) for each in ("-1.50", "-0.01", "0.00", "0.01", "1.00", "1.50", "99999999.99")]),
+    "money": (
+        pl.Decimal(10, 2),
+        [D(each) for each in ("-1.50", "-0.01", "0.00", "0.01", "1.00", "1.50", "99999999.99")],
+    ),
 }
 #: Literals that are no values of a field: what people compare it with, of neighbouring types.
 NEIGHBOURS = {
@@ -61,8 +111,16 @@ NEIGHBOURS = {
     "text": ["c", "aa", "z"],
     "long": ["pref", "prefix-", "prefix-bz", "q"],
     "day": [NOON, EPOCH, dt.date(2000, 1, 1)],
-    "time": [dt.date(2026, 1, 2), pl.lit(NOON, pl.Datetime("ms")), pl.lit(NOON, pl.Datetime("ns")), dt.datetime(2000, 1, 1)],
-    "moment": [dt.datetime(2000, 1, 1, tzinfo=UTC), dt.datetime(2026, 1, 2, 13, tzinfo=dt.timezone(dt.timedelta(hours=1)))],
+    "time": [
+        dt.date(2026, 1, 2),
+        pl.lit(NOON, pl.Datetime("ms")),
+        pl.lit(NOON, pl.Datetime("ns")),
+        dt.datetime(2000, 1, 1),
+    ],
+    "moment": [
+        dt.datetime(2000, 1, 1, tzinfo=UTC),
+        dt.datetime(2026, 1, 2, 13, tzinfo=dt.timezone(dt.timedelta(hours=1))),
+    ],
     "span": [dt.timedelta(1), pl.lit(dt.timedelta(milliseconds=1), pl.Duration("ms"))],
     "money": [D("1.5"), D("1.555"), D("0.001"), D("1e12"), 1, 0, 1.5, 0.01, 0.1],
 }
@@ -86,12 +144,32 @@ class Case(NamedTuple):
     @property
     def rows(self):
         """All rows, with the name of their shard."""
-        return pl.concat([each.with_columns(pl.lit(shard_name(n)).alias("__shard__")) for n, each in enumerate(self.frames)])
+        return pl.concat(
+            [each.with_columns(pl.lit(shard_name(n)).alias("__shard__")) for n, each in enumerate(self.frames)]
+        )
+
+    @property
+    def bounds(self):
+        """The exact statistics without listed values."""
+        return self.exact.select(name for name in self.exact.columns if not name.startswith("values:"))
 
     @property
     def columns(self):
         """The schema that a query has."""
         return {"__shard__": pl.String(), **self.schema}
+
+
+class Known:
+    """Statistics at hand; of them just what is asked for is given."""
+
+    def __init__(self, given):
+        self.given = given
+        self.asked = []
+
+    def frame(self, fields):
+        self.asked.append(list(fields))
+        names = ["rows", *(name for name in self.given.columns if (name.partition(":")[2] or name) in fields)]
+        return self.given.select(list(dict.fromkeys(names)))
 
 
 def shard_name(number):
@@ -175,18 +253,15 @@ def withheld(draw, exact):
 OPERATORS = ["__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "eq_missing", "ne_missing"]
 
 
-def literal(name, value):
-    """Return a value as a literal: of a type of its own, or of the column's."""
-    return value if isinstance(value, pl.Expr) else pl.lit(value)
-
-
 def literals(name):
     dtype, pool = POOLS.get(name, (pl.String(), [f"k{n:03d}" for n in range(8)]))
     plain = st.sampled_from(pool)
     return st.one_of(
         plain.map(pl.lit),
         plain.map(lambda value: pl.lit(value, dtype)),
-        st.sampled_from(NEIGHBOURS.get(name, pool)).map(lambda value: literal(name, value)),
+        st.sampled_from(NEIGHBOURS.get(name, pool)).map(
+            lambda value: value if isinstance(value, pl.Expr) else pl.lit(value)
+        ),
     )
 
 
@@ -348,7 +423,11 @@ CONSTANTS = st.sampled_from([pl.lit(True), pl.lit(False), pl.lit(None, pl.Boolea
 def leaves(names):
     scalars = [name for name in names if not POOLS[name][0].is_nested()]
     lists = [name for name in names if POOLS[name][0].is_nested()]
-    options = [st.sampled_from(names).flatmap(lambda name: st.sampled_from([pl.col(name).is_null(), pl.col(name).is_not_null()]))]
+    options = [
+        st.sampled_from(names).flatmap(
+            lambda name: st.sampled_from([pl.col(name).is_null(), pl.col(name).is_not_null()])
+        )
+    ]
     options += [pairs(names), of_places(), CONSTANTS]
     if scalars:
         some = st.sampled_from(scalars)
@@ -389,7 +468,7 @@ def combinations(draw, inner):
         lambda: one ^ two,
         lambda: one == two,
         lambda: one.eq_missing(two),
-        lambda: one.is_null(),
+        one.is_null,
         lambda: one.is_not_null() & two,
         lambda: one.fill_null(draw(st.booleans())),
         lambda: one.fill_null(two),
