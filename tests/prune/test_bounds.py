@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 a, b = pl.col("a"), pl.col("b")
-#: l and h hold low and high values, c and n one value (n nulls, too), m is null everywhere, u is unknown but for its number
-#: of rows, e has no rows.
+#: l and h hold low and high values, c and n one value (n nulls, too), m is null everywhere, u is unknown but for how
+#: many rows it has, e has no rows.
 NUMBERS = pl.DataFrame(
     {
         "letter": list("lhcnmue"),
