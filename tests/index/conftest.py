@@ -113,14 +113,14 @@ class Folder(NamedTuple):
         seen = {}
         for place, part in enumerate(index.parts):
             rows = pl.read_parquet(self.store.path(part.name))
-            assert rows.schema == {"__shard__": pl.UInt32(), **part.columns}
+            assert rows.schema == {"__shard__": pl.String(), **part.columns}
             assert rows["__shard__"].is_sorted()
             assert len(rows) == part.rows
             for number, position in enumerate(part.positions.tolist()):
                 if position >= 0:
                     assert part.shard_ids[number] == names[position]
                     assert (index.part_of[position], index.number_of[position]) == (place, number)
-                    seen[names[position]] = rows.filter(pl.col("__shard__") == number).drop("__shard__")
+                    seen[names[position]] = rows.filter(pl.col("__shard__") == names[position]).drop("__shard__")
         assert {name for name, place in zip(names, index.part_of, strict=True) if place >= 0} == set(seen)
         assert covered is None or sorted(seen) == sorted(covered)
         for name, rows in seen.items():
