@@ -29,6 +29,8 @@ from ._sidecar_files import SidecarFiles
 
 __all__ = ["StoredManifests"]
 
+#: Of fewer shards no header is read to rule some out: looking into their tables takes no longer.
+_FEW = 200
 #: Of how many shards the headers are read to find out whether a predicate rules any out, before all are read.
 _TRIED = 16
 #: Headers are read where at most this share of the shards tried may hold matches.
@@ -140,11 +142,13 @@ class StoredManifests(ManifestSource):
         """
         if self.index is not None:
             return survivors(pushed, rows.schema, _Indexed(self.index), len(self._sidecars))
+        if len(self._sidecars) < _FEW:
+            return None
         step = -(-len(self._sidecars) // _TRIED)
         kept = self._survivors(pushed, rows, self._sidecars[::step])
         if kept is None or kept.mean() > _WORTH_IT:  # type: ignore[operator]  # a number: there are shards
             return None
-        kept = self._survivors(pushed, rows, self._sidecars) if step > 1 else kept
+        kept = self._survivors(pushed, rows, self._sidecars)
         # Of shards that differ, those that are left may have other columns than all of them together.
         return kept if rows is vars(self).get("whole") or self._are_alike() else None
 

@@ -11,7 +11,7 @@ import atdata
 from atdata import F, ManifestField
 from atdata.manifest import ManifestWriter, QueryExecutor
 
-SHARDS = 40
+SHARDS, ROWS = 220, 2
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
@@ -26,7 +26,7 @@ class Photo:
 
 
 def photos(shard):
-    """Five samples of a shard that differ from those of all others."""
+    """Some samples of a shard that differ from those of all others."""
     return [
         Photo(
             label=f"label {shard}",
@@ -36,7 +36,7 @@ def photos(shard):
             price=decimal.Decimal(shard),
             number=2**60 + shard,
         )
-        for row in range(5)
+        for row in range(ROWS)
     ]
 
 
@@ -44,14 +44,14 @@ def photos(shard):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
     samples = [photo for shard in range(SHARDS) for photo in photos(shard)]
-    atdata.write_samples(samples, folder / "p.tar", maxcount=5, manifest=True, durable=False)
+    atdata.write_samples(samples, folder / "p.tar", maxcount=ROWS, manifest=True, durable=False)
     return folder
 
 
 #: Each selects shard 7 alone.
 SEVENTH = {
     "number": pl.col("number") == 2**60 + 7,
-    "range": pl.col("score").is_between(7, 7.9),
+    "range": pl.col("score").is_between(7, 7.95),
     "label": pl.col("label") == "label 7",
     "search": pl.col("label").str.ends_with(" 7"),
     "tag": pl.col("tags").list.contains("tag 7"),
@@ -68,7 +68,7 @@ SEVENTH = {
 def test_other_shards_are_ruled_out(folder, name):
     executor = QueryExecutor.from_directory(folder)
     found = executor.explain(SEVENTH[name])
-    assert (found.rows_selected, found.shards_selected) == (5, 1)
+    assert (found.rows_selected, found.shards_selected) == (ROWS, 1)
     assert found.shards_ruled_out == SHARDS - 1
     assert f"ruled out     {SHARDS - 1} shards" in str(found)
 
@@ -98,7 +98,7 @@ def without_tables(folder, tmp_path):
 
 @pytest.mark.parametrize("name", SEVENTH)
 def test_the_tables_of_shards_that_are_ruled_out_are_not_read(without_tables, name):
-    assert len(QueryExecutor.from_directory(without_tables).query(SEVENTH[name])) == 5
+    assert len(QueryExecutor.from_directory(without_tables).query(SEVENTH[name])) == ROWS
 
 
 def test_a_function_is_not_called_for_shards_that_an_expression_rules_out(folder):
@@ -108,7 +108,7 @@ def test_a_function_is_not_called_for_shards_that_an_expression_rules_out(folder
         seen.append(frame["label"].iloc[0])
         return frame["number"] > 0
 
-    assert len(QueryExecutor.from_directory(folder).query([SEVENTH["label"], function])) == 5
+    assert len(QueryExecutor.from_directory(folder).query([SEVENTH["label"], function])) == ROWS
     assert seen == ["label 7"]
 
 
@@ -124,7 +124,7 @@ def test_headers_that_cannot_be_read_rule_nothing_out(folder, tmp_path):
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "p-000007.manifest.json").write_bytes(b"{}")
-    assert len(QueryExecutor.from_directory(tmp_path).query(SEVENTH["range"])) == 5
+    assert len(QueryExecutor.from_directory(tmp_path).query(SEVENTH["range"])) == ROWS
 
 
 def test_shards_that_differ_answer_with_the_columns_of_all(tmp_path):
@@ -136,16 +136,28 @@ def test_shards_that_differ_answer_with_the_columns_of_all(tmp_path):
     class Half:
         score: float
 
-    atdata.write_samples([Whole(1)] * 3, tmp_path / "a.tar", manifest=True, durable=False)
+    atdata.write_samples(map(Whole, range(SHARDS)), tmp_path / "a.tar", maxcount=1, manifest=True, durable=False)
     atdata.write_samples([Half(2.5)] * 3, tmp_path / "b.tar", manifest=True, durable=False)
-    found = QueryExecutor.from_directory(tmp_path).rows(pl.col("score") < 2, ["score"])
-    assert found["score"].to_list() == [1.0, 1.0, 1.0]
+    executor = QueryExecutor.from_directory(tmp_path)
+    found = executor.rows(pl.col("score") < 2, ["score"])
+    assert found["score"].to_list() == [0.0, 1.0]
     assert found.schema["score"] == pl.Float64
+    assert executor.explain(pl.col("score") < 2).shards_ruled_out == SHARDS - 1
+
+
+def test_headers_of_few_shards_are_not_read(tmp_path):
+    atdata.write_samples(photos(7), tmp_path / "p.tar", manifest=True, durable=False)
+    (tmp_path / "p.manifest.json").write_bytes(b"{}")
+    executor = QueryExecutor.from_directory(tmp_path)
+    assert executor.count(SEVENTH["range"]) == ROWS
 
 
 def test_what_headers_made_by_hand_leave_open_is_not_taken_for_granted(tmp_path, manifest_of):
-    manifest = manifest_of([Photo("a", 0.5, [], START, decimal.Decimal(1), 1)] * 3)
-    manifest.frame[0, "score"] = None
-    manifest.aggregates["score"] = {"type": "numeric", "min": 0.5, "max": 0.5, "mean": 0.5, "count": 2}  # no null_count
-    ManifestWriter(tmp_path / "s").write(manifest)
-    assert QueryExecutor.from_directory(tmp_path).count(pl.col("score").is_null()) == 1
+    for number in range(SHARDS):
+        manifest = manifest_of(photos(number), f"s{number}")
+        manifest.frame[0, "score"] = None
+        manifest.aggregates["score"] = {"type": "numeric", "min": 0.0, "max": 300.0, "mean": 0.5, "count": ROWS - 1}
+        ManifestWriter(tmp_path / f"s{number}").write(manifest)
+    executor = QueryExecutor.from_directory(tmp_path)
+    assert executor.explain(pl.col("number") < 0).shards_ruled_out == SHARDS
+    assert executor.count(pl.col("score").is_null()) == SHARDS + 2 * (ROWS - 1)
