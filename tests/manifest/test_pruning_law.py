@@ -1,0 +1,96 @@
+"""The law, end to end: what is asked of sidecars, of an index and of memory is what Polars finds in all rows."""
+
+import os
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from atdata import PredicateError
+from atdata._sidecars._aggregate import aggregate
+from atdata._sidecars._amend import default_kind
+from atdata._sidecars._fields import Column
+from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
+from atdata.manifest._row_wise import check_row_wise
+from tests.prune.strategies import cases, shard_name
+
+#: How many cases; `make soak` tries 20,000.
+FEW = 300
+EXAMPLES = int(os.environ.get("ATDATA_PRUNING_EXAMPLES", FEW))
+
+
+def kind_of(dtype, *, counted):
+    """Return how a column is summed up: as its dtype suggests, or value by value."""
+    return "categorical" if counted and not isinstance(dtype, pl.List) else default_kind(dtype)
+
+
+def manifest_of(frame, number, *, counted):
+    rows = len(frame)
+    places = {
+        "__offset__": pl.Series([1024 * row for row in range(rows)], dtype=pl.Int64),
+        "__size__": pl.Series([1024] * rows, dtype=pl.Int64),
+        "__crc32__": pl.Series(range(rows), dtype=pl.UInt32),
+    }
+    fields = [name for name in frame.columns if name != "__key__"]
+    aggregates = {
+        name: aggregate(Column(name, kind_of(frame[name].dtype, counted=counted), frame[name].dtype), frame[name])
+        for name in fields
+    }
+    table = frame.select("__key__", *(value.alias(name) for name, value in places.items()), *fields)
+    return ShardManifest(shard_name(number), "Row", "1.0.0", rows, 1024 * rows, "2026", aggregates, table)
+
+
+def executors(folder, manifests):
+    """Yield all that can answer questions about some manifests, by name."""
+    for each in manifests:
+        ManifestWriter(folder / each.shard_id).write(each)
+        header = folder / f"{each.shard_id}.manifest.json"
+        os.utime(header, ns=(0, header.stat().st_mtime_ns - 10**10))
+    yield "in memory", QueryExecutor(manifests)
+    yield "sidecars", QueryExecutor.from_directory(folder)
+    done = QueryExecutor.from_directory(folder).compact()
+    assert (done.shards, done.failures, done.left_out) == (len(manifests), {}, {})
+    yield "index", QueryExecutor.from_directory(folder)
+    yield "loaded", QueryExecutor.from_directory(folder).load()
+
+
+def test_every_executor_finds_what_polars_finds(monkeypatch, capsys):
+    monkeypatch.setattr("atdata.manifest._source._FEW", 0)  # headers of a few shards are read, too
+    tally = Counter()
+
+    @settings(
+        derandomize=EXAMPLES == FEW,
+        max_examples=EXAMPLES,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(cases(), st.booleans())
+    def law(case, counted):
+        try:
+            expected = case.rows.filter(case.predicate).select("__shard__", pl.exclude("__shard__"))
+        except pl.exceptions.PolarsError:
+            assume(False)
+        try:
+            check_row_wise(case.predicate, case.columns)
+        except PredicateError:  # a Series among the operands, say: it is refused, and not answered
+            tally["refused"] += 1
+            return
+        tally["cases"] += 1
+        manifests = [manifest_of(frame, number, counted=counted) for number, frame in enumerate(case.frames)]
+        with tempfile.TemporaryDirectory() as folder:
+            for name, executor in executors(Path(folder), manifests):
+                found = executor.rows(case.predicate).select(expected.columns)
+                assert found.equals(expected), f"{name}: {case.predicate}\n{case.rows}\n{found}"
+                if name in ("sidecars", "index"):
+                    tally[f"ruled out, {name}"] += executor.explain(case.predicate).shards_ruled_out
+
+    law()
+    if EXAMPLES != FEW:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{dict(tally)}\n")
+    assert tally["cases"] > 9 * tally["refused"]
+    assert tally["ruled out, index"] >= tally["ruled out, sidecars"] > FEW // 2
