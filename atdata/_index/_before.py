@@ -98,6 +98,11 @@ class Before:
         self._told = table.read([*table.columns]).with_columns(pl.Series("set", self._set))
 
     @property
+    def unlisted(self) -> list[str]:
+        """Fields whose values the shards that did not change do not list."""
+        return self.table.facts.unlisted if (self.rows >= 0).any() else []
+
+    @property
     def filled(self) -> list[NDArray[np.int64]]:
         """How many rows of samples, and bytes of sample tables, each part is made of."""
         sizes = np.concatenate([[0], np.cumsum(self.table.frame["table_size"].to_numpy())])

@@ -113,7 +113,7 @@ class _Run:
         self._stamps = settled_stamps(store, sidecars)
         self._before = look_before(store, sidecars, self._stamps, found, damaged)
         self._sets = self._before.sets if self._before else Sets([])
-        self._gathered = Gathered(self._before.table.facts.unlisted if self._before else (), limits)
+        self._gathered = Gathered(self._before.unlisted if self._before else (), limits)
         self._failures: dict[str, Exception] = {}
         self._left_out: dict[str, str] = {}
         self._kept: list[Kept] = []
@@ -187,7 +187,8 @@ class _Run:
         """Read more of a part; where it ends, keep the old one of the same shards, or make and publish a new one."""
         self._kept += [each for each in lot.items if isinstance(each, Kept)]
         if loaded := [each for each in lot.items if isinstance(each, Loaded)]:
-            listed = {name: name not in self._gathered.unlisted for name in listed_fields(self._sets.sets)}
+            sets = {each.told.set: self._sets.sets[each.told.set] for each in loaded}
+            listed = {name: name not in self._gathered.unlisted for name in listed_fields(sets.values())}
             wrong, left_out = self._maker.add(loaded, self._sets.sets, listed)
             for position, error in wrong.items():
                 self._failed(self._sidecars[position].shard_id, error)

@@ -38,7 +38,10 @@ def path(name: str) -> str:
 
 def find(store: Store) -> Found:
     """Return the index's files; shards tables are read and checked."""
-    files = _listed(store)
+    try:
+        files = _listed(store)
+    except OSError as error:
+        return Found({}, [], {INDEX_FOLDER: str(error)})
     tables, damaged = [], {}
     for name in filter(TABLE_NAME.fullmatch, files):
         try:
@@ -90,14 +93,26 @@ def publish(store: Store, name: str, data: bytes | memoryview) -> None:
     """Publish a file under a name that says what it was made of.
 
     Where there is one of that name, another run made the same; one of other bytes is damaged, and goes.
+
+    Raises:
+        OSError: It cannot be written.
     """
-    if _created(store, name, data):
-        return
-    with contextlib.suppress(FileNotFoundError):
-        if store.read(path(name)) == data:
+    for attempts_left in (1, 0):
+        try:
+            with store.create(path(name)) as upload:
+                upload.write(data)
+                upload.commit()
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):
+                if store.read(path(name)) == data:
+                    return
+                if attempts_left:
+                    store.remove(path(name))
+                    continue
+            if not attempts_left:
+                raise
+        else:
             return
-        store.remove(path(name))
-    _created(store, name, data)
 
 
 def all_there(store: Store, facts: IndexFacts) -> bool:
@@ -112,7 +127,7 @@ def sweep(store: Store, current: ShardsTable | None, before: Found) -> None:
     What tables name that others published meanwhile stays, and so does what nobody names, unless it is a day old.
     """
     now = find(store)
-    old = {table.name for table in before.tables} | before.damaged.keys()
+    old = {table.name for table in before.tables} | before.damaged.keys() - {INDEX_FOLDER}
     staying = {current.name: current} if current else {}
     staying |= {table.name: table for table in now.tables if table.name not in old}
     unknown = now.damaged.keys() - old
@@ -130,16 +145,6 @@ def _abandoned(stamps: Mapping[str, Stamp]) -> Iterable[str]:
         ours = PART_NAME.fullmatch(name) or TABLE_NAME.fullmatch(name) or is_leftover(name)
         if ours and stamp.time < time.time_ns() - _ABANDONED:
             yield name
-
-
-def _created(store: Store, name: str, data: bytes | memoryview) -> bool:
-    try:
-        with store.create(path(name)) as upload:
-            upload.write(data)
-            upload.commit()
-    except FileExistsError:
-        return False
-    return True
 
 
 def _remove(store: Store, names: Iterable[str]) -> None:

@@ -47,7 +47,7 @@ _DIGITS = 32
 PART_NAME = re.compile(rf"part-[0-9a-f]{{{_DIGITS}}}\.parquet")
 TABLE_NAME = re.compile(rf"shards-([0-9a-f]{{{_DIGITS}}})\.parquet")
 
-_Count = Annotated[int, Meta(ge=0)]
+_Count = Annotated[int, Meta(ge=0, le=1 << 62)]
 _Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 _Part = Annotated[str, Meta(pattern=f"^{PART_NAME.pattern}$")]
 

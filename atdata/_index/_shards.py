@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -46,6 +47,8 @@ COLUMNS: dict[str, pl.DataType] = {
 }
 _NULLABLE = {"header_size", "header_time", "header_tag", "tar_size", "tar_sha256"}
 _SHA256_BYTES = 32
+_STAMP = ("header_size", "header_time", "header_tag")
+_NO_STAMP = (None, None, None)
 
 
 def statistic_columns(sets: Sequence[ColumnSet]) -> dict[str, pl.DataType]:
@@ -98,7 +101,7 @@ class ShardsTable:
                 {name: parse_dtype(text) for name, text in part.columns.items()} for part in self.facts.parts
             ]
             self.frame: pl.DataFrame = pl.read_parquet(io.BytesIO(data), columns=list(COLUMNS))
-        except (AtdataError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        except (AtdataError, pl.exceptions.PolarsError, pl.exceptions.PanicException, RecursionError) as error:
             raise ValueError(f"it is no such table: {error}") from error
         self.parts: NDArray[np.int64] = self.frame["part"].cast(pl.Int64).to_numpy()
         self.starts = _checked_starts(self.frame, self.facts)
@@ -117,12 +120,14 @@ class ShardsTable:
 
     def fits(self, stamps: Sequence[Stamp | None], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which shards' headers still have the stamps that are recorded in these rows; row -1 fits none."""
-        columns = list(zip(*((each or (None, None, None)) for each in stamps), strict=True)) or [(), (), ()]
-        now = pl.DataFrame(
-            columns, schema={name: COLUMNS[name] for name in ("header_size", "header_time", "header_tag")}
-        )
-        then = self.frame.select(now.columns)[np.maximum(rows, 0)] if len(self) else now.clear(len(now))
-        same = pl.select(pl.all_horizontal(now[name] == then[name] for name in now.columns).fill_null(value=False))
+        if not len(self) or not stamps:
+            return np.zeros(len(rows), np.bool_)
+        then = self.frame.select(_STAMP)[np.maximum(rows, 0)]
+        # Not zip(*stamps), which takes ten times as long for 100,000 of them.
+        found = [each or _NO_STAMP for each in stamps]
+        columns: list[list[Any]] = [[each[index] for each in found] for index in range(len(_STAMP))]
+        now = [pl.Series(name, values, COLUMNS[name]) for name, values in zip(_STAMP, columns, strict=True)]
+        same = pl.select(pl.all_horizontal(then[each.name] == each for each in now).fill_null(value=False))
         return same.to_series().to_numpy() & (rows >= 0)
 
     def rows_of(self, shard_ids: Sequence[str]) -> NDArray[np.int64]:

@@ -11,6 +11,8 @@ from ._format import NUMBER, fields_of
 
 __all__ = ["as_table", "statistics"]
 
+_VALUE, _COUNT = "value", "count"
+
 
 def statistics(rows: pl.DataFrame, shards: int, listed: Mapping[str, bool]) -> pl.DataFrame:
     """Return one row a shard, in order of their numbers: how many rows it has, and what they tell.
@@ -34,8 +36,9 @@ def statistics(rows: pl.DataFrame, shards: int, listed: Mapping[str, bool]) -> p
             found += _of_elements(rows, name, lists=listed.get(name))
         elif name in listed:
             # In the order in which they are first seen, as in a header.
-            pairs = lazy.select(NUMBER, name).drop_nulls(name).group_by(NUMBER, name, maintain_order=True)
-            found.append(_of_values(pairs.agg(pl.len().alias("n")), name, lists=listed[name]))
+            values = lazy.select(NUMBER, pl.col(name).alias(_VALUE)).drop_nulls(_VALUE)
+            pairs = values.group_by(NUMBER, _VALUE, maintain_order=True).agg(pl.len().alias(_COUNT))
+            found.append(_of_values(pairs, name, lists=listed[name]))
     told = pl.DataFrame({NUMBER: pl.int_range(shards, dtype=pl.UInt32, eager=True)})
     for each in pl.collect_all(found):
         told = told.join(each, on=NUMBER, how="left", maintain_order="left")
@@ -89,14 +92,14 @@ def _of_elements(rows: pl.DataFrame, name: str, *, lists: bool | None) -> list[p
     column = rows[name]
     repeats = (column.list.len() != column.list.n_unique()).any()
     once = column.list.unique() if repeats else column
-    elements = pl.LazyFrame([rows[NUMBER], once]).explode(name).drop_nulls(name)
+    elements = pl.LazyFrame([rows[NUMBER], once.alias(_VALUE)]).explode(_VALUE).drop_nulls(_VALUE)
     found = []
     if column.dtype.inner.is_float():  # type: ignore[attr-defined]  # a list
         counted = pl.len().cast(pl.Int64).alias(f"nans:{name}")
-        found.append(elements.filter(pl.col(name).is_nan()).group_by(NUMBER).agg(counted))
-        elements = elements.filter(pl.col(name).is_not_nan())
-    pairs = elements.group_by(NUMBER, name).agg(pl.len().alias("n")).sort(NUMBER, name)
-    bounds = [pl.min(name).alias(f"min:{name}"), pl.max(name).alias(f"max:{name}")]
+        found.append(elements.filter(pl.col(_VALUE).is_nan()).group_by(NUMBER).agg(counted))
+        elements = elements.filter(pl.col(_VALUE).is_not_nan())
+    pairs = elements.group_by(NUMBER, _VALUE).agg(pl.len().alias(_COUNT)).sort(NUMBER, _VALUE)
+    bounds = [pl.min(_VALUE).alias(f"min:{name}"), pl.max(_VALUE).alias(f"max:{name}")]
     found.append(pairs.group_by(NUMBER).agg(bounds))
     if lists is not None:
         found.append(_of_values(pairs, name, lists=lists))
@@ -105,12 +108,14 @@ def _of_elements(rows: pl.DataFrame, name: str, *, lists: bool | None) -> list[p
 
 def _of_values(pairs: pl.LazyFrame, name: str, *, lists: bool) -> pl.LazyFrame:
     grouped = pairs.group_by(NUMBER, maintain_order=True)
+    distinct = pl.len().cast(pl.Int64).alias(f"distinct:{name}")
     if not lists:
-        return grouped.agg(pl.len().cast(pl.Int64).alias(f"distinct:{name}"))
-    values, counts = pl.col(name).alias(f"values:{name}"), pl.col("n").cast(pl.UInt32).alias(f"counts:{name}")
-    found = grouped.agg(pl.len().cast(pl.Int64).alias(f"distinct:{name}"), values, counts)
+        return grouped.agg(distinct)
+    values, counts = pl.col(_VALUE).alias(f"values:{name}"), pl.col(_COUNT).cast(pl.UInt32).alias(f"counts:{name}")
     few = pl.col(f"distinct:{name}") <= MAX_VALUES
-    return found.with_columns(pl.when(few).then(pl.col(f"{kind}:{name}")) for kind in ("values", "counts"))
+    return grouped.agg(distinct, values, counts).with_columns(
+        pl.when(few).then(pl.col(f"{kind}:{name}")) for kind in ("values", "counts")
+    )
 
 
 def _upper_bounds(values: pl.Series) -> pl.Series:

@@ -101,6 +101,10 @@ class Folder(NamedTuple):
         names = [path.name for path in self.store.path("_manifest_index").iterdir()]
         return sorted(name for name in names if name.startswith(prefix))
 
+    def parts(self):
+        """Return the bytes of the parts, by name."""
+        return {name: self.store.path(f"_manifest_index/{name}").read_bytes() for name in self.files("part")}
+
     def tables(self):
         """Return each shard's sample table, as its sidecar holds it."""
         return {each.shard_id: pl.read_parquet(self.store.path(each.tables[0])) for each in self.sidecars()}
