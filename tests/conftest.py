@@ -1,5 +1,6 @@
 """Samples and datasets that tests share, and what holds for all property tests."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import ManifestField
+from atdata.manifest import ManifestBuilder
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("atdata", deadline=None, print_blob=True)
@@ -58,3 +60,17 @@ def photo_type() -> type[Photo]:
 def written(tmp_path: Path) -> atdata.Dataset[Photo]:
     """250 photos in three shards."""
     return atdata.write_samples(make_photos(250), tmp_path / "photos.tar", maxcount=100, manifest=True, durable=False)
+
+
+@pytest.fixture(scope="session")
+def manifest_of():
+    """Return a function from samples of one type to the manifest of a shard that would hold them."""
+
+    def make(samples, shard_id="shard-000000", sample_type=None, **options):
+        samples = list(samples)
+        builder = ManifestBuilder(sample_type or type(samples[0]), shard_id, **options)
+        for row, sample in zip(itertools.count(), samples):
+            builder.add_sample(key=f"k{row:06d}", offset=row * 1024, size=1024, sample=sample, crc32=row)
+        return builder.build()
+
+    return make

@@ -15,13 +15,13 @@ from atdata._errors import (
     PartialFailureError,
     UnsupportedFormatError,
 )
+from atdata._sidecars._amend import Change, amended, marks_of
+from atdata._sidecars._header import Header, parse_header
+from atdata._sidecars._manifest import checked_table
+from atdata._sidecars._names import TABLE_SUFFIX, Sidecars
+from atdata._sidecars._table import KEY
+from atdata._sidecars._writer import swap_manifest, sweep_tables
 from atdata._store import Store
-from atdata.manifest._amend import Change, amended, marks_of
-from atdata.manifest._header import Header, parse_header
-from atdata.manifest._manifest import checked_table
-from atdata.manifest._names import TABLE_SUFFIX, Sidecars
-from atdata.manifest._table import KEY
-from atdata.manifest._writer import swap_manifest, sweep_tables
 
 __all__ = ["Amend", "OnError", "ShardColumns", "Work", "read_table"]
 

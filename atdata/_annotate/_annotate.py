@@ -9,10 +9,10 @@ from atdata._errors import SchemaError, listed, near_misses
 from atdata._options import check_limit
 from atdata._reader import Opened, Picks
 from atdata._sample import SampleBatch
-from atdata.manifest._amend import Change
-from atdata.manifest._names import Listing
-from atdata.manifest._process import enter_polars
-from atdata.manifest._table import LOCATION
+from atdata._sidecars._amend import Change
+from atdata._sidecars._names import Listing
+from atdata._sidecars._process import enter_polars
+from atdata._sidecars._table import LOCATION
 
 from ._amending import OnError, ShardColumns, Work
 from ._annotation import AnnotateOptions, Computed, Given

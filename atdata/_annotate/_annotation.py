@@ -9,17 +9,17 @@ import polars as pl
 from atdata._errors import SchemaError, listed, near_misses
 from atdata._reader import Opened, Picks, digest_of
 from atdata._sample import SampleBatch
+from atdata._sidecars import AggregateKind
+from atdata._sidecars._aggregate import without_nan
+from atdata._sidecars._amend import Change, default_kind
+from atdata._sidecars._annotations import fits
+from atdata._sidecars._dtypes import dtype_text, parse_dtype
+from atdata._sidecars._header import Header
+from atdata._sidecars._names import Listing
+from atdata._sidecars._storable import storable
+from atdata._sidecars._table import KEY, LOCATION, SHARD
+from atdata._sidecars._union import widened
 from atdata._writer import Progress
-from atdata.manifest import AggregateKind
-from atdata.manifest._aggregate import without_nan
-from atdata.manifest._amend import Change, default_kind
-from atdata.manifest._annotations import fits
-from atdata.manifest._dtypes import dtype_text, parse_dtype
-from atdata.manifest._header import Header
-from atdata.manifest._names import Listing
-from atdata.manifest._storable import storable
-from atdata.manifest._table import KEY, LOCATION, SHARD
-from atdata.manifest._union import widened
 
 from ._amending import OnError, ShardColumns, Work
 from ._columns import batch_frame, given_frame, joined

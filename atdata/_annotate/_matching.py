@@ -8,7 +8,7 @@ import polars as pl
 
 from atdata._errors import AmbiguousKeyError, SampleKeyError, listed
 from atdata._reader import Picks
-from atdata.manifest._table import KEY, SHARD
+from atdata._sidecars._table import KEY, SHARD
 
 __all__ = ["Extra", "Matched", "Missing", "Samples", "check_on"]
 

@@ -11,7 +11,7 @@ from atdata._errors import SchemaError
 from atdata._lens import Lens
 from atdata._reader import Opened, Picks, SampleReader, Step, Steps, batched, through
 from atdata._sample import DictSample, SampleBatch, bare_type, fields_of, is_sample_type
-from atdata.manifest._table import KEY, SHARD
+from atdata._sidecars._table import KEY, SHARD
 
 from ._selection import Everything, Matching, Selection, Taken
 

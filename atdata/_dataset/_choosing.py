@@ -10,11 +10,12 @@ import polars as pl
 from atdata._errors import AtdataError, PredicateError
 from atdata._options import whole
 from atdata._reader import LOCAL, Opened, OpenShards, Picks, as_locations, cost_of
-from atdata.manifest import Explanation, SampleLocation
+from atdata._sidecars import SampleLocation
+from atdata._sidecars._table import KEY, PLACE, SHARD
+from atdata.manifest import Explanation
 from atdata.manifest._ask import check
 from atdata.manifest._predicate import Question, Where, parse_where
 from atdata.manifest._rows import FAILURES
-from atdata.manifest._table import KEY, PLACE, SHARD
 
 from ._base import DatasetBase
 from ._draw import drawn

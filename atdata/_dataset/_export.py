@@ -11,14 +11,14 @@ from atdata._errors import SampleValueError, listed
 from atdata._options import check_limit
 from atdata._reader import Opened, Picks, SampleReader
 from atdata._shard import BLOCK, END_OF_ARCHIVE
+from atdata._sidecars._amend import default_kind
+from atdata._sidecars._annotations import fits
+from atdata._sidecars._copied import CopiedColumns, CopiedManifest, CopiedRow
+from atdata._sidecars._names import Listing
+from atdata._sidecars._process import enter_polars
+from atdata._sidecars._table import KEY, SHARD
 from atdata._store import LocalStore
 from atdata._writer import NUMBERED, Encoded, HeaderFacts, Progress, SetOptions, SetWriter, ShardNames, check_existing
-from atdata.manifest._amend import default_kind
-from atdata.manifest._annotations import fits
-from atdata.manifest._copied import CopiedColumns, CopiedManifest, CopiedRow
-from atdata.manifest._names import Listing
-from atdata.manifest._process import enter_polars
-from atdata.manifest._table import KEY, SHARD
 
 from ._selection import Everything, Selection, Taken
 

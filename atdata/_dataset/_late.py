@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from atdata._reader import Opened, OpenShards, Picks, batched, through
 from atdata._sample import SampleBatch
+from atdata._sidecars._names import Listing
 from atdata._writer import iso_time, json_dict
-from atdata.manifest._names import Listing
 
 from ._base import DatasetBase
 from ._selection import Everything, Taken
 
 if TYPE_CHECKING:
     from atdata._annotate import Columns, Extra, Missing, OnError
-    from atdata.manifest import AggregateKind
+    from atdata._sidecars import AggregateKind
 
     from ._export import ExportKeys
 

@@ -10,7 +10,7 @@ from atdata._errors import SampleKeyError
 from atdata._options import check_limit, whole
 from atdata._reader import Step, Verify, as_locations, through, to_position
 from atdata._sample import SampleBatch
-from atdata.manifest import SampleLocation
+from atdata._sidecars import SampleLocation
 
 from ._taking import Rows, position_of_key, take
 from ._training import Training

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from atdata._errors import PredicateError
 from atdata._reader import Opened, Picks, digest_of
+from atdata._sidecars._table import KEY, LOCATION, PLACE, SHARD
+from atdata._sidecars._union import as_union
 from atdata.manifest import Explanation
 from atdata.manifest._ask import count, explain, select
 from atdata.manifest._predicate import Question
-from atdata.manifest._table import KEY, LOCATION, PLACE, SHARD
-from atdata.manifest._union import as_union
 
 from ._key_index import KeyIndex
 

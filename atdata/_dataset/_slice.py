@@ -21,12 +21,12 @@ from atdata._errors import (
     listed,
 )
 from atdata._reader import Opened, OpenShards, Picks, check_location_columns, digest_of
+from atdata._sidecars._names import HEADER_SUFFIX, Listing, read_listing
+from atdata._sidecars._process import enter_polars
+from atdata._sidecars._table import CRC32, OFFSET, PLACE, SHARD, SIZE, parquet_bytes
 from atdata._store import LocalStore, Store
-from atdata.manifest._names import HEADER_SUFFIX, Listing, read_listing
 from atdata.manifest._predicate import Question
-from atdata.manifest._process import enter_polars
 from atdata.manifest._rows import FAILURES
-from atdata.manifest._table import CRC32, OFFSET, PLACE, SHARD, SIZE, parquet_bytes
 from atdata.manifest._written import read_question, written_question
 
 from ._selection import Selection, Taken

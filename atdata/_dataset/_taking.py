@@ -17,9 +17,9 @@ from atdata._errors import (
     near_misses,
 )
 from atdata._reader import Picks, as_locations, check_location_columns, shard_numbers
-from atdata.manifest import SampleLocation
+from atdata._sidecars import SampleLocation
+from atdata._sidecars._table import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE
 from atdata.manifest._rows import FAILURES
-from atdata.manifest._table import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE
 
 from ._selection import Everything, Selection, Taken
 

@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 
 from atdata._errors import MissingManifestWarning, SchemaError
+from atdata._sidecars._names import Listing, shard_order
+from atdata._sidecars._table import CRC32, KEY, LOCATION, PLACE, SHARD
 from atdata._store import Store
 from atdata.manifest import QueryExecutor
-from atdata.manifest._names import Listing, shard_order
 from atdata.manifest._open import open_tars
 from atdata.manifest._source import StoredManifests
-from atdata.manifest._table import CRC32, KEY, LOCATION, PLACE, SHARD
 
 from ._picks import Picks
 from ._places import Places

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atdata._errors import SampleIndexError, SampleValueError
-from atdata.manifest._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
+from atdata._sidecars._table import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
 
 __all__ = ["NO_CRC", "Indices", "Picks", "PlainKeys", "shard_numbers", "to_position"]
 

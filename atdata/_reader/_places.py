@@ -18,11 +18,11 @@ from atdata._errors import (
     listed,
     near_misses,
 )
+from atdata._sidecars import SampleLocation
+from atdata._sidecars._names import Listing
+from atdata._sidecars._table import PLACE
 from atdata._store import OpenFile, Store
-from atdata.manifest import SampleLocation
-from atdata.manifest._names import Listing
 from atdata.manifest._source import StoredManifests
-from atdata.manifest._table import PLACE
 
 from ._tars import Tars, Verify
 

@@ -10,7 +10,7 @@ import numpy as np
 from atdata._errors import DecodeError, ShardChangedError
 from atdata._sample import SampleBatch, decoder_of, gatherer_of
 from atdata._shard import fenced_payload, key_in
-from atdata.manifest import SampleLocation
+from atdata._sidecars import SampleLocation
 
 from ._picks import NO_CRC, Picks
 from ._places import Places

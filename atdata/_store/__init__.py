@@ -1,6 +1,6 @@
 """Where bytes live: one seam of few verbs, and nothing above it knows which store it speaks to."""
 
-from ._base import ChangedFileError, OpenFile, Part, Store, Upload, is_leftover
+from ._base import ChangedFileError, OpenFile, Part, Stamp, Store, Upload, is_leftover
 from ._disk import Disk
 from ._local import LocalStore
 from ._memory import MemoryStore
@@ -12,6 +12,7 @@ __all__ = [
     "MemoryStore",
     "OpenFile",
     "Part",
+    "Stamp",
     "Store",
     "Upload",
     "is_leftover",

@@ -8,9 +8,9 @@ import errno
 import os
 from collections.abc import Hashable, Sequence
 from types import TracebackType
-from typing import IO, Any, Protocol, Self, TypeAlias
+from typing import IO, Any, NamedTuple, Protocol, Self, TypeAlias
 
-__all__ = ["TEMPORARY", "ChangedFileError", "Data", "OpenFile", "Part", "Store", "Upload", "is_leftover"]
+__all__ = ["TEMPORARY", "ChangedFileError", "Data", "OpenFile", "Part", "Stamp", "Store", "Upload", "is_leftover"]
 
 #: Bytes, in whatever holds them.
 Data: TypeAlias = bytes | bytearray | memoryview
@@ -31,6 +31,17 @@ class ChangedFileError(OSError):
     def at(cls, name: str) -> Self:
         """Name the file."""
         return cls(errno.ESTALE, f"{os.strerror(errno.ESTALE)}; the file changed after it was opened", name)
+
+
+class Stamp(NamedTuple):
+    """What tells whether a file's content is still the one that was seen, without reading it."""
+
+    #: Its length in bytes.
+    size: int
+    #: When it was last written, in nanoseconds since 1970 by the store's clock.
+    time: int
+    #: What else differs once the name holds another file: its inode, or what a server calls its version.
+    tag: str
 
 
 class OpenFile(Protocol):
@@ -91,6 +102,22 @@ class Store(Protocol):
 
         Raises:
             FileNotFoundError: There is no such folder.
+        """
+
+    def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], list[Stamp]]:
+        """Return the names of all files as :meth:`names` does, and the stamps of those that end with ``suffix``.
+
+        Both come in the order of the names; one listing finds them all.
+
+        Raises:
+            FileNotFoundError: There is no such folder.
+        """
+
+    def stamp(self, name: str) -> Stamp:
+        """Return a file's stamp.
+
+        Raises:
+            FileNotFoundError: There is no such file.
         """
 
     def size(self, name: str) -> int:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ._base import TEMPORARY, ChangedFileError, Data, Part, Upload
+from ._base import TEMPORARY, ChangedFileError, Data, Part, Stamp, Upload
 from ._disk import Disk
 from ._files import LocalFile, OpenFiles
 
@@ -50,7 +50,23 @@ class LocalStore:
     def names(self, folder: str = "", *, recursive: bool = False) -> list[str]:
         """Return the names of all files, sorted; folders that begin with ``.`` or ``_`` are not entered."""
         prefix = f"{folder}/" if folder else ""
-        return sorted(_walk(self.url(folder), prefix, (), recursive=recursive))
+        return sorted(name for name, _ in _walk(self.url(folder), prefix, (), recursive=recursive))
+
+    def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], list[Stamp]]:
+        """Return the names of all files, sorted, and the stamps of those that end with ``suffix``."""
+        prefix = f"{folder}/" if folder else ""
+        stamps: dict[str, Stamp | None] = {}
+        for name, entry in _walk(self.url(folder), prefix, (), recursive=recursive):
+            try:
+                stamps[name] = _stamp(entry.stat()) if name.endswith(suffix) else None
+            except FileNotFoundError:
+                continue  # removed since it was listed
+        names = sorted(stamps)
+        return names, [stamp for name in names if (stamp := stamps[name]) is not None]
+
+    def stamp(self, name: str) -> Stamp:
+        """Return a file's stamp: size, time of change, inode."""
+        return _stamp(self.path(name).stat())
 
     def size(self, name: str) -> int:
         """Return a file's length in bytes."""
@@ -245,7 +261,13 @@ def _taken(path: Path, problem: str = os.strerror(errno.EEXIST)) -> FileExistsEr
     return FileExistsError(errno.EEXIST, problem, str(path))
 
 
-def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], *, recursive: bool) -> Iterator[str]:
+def _stamp(status: os.stat_result) -> Stamp:
+    return Stamp(status.st_size, status.st_mtime_ns, str(status.st_ino))
+
+
+def _walk(
+    folder: str, prefix: str, above: tuple[tuple[int, int], ...], *, recursive: bool
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
     if recursive:
         status = os.stat(folder)  # noqa: PTH116 -- text in, text out
         here = (status.st_dev, status.st_ino)
@@ -255,7 +277,7 @@ def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], *, recur
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.is_dir():
-                yield prefix + entry.name
+                yield prefix + entry.name, entry
             elif recursive and not entry.name.startswith((".", "_")):
                 yield from _walk(entry.path, f"{prefix}{entry.name}/", above, recursive=True)
 

@@ -2,9 +2,11 @@
 
 import io
 import threading
+import time
+import uuid
 from collections.abc import Sequence
 
-from ._base import ChangedFileError, Data, Part, Upload
+from ._base import ChangedFileError, Data, Part, Stamp, Upload
 
 __all__ = ["MemoryStore"]
 
@@ -14,7 +16,7 @@ class _MemoryFile:
         self.url = url
         self.data = data
         self.size = len(data)
-        self.stamp = object()  # the equal of no other
+        self.stamp = Stamp(len(data), time.time_ns(), uuid.uuid4().hex)
 
 
 class MemoryStore:
@@ -39,6 +41,15 @@ class MemoryStore:
         if folder and not inside:
             raise FileNotFoundError(self.url(folder))
         return sorted(name for name in inside if _is_listed(name.removeprefix(prefix), recursive=recursive))
+
+    def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], list[Stamp]]:
+        """Return the names of all files, sorted, and the stamps of those that end with ``suffix``."""
+        names = self.names(folder, recursive=recursive)
+        return names, [self.stamp(name) for name in names if name.endswith(suffix)]
+
+    def stamp(self, name: str) -> Stamp:
+        """Return a file's stamp."""
+        return self._file(name).stamp
 
     def size(self, name: str) -> int:
         """Return a file's length in bytes."""

@@ -15,7 +15,7 @@ import polars as pl
 
 from atdata._errors import SampleValueError, SchemaError, first_line
 from atdata._sample import ImageField, codec_of, fields_of, is_sample_type
-from atdata.manifest._annotations import column_type, without_none
+from atdata._sidecars._annotations import column_type, without_none
 
 from ._array_column import array_column
 

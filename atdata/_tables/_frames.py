@@ -11,7 +11,7 @@ import polars as pl
 from atdata._errors import SchemaError
 from atdata._options import whole
 from atdata._sample import DictSample, fields_of
-from atdata.manifest._annotations import without_none
+from atdata._sidecars._annotations import without_none
 
 from ._field_columns import column, kind_of
 

@@ -10,7 +10,7 @@ import msgspec
 
 from atdata._errors import AtdataError, SampleValueError, first_line
 from atdata._sample import encode_sample, snapshot
-from atdata.manifest._values import value_reader
+from atdata._sidecars._values import value_reader
 
 __all__ = ["Encoded", "Encoder", "ExecutorEncoder", "InlineEncoder"]
 

@@ -3,10 +3,10 @@
 from typing import Literal, NamedTuple, TypeAlias
 
 from atdata._errors import ShardError, ShardExistsError, listed
+from atdata._sidecars._header import parse_header
+from atdata._sidecars._names import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, read_listing
+from atdata._sidecars._union import check_addable
 from atdata._store import Store
-from atdata.manifest._header import parse_header
-from atdata.manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, read_listing
-from atdata.manifest._union import check_addable
 
 from ._names import ShardNames
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from atdata.manifest._header import MAX_HEADER
+from atdata._sidecars._header import MAX_HEADER
 
 __all__ = ["iso_time", "json_dict"]
 

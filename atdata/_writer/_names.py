@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from atdata._errors import AtdataError, ManifestNotFoundError, listed, near_misses
+from atdata._sidecars._names import shard_order
 from atdata._store import is_leftover
-from atdata.manifest._names import shard_order
 
 __all__ = ["ShardNames", "expand", "is_local"]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from atdata._errors import SampleValueError, ShardExistsError
 from atdata._shard import MSGPACK, Buffers, TarWriter
+from atdata._sidecars import ShardManifest
+from atdata._sidecars._header import FileFacts
+from atdata._sidecars._names import HEADER_SUFFIX
+from atdata._sidecars._writer import publish_manifest
 from atdata._store import Store, Upload
-from atdata.manifest import ShardManifest
-from atdata.manifest._header import FileFacts
-from atdata.manifest._names import HEADER_SUFFIX
-from atdata.manifest._writer import publish_manifest
 
 from ._encode import Encoded
 from ._lane import Lane

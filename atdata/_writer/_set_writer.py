@@ -12,9 +12,9 @@ import msgspec
 from atdata._errors import AtdataError, SampleValueError
 from atdata._sample import is_sample_type
 from atdata._shard import Buffers, check_key
+from atdata._sidecars import ManifestBuilder
+from atdata._sidecars._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
 from atdata._store import Store
-from atdata.manifest import ManifestBuilder
-from atdata.manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
 
 from ._encode import Encoded, Encoder, ExecutorEncoder, InlineEncoder
 from ._existing import Existing, begin_set

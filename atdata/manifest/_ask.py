@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from atdata._sidecars._pandas import row_mask
+from atdata._sidecars._process import enter_polars
+from atdata._sidecars._table import KEY, PLACE, SHARD, SIZE
+
 from ._explain import Explanation
-from ._pandas import row_mask
 from ._predicate import Question
-from ._process import enter_polars
 from ._row_wise import check_row_wise
 from ._rows import ManifestSource
-from ._table import KEY, PLACE, SHARD, SIZE
 
 __all__ = ["check", "count", "explain", "select"]
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from ._dtypes import dtype_text, text_value, value_text
-from ._union import widened
+from atdata._sidecars._dtypes import dtype_text, text_value, value_text
+from atdata._sidecars._union import widened
 
 __all__ = ["ShardFacts", "describe"]
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from atdata._errors import ManifestNotFoundError, ShardError, UncommittedShardWarning, listed
 from atdata._shard import shard_id_of
+from atdata._sidecars._names import HEADER_SUFFIX, Listing, read_listing
 from atdata._store import LocalStore, Store
-
-from ._names import HEADER_SUFFIX, Listing, read_listing
 
 __all__ = ["absolute", "open_folder", "open_tars", "report_uncommitted"]
 

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from atdata._errors import PredicateError, listed, near_misses
 from atdata._sample import DictSample
+from atdata._sidecars._fields import columns_of
+from atdata._sidecars._table import PLACE
 
 from ._comparison import Between, Comparison, Contains, IsIn, IsNull, Predicate
-from ._fields import columns_of
 from ._operand import Column, Operand, operand
-from ._table import PLACE
 
 __all__ = ["F", "FieldProxy", "Fields", "query_fields"]
 

@@ -8,18 +8,18 @@ from typing import Self
 import polars as pl
 
 from atdata._errors import PredicateError
+from atdata._sidecars._location import SampleLocation
+from atdata._sidecars._manifest import ShardManifest
+from atdata._sidecars._process import enter_polars
+from atdata._sidecars._table import PLACE
 
 from ._ask import count, explain, select
 from ._describe import describe
 from ._explain import Explanation
-from ._location import SampleLocation
-from ._manifest import ShardManifest
 from ._open import absolute, open_folder, open_tars, report_uncommitted
 from ._predicate import Question, Where, parse_where
-from ._process import enter_polars
 from ._rows import GivenManifests, ManifestSource
 from ._source import StoredManifests
-from ._table import PLACE
 
 __all__ = ["QueryExecutor"]
 

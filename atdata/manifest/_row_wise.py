@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 import polars as pl
 
 from atdata._errors import PredicateError, first_line
-
-from ._unstable import calls_python, passes_through, pushed_predicate
+from atdata._unstable import calls_python, passes_through, pushed_predicate
 
 __all__ = ["check_row_wise"]
 

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple, NoReturn
 import polars as pl
 
 from atdata._errors import ManifestError, ManifestNotFoundError, PredicateError, first_line
+from atdata._sidecars._manifest import ShardManifest
+from atdata._sidecars._process import enter_polars
+from atdata._sidecars._table import KEY, SHARD
+from atdata._sidecars._union import Table, as_union, unified
 
 from ._describe import ShardFacts
-from ._manifest import ShardManifest
 from ._predicate import Question
-from ._process import enter_polars
 from ._row_wise import check_row_wise
-from ._table import KEY, SHARD
-from ._union import Table, as_union, unified
 
 __all__ = ["FAILURES", "GivenManifests", "ManifestSource", "Rows", "predicate_failed"]
 

@@ -8,19 +8,19 @@ from typing import IO, Any, NoReturn
 import polars as pl
 
 from atdata._errors import DamagedManifestError, ManifestError, ManifestNotFoundError, listed
+from atdata._sidecars._dtypes import dtype_text, parse_dtype
+from atdata._sidecars._header import Header, parse_header
+from atdata._sidecars._manifest import ShardManifest, checked_table
+from atdata._sidecars._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
+from atdata._sidecars._old import is_old, json_columns, list_dtypes, normalised
+from atdata._sidecars._process import enter_polars
+from atdata._sidecars._table import CRC32, LOCATION, SHARD
+from atdata._sidecars._union import Table, as_union, unified
 from atdata._store import Store
+from atdata._unstable import scan_widened
 
 from ._describe import ShardFacts
-from ._dtypes import dtype_text, parse_dtype
-from ._header import Header, parse_header
-from ._manifest import ShardManifest, checked_table
-from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars
-from ._old import is_old, json_columns, list_dtypes, normalised
-from ._process import enter_polars
 from ._rows import FAILURES, ManifestSource, Rows, predicate_failed
-from ._table import CRC32, LOCATION, SHARD
-from ._union import Table, as_union, unified
-from ._unstable import scan_widened
 
 __all__ = ["StoredManifests"]
 

@@ -20,8 +20,8 @@ from atdata import Dataset
 from atdata._annotate._annotate import annotate, drop_columns
 from atdata._annotate._annotation import AnnotateOptions
 from atdata._reader._opened import Opened, OpenShards
+from atdata._sidecars._names import read_listing
 from atdata._store import Disk, LocalStore
-from atdata.manifest._names import read_listing
 
 COUNT, SHARDS = 6, 2
 #: What the column says before, if it is there, and after.

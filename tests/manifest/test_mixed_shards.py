@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 import atdata
 from atdata import F
+from atdata._sidecars._names import read_listing
+from atdata._sidecars._table import parquet_bytes
+from atdata._sidecars._writer import publish_manifest
 from atdata._store import MemoryStore
 from atdata.manifest import QueryExecutor, ShardManifest
-from atdata.manifest._names import read_listing
 from atdata.manifest._source import StoredManifests
-from atdata.manifest._table import parquet_bytes
-from atdata.manifest._writer import publish_manifest
 
 LAW = settings(derandomize=True, deadline=None, max_examples=40)
 PLACE = {"__key__": pl.String(), "__offset__": pl.Int64(), "__size__": pl.Int64(), "__crc32__": pl.UInt32()}

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 import atdata
+from atdata._sidecars._table import parquet_bytes
 from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
-from atdata.manifest._table import parquet_bytes
 
 IS_DOG = pl.col("label") == "dog"
 

@@ -102,7 +102,31 @@ def test_an_upload_that_was_not_committed_shows_under_no_final_name(store):
             store.read("a.bin")
 
 
-@pytest.mark.parametrize("verb", ["read", "size", "remove"])
+def test_a_stamped_listing_has_all_names_and_the_stamps_of_those_asked_for(store):
+    for name in ["b.json", "a.json", "a.tar", "in/c.json"]:
+        put(store, name, name.encode())
+    names, stamps = store.stamped(suffix=".json")
+    assert names == store.names() == ["a.json", "a.tar", "b.json"]
+    assert stamps == [store.stamp("a.json"), store.stamp("b.json")]
+    assert store.stamped(recursive=True, suffix="c.json")[1] == [store.stamp("in/c.json")]
+
+
+def test_a_stamp_stays_while_the_file_does(store):
+    put(store, "file", b"content")
+    first = store.stamp("file")
+    assert first.size == len(b"content")
+    assert store.stamp("file") == first
+
+
+@pytest.mark.parametrize("new", [b"content", b"another length"])
+def test_a_file_that_takes_anothers_name_has_another_stamp(store, new):
+    put(store, "file", b"content")
+    first = store.stamp("file")
+    store.replace("file", new)
+    assert store.stamp("file") != first
+
+
+@pytest.mark.parametrize("verb", ["read", "size", "remove", "stamp"])
 def test_a_missing_file_is_an_error_that_names_it(store, verb):
     put(store, "other")
     with pytest.raises(FileNotFoundError, match=r"missing\.bin"):

@@ -8,12 +8,12 @@ import pytest
 
 import atdata
 from atdata import ManifestError, ShardExistsError
+from atdata._sidecars._amend import Change, amended
+from atdata._sidecars._names import read_listing
+from atdata._sidecars._writer import publish_manifest, swap_manifest, sweep_tables
 from atdata._store import LocalStore, MemoryStore
 from atdata.manifest import QueryExecutor
-from atdata.manifest._amend import Change, amended
-from atdata.manifest._names import read_listing
 from atdata.manifest._source import StoredManifests
-from atdata.manifest._writer import publish_manifest, swap_manifest, sweep_tables
 
 
 @atdata.packable

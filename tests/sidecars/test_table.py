@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import atdata
+from atdata._sidecars._fields import Column
+from atdata._sidecars._table import ColumnGatherer, parquet_bytes
 from atdata.manifest import ManifestField
-from atdata.manifest._fields import Column
-from atdata.manifest._table import ColumnGatherer, parquet_bytes
 
 LAW = settings(derandomize=True, deadline=None, max_examples=60)
 

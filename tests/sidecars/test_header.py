@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import atdata
+from atdata._sidecars._header import encode_header, now, parse_header
 from atdata.manifest import MANIFEST_FORMAT_VERSION
-from atdata.manifest._header import encode_header, now, parse_header
 
 FACTS = {"file": "s.tar", "size_bytes": 2048, "sha256": "a" * 64}
 MEMBERS = {

@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 import atdata
+from atdata._sidecars._values import Unreadable, value_reader
 from atdata.manifest import (
     ManifestBuilder,
     ManifestField,
@@ -26,7 +27,6 @@ from atdata.manifest import (
     manifest_column,
     resolve_manifest_fields,
 )
-from atdata.manifest._values import Unreadable, value_reader
 
 UTC = pl.Datetime("us", "UTC")
 

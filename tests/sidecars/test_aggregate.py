@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atdata.manifest._aggregate import MAX_VALUES, aggregate, truncated
-from atdata.manifest._dtypes import text_value, value_text
-from atdata.manifest._fields import Column
+from atdata._sidecars._aggregate import MAX_VALUES, aggregate, truncated
+from atdata._sidecars._dtypes import text_value, value_text
+from atdata._sidecars._fields import Column
 
 LAW = settings(derandomize=True, deadline=None, max_examples=100)
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)

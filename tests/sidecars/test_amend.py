@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from atdata import SampleValueError
-from atdata.manifest._amend import Change, amended, default_kind, marks_of
-from atdata.manifest._header import encode_header, parse_header
-from atdata.manifest._table import parquet_bytes, replaced_by, table_facts
+from atdata._sidecars._amend import Change, amended, default_kind, marks_of
+from atdata._sidecars._header import encode_header, parse_header
+from atdata._sidecars._table import parquet_bytes, replaced_by, table_facts
 
 TABLE = pl.DataFrame(
     {

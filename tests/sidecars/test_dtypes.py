@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import atdata
-from atdata.manifest._dtypes import SCALARS, dtype_text, is_number, parse_dtype, text_value, value_text
+from atdata._sidecars._dtypes import SCALARS, dtype_text, is_number, parse_dtype, text_value, value_text
 
 LAW = settings(derandomize=True, deadline=None, max_examples=100)
 UTC = pl.Datetime("us", "UTC")

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 import atdata
-from atdata.manifest._dtypes import SCALARS
-from atdata.manifest._pandas import from_pandas, row_mask, to_pandas
-from atdata.manifest._table import parquet_bytes
+from atdata._sidecars._dtypes import SCALARS
+from atdata._sidecars._pandas import from_pandas, row_mask, to_pandas
+from atdata._sidecars._table import parquet_bytes
 
 DTYPES = sorted({*SCALARS.values(), pl.Datetime("us", "UTC"), pl.Decimal(12, 2)}, key=str)
 FRAME = pl.DataFrame(

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from atdata import SchemaError
-from atdata.manifest._dtypes import SCALARS, dtype_text, parse_dtype
-from atdata.manifest._storable import storable, storable_dtype
-from atdata.manifest._table import parquet_bytes
+from atdata._sidecars._dtypes import SCALARS, dtype_text, parse_dtype
+from atdata._sidecars._storable import storable, storable_dtype
+from atdata._sidecars._table import parquet_bytes
 
 UTC = pl.Datetime("us", "UTC")
 NOON = dt.datetime(2026, 1, 2, 12)

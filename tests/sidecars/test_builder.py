@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 import atdata
+from atdata._sidecars._values import value_reader
 from atdata.manifest import ManifestBuilder, ManifestField
-from atdata.manifest._values import value_reader
 
 
 @atdata.packable

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from atdata.manifest._names import Sidecars, read_listing
+from atdata._sidecars._names import Sidecars, read_listing
 
 
 def files(*stems, tar=True):

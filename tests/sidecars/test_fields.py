@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 import atdata
+from atdata._sidecars._fields import columns_of
 from atdata.manifest import ManifestField, resolve_manifest_fields
-from atdata.manifest._fields import columns_of
 
 UserId = NewType("UserId", int)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from atdata.manifest._old import is_old, is_old_version, list_dtypes, normalised
-from atdata.manifest._table import LOCATION
+from atdata._sidecars._old import is_old, is_old_version, list_dtypes, normalised
+from atdata._sidecars._table import LOCATION
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "1.0.0"
 PLACES = {"__key__": ["a"], "__offset__": [0], "__size__": [7]}
