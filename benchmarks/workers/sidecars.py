@@ -17,12 +17,12 @@ from common import LABELS, Setup, built
 from rows import TAGS, ShardRows, shard_rows
 
 import atdata
+from atdata._sidecars._aggregate import aggregate
+from atdata._sidecars._table import CRC32, KEY, OFFSET, SIZE
+from atdata._sidecars._values import value_reader
+from atdata._sidecars._writer import publish_manifest
 from atdata._store import LocalStore
 from atdata.manifest import MANIFEST_FORMAT_VERSION, ShardManifest
-from atdata.manifest._aggregate import aggregate
-from atdata.manifest._table import CRC32, KEY, OFFSET, SIZE
-from atdata.manifest._values import value_reader
-from atdata.manifest._writer import publish_manifest
 
 _PROCESSES = 2
 #: Seconds after which an index believes a file's time of change (docs/format.md).
