@@ -37,7 +37,9 @@ __all__ = [
     "DecodeError",
     "LensNotFoundError",
     "ManifestError",
+    "ManifestIndexWarning",
     "ManifestNotFoundError",
+    "MemoryLimitError",
     "MissingManifestWarning",
     "MissingPackageError",
     "PartialFailureError",
@@ -331,6 +333,10 @@ class UnsupportedFormatError(ManifestError, ValueError):
     """A manifest of a format that this version does not read."""
 
 
+class MemoryLimitError(AtdataError, MemoryError):
+    """More memory than the caller allowed."""
+
+
 class UncommittedShardWarning(UserWarning):
     """A tar without a manifest beside manifests: its writer may not have finished. It is left out."""
 
@@ -341,6 +347,10 @@ class MissingManifestWarning(UserWarning):
 
 class StaleManifestWarning(UserWarning):
     """A manifest whose rows are not the samples of its tar. Reading in order follows the tar, queries the manifest."""
+
+
+class ManifestIndexWarning(UserWarning):
+    """A manifest index, or a part of it, that is left out of account: questions are answered from the sidecars."""
 
 
 class UnreadableImageWarning(UserWarning):
@@ -385,7 +395,6 @@ def _shown(value: object, limit: int = 60) -> str:
 
 
 _WARNINGS = (MissingManifestWarning, StaleManifestWarning, UncommittedShardWarning, UnreadableImageWarning)
-for _public in (AtdataError, *_WARNINGS, *AtdataError.__subclasses__(), *ShardError.__subclasses__()):
+_FAMILIES = (AtdataError, ShardError, ManifestError)
+for _public in (AtdataError, ManifestIndexWarning, *_WARNINGS, *(e for f in _FAMILIES for e in f.__subclasses__())):
     _public.__module__ = "atdata"  # where people import it from
-for _public in ManifestError.__subclasses__():
-    _public.__module__ = "atdata"

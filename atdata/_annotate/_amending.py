@@ -208,7 +208,7 @@ def _read_columns(store: Store, number: int, sidecars: Sidecars) -> tuple[ShardC
     table = _table_name(store, sidecars, header)
     columns = ShardColumns(
         number,
-        sidecars._replace(tables=tuple(dict.fromkeys((*sidecars.tables, table)))),
+        sidecars.with_tables((*sidecars.tables, table)),
         table,
         hashlib.sha256(data).hexdigest(),
         header.num_samples,

@@ -209,10 +209,14 @@ class Choosing(DatasetBase[S]):
         schema = rows.collect_schema()
         if field not in schema:
             raise PredicateError.unknown_column(field, [name for name in schema if not name.startswith("__")])
-        values = rows.select(field)
-        if isinstance(schema[field], pl.List):
-            values = values.explode(field, empty_as_null=False)
-        counts = values.group_by(field).agg(pl.len().alias(name))
+        known = self._opened.manifests.value_counts(field) if isinstance(self._selection, Everything) else None
+        if known is not None:
+            counts = known.lazy().select(pl.col("value").alias(field), pl.col("count").cast(pl.UInt32).alias(name))
+        else:
+            values = rows.select(field)
+            if isinstance(schema[field], pl.List):
+                values = values.explode(field, empty_as_null=False)
+            counts = values.group_by(field).agg(pl.len().alias(name))
         return self._collected(counts.sort([name, field], descending=[True, False]))
 
     def __contains__(self, key: object) -> bool:

@@ -14,9 +14,8 @@ from atdata._sidecars._table import KEY, LOCATION, PLACE, SHARD
 from atdata._sidecars._union import as_union
 from atdata.manifest import Explanation
 from atdata.manifest._ask import count, explain, select
+from atdata.manifest._key_index import KeyIndex
 from atdata.manifest._predicate import Question
-
-from ._key_index import KeyIndex
 
 __all__ = ["Everything", "Matching", "Selection", "Taken"]
 

@@ -109,8 +109,7 @@ class Opened:
         Raises:
             ManifestError: A manifest is damaged or gone.
         """
-        facts = [self.manifests.header(shard_id).shard for shard_id in self.shard_ids] if self.has_manifests else []
-        hashes = [each.sha256 for each in facts if each is not None]
+        hashes = [each for each in self.manifests.tar_hashes() if each is not None]
         if len(hashes) != len(self.shard_ids) or self.shard_ids != sorted(self.shard_ids, key=shard_order):
             return digest_of(self.picks)
         digest = hashlib.sha256(b"shards")

@@ -130,6 +130,10 @@ class Places:
 
     def count(self) -> int:
         """Return how many samples there are: by the headers, or by walking the tars where these cannot be relied on."""
+        if not self._committed:
+            return sum(len(self._walked(shard_id).keys) for shard_id in self.shard_ids)
+        if self._manifests.indexed == len(self.shard_ids):
+            return sum(self._manifests.sample_counts())
         return sum(map(self._count, self.shard_ids))
 
     def content_metadata(self) -> Mapping[str, Any] | None:
@@ -207,8 +211,6 @@ class Places:
         return frozenset(self.shard_ids)
 
     def _count(self, shard_id: str) -> int:
-        if shard_id not in self._committed:
-            return len(self._walked(shard_id).keys)
         if not self._is_old(shard_id):
             return self._manifests.header(shard_id).num_samples
         if shard_id not in self._old_counts:

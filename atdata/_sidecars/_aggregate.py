@@ -8,12 +8,12 @@ import polars as pl
 from ._dtypes import text_value, value_text
 from ._fields import Column
 
-__all__ = ["MAX_VALUES", "aggregate", "truncated", "without_nan"]
+__all__ = ["MAX_BOUND", "MAX_VALUES", "aggregate", "bound", "truncated", "upper_bound", "without_nan"]
 
 #: How many distinct values a header lists at most.
 MAX_VALUES = 1000
 #: How many characters of a text are enough to bound it.
-_MAX_BOUND = 64
+MAX_BOUND = 64
 _LAST_CHARACTER, _BEFORE_SURROGATES, _AFTER_SURROGATES = 0x10FFFF, 0xD7FF, 0xE000
 
 
@@ -58,7 +58,7 @@ def truncated(summary: dict[str, Any], limit: int, dtype: pl.DataType) -> dict[s
     if "min" not in summary:
         values = [text_value(text, dtype) for text in counts]
         shorter["min"] = _lower_bound(min(values), dtype)
-        shorter["max"] = _upper_bound(max(values), dtype)
+        shorter["max"] = upper_bound(max(values), dtype)
     return {**shorter, "truncated": True}
 
 
@@ -73,10 +73,10 @@ def _numeric(known: pl.Series) -> dict[str, Any]:
     is_plain = known.dtype.is_integer() or known.dtype.is_float()
     summary: dict[str, Any] = {
         "type": "numeric",
-        "min": _bound(known.min(), known.dtype),
-        "max": _bound(known.max(), known.dtype),
+        "min": bound(known.min(), known.dtype),
+        "max": bound(known.max(), known.dtype),
         # The mean of times or decimals is no such value, and a float would not be exact.
-        "mean": _bound(known.mean(), known.dtype) if is_plain else None,
+        "mean": bound(known.mean(), known.dtype) if is_plain else None,
         "count": len(known),
     }
     if summary["min"] is None or summary["max"] is None:
@@ -108,20 +108,21 @@ def _counted(known: pl.Series) -> pl.DataFrame:
 
 
 def _lower_bound(value: Any, dtype: pl.DataType) -> Any:
-    return value[:_MAX_BOUND] if isinstance(value, str) else _bound(value, dtype)
+    return value[:MAX_BOUND] if isinstance(value, str) else bound(value, dtype)
 
 
-def _upper_bound(value: Any, dtype: pl.DataType) -> Any:
-    if not isinstance(value, str) or len(value) <= _MAX_BOUND:
-        return _bound(value, dtype)
-    for end in range(_MAX_BOUND - 1, -1, -1):
+def upper_bound(value: Any, dtype: pl.DataType) -> Any:
+    """Return a value that none of a column is beyond, whose greatest is given; None where there is none so short."""
+    if not isinstance(value, str) or len(value) <= MAX_BOUND:
+        return bound(value, dtype)
+    for end in range(MAX_BOUND - 1, -1, -1):
         if (point := ord(value[end])) < _LAST_CHARACTER:
             following = _AFTER_SURROGATES if point == _BEFORE_SURROGATES else point + 1
             return value[:end] + chr(following)
     return None
 
 
-def _bound(value: Any, dtype: pl.DataType) -> Any:
+def bound(value: Any, dtype: pl.DataType) -> Any:
     """Return a bound as JSON holds it: null where it is infinite, text where JSON has no such value."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None

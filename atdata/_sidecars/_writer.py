@@ -100,12 +100,12 @@ def swap_manifest(store: Store, shard: Sidecars, old: bytes, new: Amended) -> Si
     """
     _create_table(store, shard, new)
     if not store.swap(shard.header, old, new.header):
-        sweep_tables(store, shard._replace(tables=(*shard.tables, new.table_name)))
+        sweep_tables(store, shard.with_tables((*shard.tables, new.table_name)))
         raise ManifestError(
             f"shard {shard.shard_id!r}: another writer replaced its header {store.url(shard.header)} while its columns "
             "were being changed; this change was not made. Open the dataset again, and make it anew"
         )
-    return sweep_tables(store, shard._replace(tables=(*shard.tables, new.table_name)))
+    return sweep_tables(store, shard.with_tables((*shard.tables, new.table_name)))
 
 
 def sweep_tables(store: Store, shard: Sidecars) -> Sidecars:
@@ -131,7 +131,7 @@ def sweep_tables(store: Store, shard: Sidecars) -> Sidecars:
         if name not in kept:
             with contextlib.suppress(FileNotFoundError):  # another writer swept it
                 store.remove(name)
-    return shard._replace(tables=tuple(dict.fromkeys(kept)))
+    return shard.with_tables(kept)
 
 
 def _create_table(store: Store, shard: Sidecars, new: Amended) -> None:

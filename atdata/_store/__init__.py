@@ -1,11 +1,12 @@
 """Where bytes live: one seam of few verbs, and nothing above it knows which store it speaks to."""
 
-from ._base import ChangedFileError, OpenFile, Part, Stamp, Store, Upload, is_leftover
+from ._base import TEMPORARY, ChangedFileError, OpenFile, Part, Stamp, Store, Upload, is_leftover
 from ._disk import Disk
 from ._local import LocalStore
 from ._memory import MemoryStore
 
 __all__ = [
+    "TEMPORARY",
     "ChangedFileError",
     "Disk",
     "LocalStore",

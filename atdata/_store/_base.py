@@ -104,10 +104,10 @@ class Store(Protocol):
             FileNotFoundError: There is no such folder.
         """
 
-    def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], list[Stamp]]:
-        """Return the names of all files as :meth:`names` does, and the stamps of those that end with ``suffix``.
+    def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], dict[str, Stamp]]:
+        """Return the names that :meth:`names` does, in any order, and the stamps of those that end with ``suffix``.
 
-        Both come in the order of the names; one listing finds them all.
+        One listing finds them all.
 
         Raises:
             FileNotFoundError: There is no such folder.

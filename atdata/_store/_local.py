@@ -52,17 +52,19 @@ class LocalStore:
         prefix = f"{folder}/" if folder else ""
         return sorted(name for name, _ in _walk(self.url(folder), prefix, (), recursive=recursive))
 
-    def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], list[Stamp]]:
-        """Return the names of all files, sorted, and the stamps of those that end with ``suffix``."""
+    def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], dict[str, Stamp]]:
+        """Return the names of all files, in no order, and the stamps of those that end with ``suffix``."""
         prefix = f"{folder}/" if folder else ""
-        stamps: dict[str, Stamp | None] = {}
+        names: list[str] = []
+        stamps: dict[str, Stamp] = {}
         for name, entry in _walk(self.url(folder), prefix, (), recursive=recursive):
-            try:
-                stamps[name] = _stamp(entry.stat()) if name.endswith(suffix) else None
-            except FileNotFoundError:
-                continue  # removed since it was listed
-        names = sorted(stamps)
-        return names, [stamp for name in names if (stamp := stamps[name]) is not None]
+            if name.endswith(suffix):
+                try:
+                    stamps[name] = _stamp(entry.stat())
+                except FileNotFoundError:
+                    continue  # removed since it was listed
+            names.append(name)
+        return names, stamps
 
     def stamp(self, name: str) -> Stamp:
         """Return a file's stamp: size, time of change, inode."""
@@ -262,7 +264,7 @@ def _taken(path: Path, problem: str = os.strerror(errno.EEXIST)) -> FileExistsEr
 
 
 def _stamp(status: os.stat_result) -> Stamp:
-    return Stamp(status.st_size, status.st_mtime_ns, str(status.st_ino))
+    return Stamp(status.st_size, status.st_mtime_ns, f"{status.st_ino}")
 
 
 def _walk(

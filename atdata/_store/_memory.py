@@ -42,10 +42,10 @@ class MemoryStore:
             raise FileNotFoundError(self.url(folder))
         return sorted(name for name in inside if _is_listed(name.removeprefix(prefix), recursive=recursive))
 
-    def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], list[Stamp]]:
+    def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], dict[str, Stamp]]:
         """Return the names of all files, sorted, and the stamps of those that end with ``suffix``."""
         names = self.names(folder, recursive=recursive)
-        return names, [self.stamp(name) for name in names if name.endswith(suffix)]
+        return names, {name: self.stamp(name) for name in names if name.endswith(suffix)}
 
     def stamp(self, name: str) -> Stamp:
         """Return a file's stamp."""

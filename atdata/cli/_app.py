@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from atdata import AtdataError, __version__
 
+from ._compact import run_compact
 from ._demo import run_demo
 
 __all__ = ["app", "main"]
@@ -32,11 +33,28 @@ def demo(*, directory: Annotated[Path | None, Parameter(name="--dir")] = None) -
     run_demo(directory)
 
 
+@app.command
+def compact(
+    directory: Path, *, recursive: bool = False, manifests: Path | None = None, keep_going: bool = False
+) -> int:
+    """Make the index of a folder of shards, or bring it up to date, so that questions to many shards are fast.
+
+    Only what has changed since the last time is read. The index can be removed at any time.
+
+    Args:
+        directory: The folder.
+        recursive: Go into its folders too.
+        manifests: The folder that holds the manifests, where they are kept apart from the tars.
+        keep_going: Leave shards out whose manifest is damaged, and name them; the exit status is 1 then.
+    """
+    return run_compact(directory, recursive=recursive, manifests=manifests, keep_going=keep_going)
+
+
 def main() -> None:
     """Run the command; an error of the library or of the file system is one message and exit status 1."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode shows "?" rather than a traceback
     try:
-        app()
+        sys.exit(app())
     except (AtdataError, OSError) as error:
         sys.exit(f"atdata: {error}")

@@ -26,7 +26,7 @@ def check(source: ManifestSource, question: Question) -> None:
         ManifestError: A manifest is damaged, gone, or was never written.
     """
     if question.expression is not None:
-        source.that(question)
+        source.asked(question)
     else:
         source.known  # noqa: B018 -- raises where there is no manifest
 
@@ -68,7 +68,8 @@ def explain(source: ManifestSource, question: Question) -> Explanation:
     """
     _, all_rows, all_size = everything = _totals(source, Question())
     shards, rows, size = _totals(source, question) if question.texts else everything
-    plan = source.known.that(Question() if question.functions else question).select(PLACE).explain()
+    asked = source.asked(question)
+    ruled_out = 0 if asked.kept is None else len(asked.kept) - int(asked.kept.sum())
     after = [f"\nthen, shard by shard: {question}"] if question.functions else []
     return Explanation(
         predicate=str(question) or None,
@@ -79,7 +80,9 @@ def explain(source: ManifestSource, question: Question) -> Explanation:
         bytes_selected=size,
         bytes=all_size,
         table_bytes=source.table_bytes(),
-        plan="".join([plan, *after]),
+        plan="".join([asked.lazy.select(PLACE).explain(), *after]),
+        shards_ruled_out=ruled_out,
+        shards_indexed=source.indexed,
     )
 
 
@@ -95,10 +98,12 @@ def _totals(source: ManifestSource, question: Question) -> tuple[int, int, int]:
 
 def _masked(source: ManifestSource, question: Question, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     expression, whole = question.expression, source.whole
+    kept = None
     if expression is not None:
-        check_row_wise(expression, whole.schema, question.quoted)
+        kept = source.pruned(check_row_wise(expression, whole.schema, question.quoted), whole)
+    yield whole.schema.to_frame().select(columns)  # where no shard is left
     # Series by series: of a small shard, planning a select and a filter would cost more than doing them.
-    for shard_id, frame in source.frames():
+    for shard_id, frame in source.frames(kept):
         mask = functools.reduce(operator.and_, (row_mask(each, frame, shard_id) for each in question.functions))
         if expression is not None:
             mask &= source.hold(expression, frame, shard_id)

@@ -41,6 +41,11 @@ class Explanation(msgspec.Struct, frozen=True):
     #: Bytes that these requests read.
     bytes_requested: int | None = None
 
+    #: Shards that were not scanned, because their statistics prove that they hold no match.
+    shards_ruled_out: int = 0
+    #: Shards that the index answers for; the others' sample tables are scanned one by one.
+    shards_indexed: int = 0
+
     def planned(self, requests: int, length: int) -> "Explanation":
         """Return the same with what reading the samples takes: a number of requests, and their bytes."""
         return msgspec.structs.replace(self, requests=requests, bytes_requested=length)
@@ -54,6 +59,10 @@ class Explanation(msgspec.Struct, frozen=True):
             "samples": f"{self.bytes_selected:,} of {self.bytes:,} bytes",
             "sample tables": f"{self.table_bytes:,} bytes to scan",
         }
+        if self.shards_ruled_out:
+            lines["ruled out"] = f"{self.shards_ruled_out:,} shards, by their statistics"
+        if self.shards_indexed:
+            lines["index"] = f"answers for {self.shards_indexed:,} shards"
         if self.requests is not None:
             lines["reading"] = f"{self.requests:,} requests of {self.bytes_requested:,} bytes together"
         plan = "\n".join(f"  {line}".rstrip() for line in self.plan.splitlines())

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from atdata._errors import ManifestNotFoundError, ShardError, UncommittedShardWarning, listed
+from atdata._index import has_index
 from atdata._shard import shard_id_of
 from atdata._sidecars._names import HEADER_SUFFIX, Listing, read_listing
-from atdata._store import LocalStore, Store
+from atdata._store import LocalStore, Stamp, Store
 
 __all__ = ["absolute", "open_folder", "open_tars", "report_uncommitted"]
 
@@ -23,6 +24,7 @@ def open_folder(
     *,
     recursive: bool = False,
     manifests: str | os.PathLike[str] | None = None,
+    index: bool = True,
 ) -> tuple[LocalStore, Listing]:
     """Return the folder of manifests as a store, and its shards, by one listing.
 
@@ -30,22 +32,26 @@ def open_folder(
         directory: The folder of the tars, and of their manifests unless ``manifests`` names another one.
         recursive: Whether to go into its folders too.
         manifests: The folder of the manifests; shards are named alike below both.
+        index: Whether to ask for what an index is compared with, where the folder has one.
 
     Raises:
         ManifestNotFoundError: There is no such folder.
     """
     store = LocalStore(directory)
     if manifests is None:
-        return store, read_listing(_names_in(store, recursive=recursive))
+        return store, read_listing(*_listed(store, recursive=recursive, index=index))
     sidecars = LocalStore(manifests)
-    tars = [name for name in _names_in(store, recursive=recursive) if shard_id_of(name) is not None]
-    beside = [name for name in _names_in(sidecars, recursive=recursive) if shard_id_of(name) is None]
-    return sidecars, read_listing([*tars, *beside])
+    tars = [name for name in _listed(store, recursive=recursive, index=False)[0] if shard_id_of(name) is not None]
+    names, stamps = _listed(sidecars, recursive=recursive, index=index)
+    return sidecars, read_listing([*tars, *(name for name in names if shard_id_of(name) is None)], stamps)
 
 
-def _names_in(store: LocalStore, *, recursive: bool) -> list[str]:
+def _listed(store: LocalStore, *, recursive: bool, index: bool) -> tuple[list[str], dict[str, Stamp]]:
+    """Return a folder's names, and the stamps of its headers where they are needed."""
     try:
-        return store.names(recursive=recursive)
+        if index and has_index(store):
+            return store.stamped(recursive=recursive, suffix=HEADER_SUFFIX)
+        return store.names(recursive=recursive), {}
     except (FileNotFoundError, NotADirectoryError):
         raise ManifestNotFoundError(
             f"{store.url()} is no folder; give the folder that holds the shards and their manifests"
@@ -53,13 +59,14 @@ def _names_in(store: LocalStore, *, recursive: bool) -> list[str]:
 
 
 def open_tars(
-    urls: Iterable[str | os.PathLike[str]] | str | os.PathLike[str], *, root: str | None = None
+    urls: Iterable[str | os.PathLike[str]] | str | os.PathLike[str], *, root: str | None = None, index: bool = True
 ) -> tuple[LocalStore, Listing]:
     """Return the deepest folder that some tars share as a store, and those shards in the order given.
 
     Args:
         urls: The tars.
         root: The folder to take instead, where all of them lie below it.
+        index: Whether to ask for what an index is compared with, where the folder has one.
 
     Raises:
         ManifestNotFoundError: A tar is not there, and neither is its manifest.
@@ -74,7 +81,7 @@ def open_tars(
     folder = Path(root) if root is not None and shared.is_relative_to(root) else shared
     store = LocalStore(folder)
     wanted = [path.relative_to(folder).as_posix() for path in paths]
-    listing = read_listing(_names_beside(store, wanted))
+    listing = read_listing(*_beside(store, wanted, index=index and has_index(store)))
     committed = {each.tar: each for each in listing.committed}
     uncommitted = {f"{shard_id}.tar": shard_id for shard_id in listing.uncommitted}
     if missing := [store.url(name) for name in wanted if name not in committed and name not in uncommitted]:
@@ -106,12 +113,15 @@ def report_uncommitted(store: Store, listing: Listing, *, strict: bool = False) 
     )
 
 
-def _names_beside(store: Store, wanted: Iterable[str]) -> list[str]:
-    folders = dict.fromkeys(name.rpartition("/")[0] for name in wanted)
+def _beside(store: Store, wanted: Iterable[str], *, index: bool) -> tuple[list[str], dict[str, Stamp]]:
+    """Return the names in the folders of some tars, and the stamps of the headers among them where they are needed."""
     names: list[str] = []
-    for folder in folders:
+    stamps: dict[str, Stamp] = {}
+    for folder in dict.fromkeys(name.rpartition("/")[0] for name in wanted):
         try:
-            names += store.names(folder)
+            found, stamped = store.stamped(folder, suffix=HEADER_SUFFIX) if index else (store.names(folder), {})
         except (FileNotFoundError, NotADirectoryError):
             continue  # the tars that should be in it are reported by name
-    return names
+        names += found
+        stamps |= stamped
+    return names, stamps

@@ -3,25 +3,32 @@
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Self
+from typing import Literal, Self, TypeAlias, get_args
 
 import polars as pl
 
-from atdata._errors import PredicateError
+from atdata._errors import ManifestError, PredicateError
+from atdata._index import Compacted, compact
 from atdata._sidecars._location import SampleLocation
 from atdata._sidecars._manifest import ShardManifest
+from atdata._sidecars._names import Listing
 from atdata._sidecars._process import enter_polars
 from atdata._sidecars._table import PLACE
+from atdata._store import Store
 
 from ._ask import count, explain, select
 from ._describe import describe
 from ._explain import Explanation
+from ._loaded import Loaded, LoadedManifests
 from ._open import absolute, open_folder, open_tars, report_uncommitted
 from ._predicate import Question, Where, parse_where
 from ._rows import GivenManifests, ManifestSource
 from ._source import StoredManifests
 
 __all__ = ["QueryExecutor"]
+
+#: Whether an index answers.
+IndexUse: TypeAlias = Literal["auto", "never"]
 
 
 class QueryExecutor:
@@ -41,6 +48,7 @@ class QueryExecutor:
 
     def __init__(self, manifests: Iterable[ShardManifest] | ManifestSource) -> None:
         self._reopen: Callable[[], Self] | None = None
+        self._list_again: Callable[[], tuple[Store, Listing]] | None = None
         self._source = manifests if isinstance(manifests, ManifestSource) else GivenManifests(list(manifests))
         self.uncommitted = list(self._source.uncommitted)
 
@@ -51,33 +59,42 @@ class QueryExecutor:
         *,
         recursive: bool = False,
         manifests: str | os.PathLike[str] | None = None,
+        index: IndexUse = "auto",
         strict: bool = False,
     ) -> Self:
-        """Open the manifests in a folder: one listing, and nothing is read.
+        """Open the manifests in a folder: one listing, and nothing is read but the index, where there is one.
 
         Args:
             directory: The folder.
             recursive: Whether to go into its folders too; a shard's id is then its path below ``directory``.
             manifests: The folder that holds the manifests, under the same names, where they are kept apart from the
                 tars; manifests beside the tars are then passed over.
+            index: Whether the index that :meth:`compact` made answers for the shards that have not changed since:
+                ``"auto"``, or ``"never"``.
             strict: Raise where a tar has no manifest, instead of leaving it out with a warning.
 
         Raises:
             ManifestNotFoundError: There is no such folder, or a header has no sample table beside it.
             ShardError: With ``strict``: a tar has no manifest.
+            ValueError: ``index`` is something else.
         """
-        store, listing = open_folder(directory, recursive=recursive, manifests=manifests)
+        if index not in get_args(IndexUse):
+            raise ValueError(f"index is one of {', '.join(map(repr, get_args(IndexUse)))}; found {index!r}")
+        store, listing = open_folder(directory, recursive=recursive, manifests=manifests, index=index == "auto")
         report_uncommitted(store, listing, strict=strict)
-        opened = cls(StoredManifests(store, listing))
         folder, apart = absolute(directory), None if manifests is None else absolute(manifests)
-        opened._reopen = functools.partial(
-            cls.from_directory, folder, recursive=recursive, manifests=apart, strict=strict
+        return cls._over(
+            store,
+            listing,
+            functools.partial(
+                cls.from_directory, folder, recursive=recursive, manifests=apart, index=index, strict=strict
+            ),
+            functools.partial(open_folder, folder, recursive=recursive, manifests=apart),
         )
-        return opened
 
     @classmethod
     def from_shard_urls(cls, urls: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> Self:
-        """Open the manifests of the tars named: one listing of each folder, and nothing is read.
+        """Open the manifests of the tars named: one listing of each folder; nothing is read but the index.
 
         The root is the deepest folder that they share.
 
@@ -87,13 +104,28 @@ class QueryExecutor:
         """
         store, listing = open_tars(urls)
         report_uncommitted(store, listing)
-        opened = cls(StoredManifests(store, listing))
         names = [urls] if isinstance(urls, str | os.PathLike) else urls
-        opened._reopen = functools.partial(cls.from_shard_urls, [absolute(name) for name in names])
+        return cls._over(
+            store, listing, functools.partial(cls.from_shard_urls, [absolute(name) for name in names]), None
+        )
+
+    @classmethod
+    def _over(
+        cls,
+        store: Store,
+        listing: Listing,
+        reopen: Callable[[], Self],
+        list_again: Callable[[], tuple[Store, Listing]] | None,
+    ) -> Self:
+        source = StoredManifests(store, listing)
+        source.index  # noqa: B018 -- read now, so that questions need not wait for it
+        opened = cls(source)
+        opened._reopen, opened._list_again = reopen, list_again
         return opened
 
     def __repr__(self) -> str:
-        return f"QueryExecutor({len(self._source.shard_ids)} shards)"
+        loaded = "" if self.loaded is None else f", {self.loaded} loaded"
+        return f"QueryExecutor({len(self._source.shard_ids)} shards{loaded})"
 
     def refresh(self) -> Self:
         """Open again what was opened, by one listing: new shards are there, removed ones are not, files are read anew.
@@ -105,6 +137,70 @@ class QueryExecutor:
             ShardError: It was opened with ``strict``, and a tar has no manifest.
         """
         return self if self._reopen is None else self._reopen()
+
+    def compact(
+        self,
+        *,
+        on_error: Literal["raise", "collect"] = "raise",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Compacted:
+        """Make the index of the folder, or bring it up to date; from then on it answers, here and where it is opened.
+
+        The index is a cache beside the manifests, in ``_manifest_index``: it can be removed at any time. Shards that
+        change later are answered from their own manifests, until this is called again; then only these are read.
+
+        Args:
+            on_error: What to do about a shard whose manifest is damaged: ``"raise"``, or ``"collect"``, which leaves it
+                out and names it in the result.
+            progress: Called now and then with how many shards are done, and how many there are.
+
+        Returns:
+            What was read, written and left as it was.
+
+        Raises:
+            ManifestError: A manifest is damaged, or the manifests are not those of a folder.
+            OSError: The folder cannot be written to.
+        """
+        if self._list_again is None:
+            raise ManifestError(
+                "an index is made of a folder; open it whole: QueryExecutor.from_directory(folder).compact()"
+            )
+        enter_polars()
+        store, listing = self._list_again()
+        done = compact(store, listing.committed, on_error=on_error, report=progress)
+        if self._reopen is not None:
+            self._source = self._reopen()._source  # noqa: SLF001 -- of one class
+        return done
+
+    def load(self, columns: Sequence[str] | None = None, *, max_bytes: int = 4 << 30) -> Self:
+        """Hold columns in memory, so that questions about them are answered from there; return the executor itself.
+
+        The location columns are loaded too, and gathered for matching rows alone. Columns of few distinct values are
+        held as numbers. Questions about other columns, and functions, are asked of the manifests as before.
+        What is held is the manifests as they were when they were opened.
+
+        Args:
+            columns: The fields; None for all.
+            max_bytes: How many bytes may be held.
+
+        Raises:
+            MemoryLimitError: The columns take more; nothing is held.
+            PredicateError: There is no such column.
+            ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
+        """
+        enter_polars()
+        base, schema = self._source, self.schema
+        named = [columns] if isinstance(columns, str) else list(schema if columns is None else columns)
+        if unknown := [name for name in named if name not in schema]:
+            raise PredicateError.unknown_column(unknown[0], list(schema))
+        self._source = LoadedManifests(base.base if isinstance(base, LoadedManifests) else base, named, max_bytes)
+        return self
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """What :meth:`load` holds in memory: rows, bytes by column, seconds; None where nothing is held."""
+        return self._source.loaded if isinstance(self._source, LoadedManifests) else None
 
     @property
     def _manifests(self) -> list[ShardManifest]:

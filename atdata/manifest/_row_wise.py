@@ -29,8 +29,8 @@ _COMBINATIONS = (
 
 def check_row_wise(
     predicate: pl.Expr, schema: Mapping[str, pl.DataType], quoted: Collection[str] = frozenset()
-) -> None:
-    """Check that a predicate fits the columns, gives booleans, and looks at one row at a time.
+) -> list[pl.Expr | None]:
+    """Return a predicate as Polars would push it down, once it fits the columns, gives booleans, and is row-wise.
 
     A Python function (``map_elements``, ``map_batches``) cannot be looked into; it is taken at its word. What is made
     of the result of ``map_batches``, beyond comparing and combining it, needs ``is_elementwise=True`` there.
@@ -40,13 +40,17 @@ def check_row_wise(
         schema: The columns.
         quoted: Names that stood in double quotes in SQL, where people mean text.
 
+    Returns:
+        What :func:`pushed_predicate` says; ``[None]`` of a predicate that calls a Python function.
+
     Raises:
         PredicateError: It does not; the error says which and what to do.
     """
     try:
         given = pl.LazyFrame(schema=dict(schema)).select(predicate).collect_schema()
         _check_boolean(predicate, given)
-        row_wise = _is_row_wise(predicate, schema)
+        pushed: list[pl.Expr | None] = [None] if calls_python(predicate) else pushed_predicate(predicate, schema)
+        row_wise = _is_row_wise(predicate, schema, pushed)
     except pl.exceptions.ColumnNotFoundError as error:
         raise _unknown_column(predicate, schema, quoted, error) from None
     except pl.exceptions.PolarsError as error:
@@ -66,11 +70,12 @@ def check_row_wise(
         )
     if not row_wise:
         raise PredicateError.not_row_wise(_shown(predicate), calls_python=calls_python(predicate))
+    return pushed
 
 
-def _is_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> bool:
+def _is_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType], pushed: Sequence[pl.Expr | None]) -> bool:
     if not calls_python(predicate):
-        return all(each is not None for each in pushed_predicate(predicate, schema))
+        return all(each is not None for each in pushed)
     return passes_through(predicate, schema) or _is_excused(predicate, schema)
 
 

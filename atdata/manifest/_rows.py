@@ -2,6 +2,7 @@
 
 import abc
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -24,27 +25,29 @@ FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 
 class Rows(NamedTuple):
-    """All rows, as a plan, and its columns."""
+    """All rows, as plans of them or of those of some shards, and their columns."""
 
-    lazy: pl.LazyFrame
     schema: pl.Schema
+    #: Makes a plan of the rows of the shards that are True, one Boolean a shard; of all rows for None.
+    scan: Callable[[pl.Series | None], pl.LazyFrame]
+
+    @property
+    def lazy(self) -> pl.LazyFrame:
+        """All rows."""
+        return self.scan(None)
 
     @property
     def columns(self) -> pl.Schema:
         """The columns of one sample table: all but the shard."""
         return pl.Schema({name: dtype for name, dtype in self.schema.items() if name != SHARD})
 
-    def that(self, question: Question) -> pl.LazyFrame:
-        """Return the rows for which a question's expressions hold.
 
-        Raises:
-            PredicateError: They cannot be asked.
-        """
-        expression = question.expression
-        if expression is None:
-            return self.lazy
-        check_row_wise(expression, self.schema, question.quoted)
-        return self.lazy.filter(expression)
+class Asked(NamedTuple):
+    """What a question selects, before it is collected."""
+
+    lazy: pl.LazyFrame
+    #: The shards that are scanned, one Boolean a shard; None for all of them.
+    kept: pl.Series | None
 
 
 class ManifestSource(abc.ABC):
@@ -57,6 +60,11 @@ class ManifestSource(abc.ABC):
     uncommitted: Sequence[str] = ()
 
     @property
+    def indexed(self) -> int:
+        """For how many shards an index answers."""
+        return 0
+
+    @property
     @abc.abstractmethod
     def shard_ids(self) -> Sequence[str]:
         """The shards."""
@@ -66,8 +74,12 @@ class ManifestSource(abc.ABC):
         """Return the manifests, one a shard, each read on first use."""
 
     @abc.abstractmethod
-    def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Yield each shard's sample table, one at a time, with the columns of all."""
+    def frames(self, kept: pl.Series | None = None) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Yield each shard's sample table, one at a time, with the columns of all.
+
+        Args:
+            kept: Which shards, one Boolean a shard; None for all of them.
+        """
 
     @abc.abstractmethod
     def facts(self) -> list[ShardFacts]:
@@ -102,6 +114,16 @@ class ManifestSource(abc.ABC):
             SchemaError: The shards' columns do not go together.
         """
 
+    def pruned(self, pushed: Sequence[pl.Expr | None], rows: Rows) -> pl.Series | None:
+        """Return which shards may hold rows that a predicate selects, one Boolean a shard; None for all of them.
+
+        Args:
+            pushed: The predicate, as Polars would push it down to ``rows``.
+            rows: What it is asked of.
+        """
+        del pushed, rows
+        return None
+
     def collect(self, question: Question, select: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
         """Collect what is made of the rows that a question's expressions select.
 
@@ -115,20 +137,26 @@ class ManifestSource(abc.ABC):
         enter_polars()
         rows = self._rows_for(question)
         try:
-            return select(rows.that(question)).collect()
+            return select(self._asked(question, rows).lazy).collect()
         except PredicateError:
             if self.whole is rows:
                 raise
         except FAILURES as error:
+            if self.mended():
+                return self.collect(question, select)
             if self.whole is rows:
                 self.failed(error)
         try:
-            return select(self.whole.that(question)).collect()
+            return select(self._asked(question, self.whole).lazy).collect()
         except FAILURES as error:
             self.failed(error)
 
-    def that(self, question: Question) -> pl.LazyFrame:
-        """Return the rows for which a question's expressions hold; nothing is read but footers.
+    def mended(self) -> bool:
+        """Tell whether what made a question fail was set aside, so that it can be asked again."""
+        return False
+
+    def asked(self, question: Question) -> Asked:
+        """Return the rows for which a question's expressions hold, as a plan; no row is read.
 
         Raises:
             PredicateError: They cannot be asked.
@@ -137,11 +165,18 @@ class ManifestSource(abc.ABC):
         """
         rows = self._rows_for(question)
         try:
-            return rows.that(question)
+            return self._asked(question, rows)
         except PredicateError:
             if self.whole is rows:
                 raise
-        return self.whole.that(question)
+        return self._asked(question, self.whole)
+
+    def _asked(self, question: Question, rows: Rows) -> Asked:
+        expression = question.expression
+        if expression is None:
+            return Asked(rows.lazy, None)
+        kept = self.pruned(check_row_wise(expression, rows.schema, question.quoted), rows)
+        return Asked(rows.scan(kept).filter(expression), kept)
 
     def _rows_for(self, question: Question) -> Rows:
         # A selector means other columns where there are more of them.
@@ -195,16 +230,17 @@ class GivenManifests(ManifestSource):
             for each in self._manifests
             if len(each.frame)
         ]
-        return Rows(pl.concat(parts) if parts else pl.LazyFrame(schema=whole), whole)
+        lazy = pl.concat(parts) if parts else pl.LazyFrame(schema=whole)
+        return Rows(whole, lambda kept: lazy)  # noqa: ARG005 -- nothing to gain: the rows are in memory
 
     def manifests(self) -> list[ShardManifest]:
         """Return the manifests."""
         return self._manifests
 
-    def frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
+    def frames(self, kept: pl.Series | None = None) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each shard's sample table."""
         union = self.whole.columns
-        for each in self._manifests:
+        for each in self._manifests if kept is None else itertools.compress(self._manifests, kept):
             if each.frame.schema == union:
                 yield each.shard_id, each.frame
             else:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "atdata"
 #: Private modules that the rooms above may use, by room, as the architecture page says.
 SIDE_DOORS = {
-    "manifest": {"_ask", "_open", "_predicate", "_rows", "_source", "_written"},
+    "manifest": {"_ask", "_key_index", "_open", "_predicate", "_rows", "_source", "_written"},
     "_sidecars": {path.stem for path in (PACKAGE / "_sidecars").glob("_[a-z]*.py")},
 }
 #: The doorway of the whole, and `python -m atdata`, which may import anything.

@@ -106,9 +106,9 @@ def test_a_stamped_listing_has_all_names_and_the_stamps_of_those_asked_for(store
     for name in ["b.json", "a.json", "a.tar", "in/c.json"]:
         put(store, name, name.encode())
     names, stamps = store.stamped(suffix=".json")
-    assert names == store.names() == ["a.json", "a.tar", "b.json"]
-    assert stamps == [store.stamp("a.json"), store.stamp("b.json")]
-    assert store.stamped(recursive=True, suffix="c.json")[1] == [store.stamp("in/c.json")]
+    assert sorted(names) == store.names() == ["a.json", "a.tar", "b.json"]
+    assert stamps == {"a.json": store.stamp("a.json"), "b.json": store.stamp("b.json")}
+    assert store.stamped(recursive=True, suffix="c.json")[1] == {"in/c.json": store.stamp("in/c.json")}
 
 
 def test_a_stamp_stays_while_the_file_does(store):

@@ -65,12 +65,12 @@ def test_every_error_pickles(name):
     assert "why" in str(again) or "k" in str(again)
 
 
-@pytest.mark.parametrize("name", [*ERRORS, "StaleManifestWarning", "UncommittedShardWarning"])
+@pytest.mark.parametrize("name", [*ERRORS, "ManifestIndexWarning", "StaleManifestWarning", "UncommittedShardWarning"])
 def test_every_error_is_named_by_where_it_is_imported_from(name):
     assert getattr(atdata, name).__module__ == "atdata"
 
 
-@pytest.mark.parametrize("name", ["StaleManifestWarning", "UncommittedShardWarning"])
+@pytest.mark.parametrize("name", ["ManifestIndexWarning", "StaleManifestWarning", "UncommittedShardWarning"])
 def test_warnings_are_user_warnings(name):
     assert issubclass(getattr(atdata, name), UserWarning)
 

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata._dataset._key_index import KeyIndex
+from atdata.manifest._key_index import KeyIndex
 
 KEYS = st.text("abé漢😀\uffff0", max_size=3)
 

@@ -1,0 +1,236 @@
+"""Making the index, and bringing it up to date."""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from atdata._errors import ManifestError
+from atdata._sidecars._dtypes import dtype_text
+from atdata._sidecars._names import Sidecars
+from atdata._sidecars._process import enter_polars
+from atdata._sidecars._table import KEY
+from atdata._store import Store
+
+from ._before import DamagedPartError, look_before, settled_stamps
+from ._build import POSITION, Made, make_part
+from ._files import Found, all_there, encode_part, find, path, publish, sweep
+from ._format import NUMBER, PartFacts, listed_fields, part_name
+from ._lots import Item, Kept, ahead, lots
+from ._plan import LIMITS, Limits, Run, plan
+from ._shards import ShardsTable
+from ._sidecar import Sets, load
+from ._summing import Gathered
+
+__all__ = ["Compacted", "OnError", "compact"]
+
+OnError: TypeAlias = Literal["raise", "collect"]
+#: How often others may remove what a run builds on before it gives up.
+_ATTEMPTS = 5
+
+
+class Compacted(NamedTuple):
+    """What a run made."""
+
+    #: How many shards the index covers, and how many samples they have.
+    shards: int
+    rows: int
+    #: Length of the index's files, in bytes.
+    size: int
+    parts_written: int
+    parts_kept: int
+    #: How many sample tables were read.
+    tables_read: int
+    #: What is wrong with shards that could not be read, by id. Questions that reach them fail.
+    failures: Mapping[str, Exception]
+    #: Why the index does not hold other shards, by id. Questions are answered from their sidecars.
+    left_out: Mapping[str, str]
+    #: True where no key is in two shards; None where the bounds of their keys do not tell.
+    unique_keys: bool | None
+
+
+def compact(
+    store: Store,
+    sidecars: Sequence[Sidecars],
+    *,
+    on_error: OnError = "raise",
+    report: Callable[[int, int], object] | None = None,
+    limits: Limits = LIMITS,
+) -> Compacted:
+    """Make the index of some shards, or bring it up to date; only what has changed is read.
+
+    It is published whole. Until then, and wherever it is not up to date, questions are answered from sidecars.
+
+    Args:
+        store: The folder that holds the sidecars.
+        sidecars: The shards, in order.
+        on_error: ``"raise"`` at the first shard that cannot be read, or ``"collect"`` such shards and leave them out.
+        report: Called with how many shards are done, and how many there are.
+        limits: How large parts become.
+
+    Raises:
+        ManifestError: A shard's sidecars are damaged or gone; or others kept removing what this built on.
+        OSError: A file cannot be read or written.
+    """
+    enter_polars()
+    damaged: set[str] = set()
+    for _ in range(_ATTEMPTS):
+        found = find(store)
+        run = _Run(store, sidecars, found, damaged, limits, on_error)
+        try:
+            table = run.table(report or _silent)
+        except DamagedPartError as error:
+            damaged.add(str(error))
+            continue
+        if table is None or all_there(store, table.facts):
+            sweep(store, table, found)
+            return run.result(table)
+    raise ManifestError(
+        f"{store.url(path(''))}: others removed what was built on, {_ATTEMPTS} times. Compact again when they are done"
+    )
+
+
+def _silent(done: int, of: int) -> None:
+    """Report nothing."""
+
+
+class _Run:
+    """One attempt at a new index."""
+
+    def __init__(
+        self,
+        store: Store,
+        sidecars: Sequence[Sidecars],
+        found: Found,
+        damaged: set[str],
+        limits: Limits,
+        on_error: OnError,
+    ) -> None:
+        self._store, self._sidecars, self._limits, self._on_error = store, sidecars, limits, on_error
+        self._stamps = settled_stamps(store, sidecars)
+        self._before = look_before(store, sidecars, self._stamps, found, damaged)
+        self._sets = self._before.sets if self._before else Sets([])
+        self._gathered = Gathered(self._before.table.facts.unlisted if self._before else (), limits)
+        self._failures: dict[str, Exception] = {}
+        self._left_out: dict[str, str] = {}
+        self._written = self._kept = self._read = 0
+
+    def table(self, report: Callable[[int, int], object]) -> ShardsTable | None:
+        """Publish what there is to publish; return the shards table that is current then, if there is any shard.
+
+        Raises:
+            DamagedPartError: An old part has to be made anew.
+        """
+        done = 0
+        for piece in ahead(self._pieces()):
+            self._add(piece)
+            done += len(piece)
+            report(done, len(self._sidecars))
+        table = self._gathered.table(self._sidecars, self._stamps, self._before, self._sets.sets)
+        if table is not None and (self._before is None or table.name != self._before.table.name):
+            publish(self._store, table.name.rpartition("/")[2], table.data)
+        return table
+
+    def result(self, table: ShardsTable | None) -> Compacted:
+        """Say what was made."""
+        parts = table.facts.parts if table else []
+        return Compacted(
+            shards=len(table) if table else 0,
+            rows=sum(part.rows for part in parts),
+            size=sum(part.size for part in parts) + (len(table.data) if table else 0),
+            parts_written=self._written,
+            parts_kept=self._kept,
+            tables_read=self._read,
+            failures=self._failures,
+            left_out=self._left_out,
+            unique_keys=_unique_keys(table) if table else None,
+        )
+
+    def _pieces(self) -> Iterator[list[Item]]:
+        """Yield the shards of each part, read as far as they have changed."""
+        before = self._before
+        if before is None:
+            runs = [Run(-1, 0, len(self._sidecars))]
+        else:
+            rows, sizes = before.filled
+            filled = np.maximum(rows / self._limits.rows, sizes / self._limits.size)
+            runs = plan(before.rows, before.table.starts, filled.tolist())
+        for run in runs:
+            if run.part >= 0 and before is not None:
+                yield [before.kept(position) for position in range(run.start, run.end)]
+            else:
+                yield from lots(self._items(run.start, run.end), self._sets.sets, self._limits)
+
+    def _items(self, start: int, end: int) -> Iterator[Item]:
+        for position in range(start, end):
+            if self._before is not None and self._before.rows[position] >= 0:
+                yield self._before.kept(position)
+                continue
+            shard = self._sidecars[position]
+            try:
+                found = load(self._store, shard, position, self._sets)
+            except (ManifestError, OSError) as error:
+                self._failed(shard.shard_id, error)
+                continue
+            if isinstance(found, str):
+                self._left_out[shard.shard_id] = found
+            else:
+                self._read += 1
+                yield found
+
+    def _add(self, lot: Sequence[Item]) -> None:
+        """Keep the part that has these shards, or make and publish one."""
+        before = self._before
+        part = before.whole(lot) if before else None
+        kept = [each for each in lot if isinstance(each, Kept)]
+        told = [before.told(kept)] if before and kept else []
+        if before and part is not None and (facts := before.parts[part]) is not None:
+            self._kept += 1
+            self._gathered.add(facts, told)
+            return
+        listed = {name: name not in self._gathered.unlisted for name in listed_fields(self._sets.sets)}
+        made = make_part(lot, self._sets.sets, listed, before.read if before else _nothing)
+        for position, error in made.wrong.items():
+            self._failed(self._sidecars[position].shard_id, error)
+        self._left_out |= {self._sidecars[position].shard_id: why for position, why in made.left_out.items()}
+        told += [made.told] if made.told is not None else []
+        if made.positions:
+            self._gathered.add(self._publish(made, told), told)
+            self._written += 1
+
+    def _publish(self, made: Made, told: Sequence[pl.DataFrame]) -> PartFacts:
+        digests = dict(
+            itertools.chain.from_iterable(each.select(POSITION, "header_digest").iter_rows() for each in told)
+        )
+        name = part_name((self._sidecars[each].shard_id, digests[each]) for each in made.positions)
+        data = encode_part(made.rows, [self._sidecars[each].shard_id for each in made.positions])
+        publish(self._store, name, data)
+        try:
+            stamp = self._store.stamp(path(name))
+        except FileNotFoundError:
+            raise DamagedPartError(name) from None  # another run removed it already
+        columns = {each: dtype_text(dtype) for each, dtype in made.rows.schema.items() if each != NUMBER}
+        digest = hashlib.sha256(data).hexdigest()
+        return PartFacts(name, len(made.rows), len(data), digest, stamp.time, stamp.tag, columns)
+
+    def _failed(self, shard_id: str, error: Exception) -> None:
+        if self._on_error == "raise":
+            raise error
+        self._failures[shard_id] = error
+
+
+def _nothing(kept: Sequence[Kept]) -> Iterator[tuple[Sequence[Kept], pl.DataFrame]]:
+    """Read no old part."""
+    del kept
+    yield from ()
+
+
+def _unique_keys(table: ShardsTable) -> bool | None:
+    """Tell whether no two shards can have a key in common, by the bounds of their keys."""
+    bounds = table.read([f"min:{KEY}", f"max:{KEY}", "rows"]).filter(pl.col("rows") > 0).sort(f"min:{KEY}")
+    apart = bounds[f"max:{KEY}"].shift(1) < bounds[f"min:{KEY}"]
+    known = not bounds[f"max:{KEY}"].null_count()
+    return True if known and apart[1:].all() else None

@@ -1,0 +1,198 @@
+"""The index of some shards, opened: which rows of which parts are theirs, and their statistics."""
+
+import functools
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from atdata._sidecars._table import KEY, SHARD
+from atdata._sidecars._union import Table, unified
+
+from ._facts import SetFacts, counted, set_facts
+from ._files import path
+from ._format import STATISTICS, value_dtype
+from ._shards import ShardsTable
+
+__all__ = ["Index", "Part"]
+
+
+class Part(NamedTuple):
+    """A file of many shards' rows, each with its shard's number in the column ``__shard__``."""
+
+    #: Its name below the store's root.
+    name: str
+    #: How many rows it has, those of shards that changed or are gone among them.
+    rows: int
+    #: Its length in bytes.
+    size: int
+    #: Its columns as stored, without the number.
+    columns: pl.Schema
+    #: The ids of its shards, by number.
+    shard_ids: pl.Series
+    #: The position of each shard, by number, among those that are asked; -1 where its rows do not count.
+    positions: NDArray[np.int64]
+
+
+class Index:
+    """What an index tells of the shards that are asked.
+
+    Attributes:
+        parts: The parts in use, in shard order.
+        table: The shards table that it was read from.
+        part_of: For each shard, by position, its part's place in ``parts``; -1 where the index does not cover it.
+        number_of: For each shard its number in the part.
+    """
+
+    def __init__(self, table: ShardsTable, shard_ids: Sequence[str], rows: NDArray[np.int64]) -> None:
+        """Take the shards whose rows count.
+
+        Args:
+            table: The shards table.
+            shard_ids: The shards that are asked, in their order.
+            rows: For each of them its row in the table; -1 where it is not covered.
+        """
+        self.table = table
+        self._shard_ids = shard_ids
+        self._rows = rows
+        covered = np.flatnonzero(rows >= 0)
+        used, place = np.unique(table.parts[rows[covered]], return_inverse=True)
+        self.part_of = np.full(len(rows), -1, np.int32)
+        self.part_of[covered] = place
+        self.number_of = np.zeros(len(rows), np.uint32)
+        self.number_of[covered] = table.frame["number"].to_numpy()[rows[covered]]
+        positions = np.full(len(table), -1)
+        positions[rows[covered]] = covered
+        self.parts = [_part(table, number, positions) for number in used.tolist()]
+
+    def __len__(self) -> int:
+        """Return how many shards are covered."""
+        return int((self._rows >= 0).sum())
+
+    @functools.cached_property
+    def tables(self) -> list[Table]:
+        """One table for each set of columns that covered shards have, with the first such shard; in shard order."""
+        first = self._first_of_sets
+        return [self._described(number, position) for number, position in first.items()]
+
+    @functools.cached_property
+    def columns(self) -> pl.Schema:
+        """All columns of the covered shards."""
+        return unified(self.tables)
+
+    def without(self, part: str) -> "Index":
+        """Return the index without a part, by name: its shards are not covered."""
+        place = next(number for number, each in enumerate(self.parts) if each.name == part)
+        return Index(self.table, self._shard_ids, np.where(self.part_of == place, -1, self._rows))
+
+    def statistics(self, fields: Iterable[str]) -> pl.DataFrame:
+        """Return what is known of fields, one row a shard by position, all null where a shard is not covered.
+
+        ``__shard__``, ``rows``, and for each field and the key, as far as they are there: ``min:``, ``max:`` (bounds;
+        long text is cut, they need not be values), ``nulls:``, ``nans:``, ``mean:``, ``distinct:``, ``values:``,
+        ``counts:`` and ``truncated:`` with its name. Of lists, these are of the elements, but for ``nulls:``.
+
+        Args:
+            fields: Which fields; those that no covered shard has are passed over.
+        """
+        columns = {"rows": pl.col("rows")}
+        for name in fields:
+            columns |= self._statistics_of(name)
+        frame = self._read(list(columns)).select(each.alias(name) for name, each in columns.items())
+        return frame.insert_column(0, pl.Series(SHARD, self._shard_ids, pl.String))
+
+    def files(self) -> pl.DataFrame:
+        """Return what headers say of files, one row a shard by position, all null where a shard is not covered.
+
+        ``rows``, ``size_bytes``, ``table_size``, ``table_sha256``, ``tar_size``, ``tar_sha256``, ``header_digest``.
+        """
+        return self._read(
+            ["rows", "size_bytes", "table_size", "table_sha256", "tar_size", "tar_sha256", "header_digest"]
+        )
+
+    def facts(self) -> list[SetFacts] | None:
+        """Return what the headers of all covered shards say of their fields, put together for each set of columns.
+
+        None where the index cannot tell it: values that are too many to list, numbers that were widened to floats.
+        """
+        sets = self.table.facts.sets
+        names = dict.fromkeys(name for number in self._first_of_sets for name in sets[number].aggregates)
+        told = self.statistics(names)
+        by_set = self._sets
+        found = []
+        for number in self._first_of_sets:
+            if any(not self._can_be_told(name, dtype) for name, dtype in sets[number].schema.items()):
+                return None
+            facts = set_facts(sets[number], told.filter(pl.Series(by_set == number)))
+            if facts is None:
+                return None
+            found.append(facts)
+        return found
+
+    def value_counts(self, field: str) -> pl.DataFrame | None:
+        """Return how many samples of the covered shards have each value of a field, in the order of the samples.
+
+        Args:
+            field: A field that is summed up value by value; of lists, the samples count that hold an element.
+
+        Returns:
+            Columns ``value`` and ``count``; None where not all values are known. Nulls are in ``nulls:`` of
+            :meth:`statistics`.
+        """
+        told = self.statistics([field]).filter(pl.Series(self._rows >= 0))
+        return counted(told, field) if f"values:{field}" in told.columns else None
+
+    @functools.cached_property
+    def _sets(self) -> NDArray[np.int64]:
+        sets = self.table.frame["set"].cast(pl.Int64).to_numpy()
+        return np.where(self._rows >= 0, sets[self._rows], -1)
+
+    @functools.cached_property
+    def _first_of_sets(self) -> dict[int, int]:
+        """The sets that covered shards have, by number, with the position of the first; in order of position."""
+        numbers, first = np.unique(self._sets, return_index=True)
+        return {int(numbers[each]): int(first[each]) for each in np.argsort(first) if numbers[each] >= 0}
+
+    def _described(self, number: int, position: int) -> Table:
+        columns = self.table.facts.sets[number]
+        return Table(self._shard_ids[position], columns.schema, not columns.empty)
+
+    def _read(self, columns: Sequence[str]) -> pl.DataFrame:
+        frame = self.table.read(columns)
+        if len(frame) == len(self._rows) and (self._rows == np.arange(len(frame))).all():
+            return frame
+        rows = pl.Series(self._rows).replace(-1, None)
+        return frame.select(pl.all().gather(rows))
+
+    def _statistics_of(self, name: str) -> dict[str, pl.Expr]:
+        """Return the columns of a field's statistics in the dtype that the covered shards give the field."""
+        kinds = [f"{kind}:{name}" for kind in STATISTICS if f"{kind}:{name}" in self.table.columns]
+        found = {each: pl.col(each) for each in kinds}
+        if not kinds or name not in self.columns:
+            return {} if name != KEY else found
+        stored, own = self.table.columns[f"min:{name}"], value_dtype(self.columns[name])
+        if stored == own:
+            return found
+        bounds = {f"min:{name}": own, f"max:{name}": own, f"values:{name}": pl.List(own)}
+        if not _restores(stored, own):  # a shard that is not asked made floats of integers
+            return {each: column for each, column in found.items() if each not in bounds and each != f"counts:{name}"}
+        return {each: column.cast(bounds[each]) if each in bounds else column for each, column in found.items()}
+
+    def _can_be_told(self, name: str, dtype: pl.DataType) -> bool:
+        return f"min:{name}" not in self.table.columns or _restores(
+            self.table.columns[f"min:{name}"], value_dtype(dtype)
+        )
+
+
+def _part(table: ShardsTable, number: int, positions: NDArray[np.int64]) -> Part:
+    facts, shards = table.facts.parts[number], slice(*table.starts[number : number + 2].tolist())
+    columns = pl.Schema(table.schemas[number])
+    return Part(path(facts.name), facts.rows, facts.size, columns, table.ids[shards], positions[shards])
+
+
+def _restores(stored: pl.DataType, own: pl.DataType) -> bool:
+    """Tell whether values of one dtype that were widened to another one come back as they were."""
+    both_integers = stored.is_integer() and own.is_integer()
+    return stored == own or both_integers or (stored.is_float() and own.is_float())

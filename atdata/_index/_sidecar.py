@@ -1,0 +1,147 @@
+"""One shard's sidecars, read and checked by their digests; what is kept of its header."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from atdata._errors import DamagedManifestError, ManifestNotFoundError, SchemaError
+from atdata._sidecars._header import Header, parse_header
+from atdata._sidecars._manifest import check_bytes
+from atdata._sidecars._names import Sidecars
+from atdata._store import Store
+
+from ._format import ColumnSet, union_of
+
+__all__ = ["Loaded", "Sets", "Told", "load", "read_digest"]
+
+#: Longer than any file is.
+_TOO_LONG = 1 << 62
+
+
+class Told(NamedTuple):
+    """What the index keeps of a header."""
+
+    digest: bytes
+    #: Its number among the sets of columns.
+    set: int
+    rows: int
+    size_bytes: int
+    #: Where the sample table is, as people call it.
+    table: str
+    table_sha256: bytes
+    tar_size: int | None
+    tar_sha256: bytes | None
+    means: dict[str, float]
+    nans: dict[str, int]
+    #: The fields of which the header lists some values only.
+    truncated: frozenset[str]
+
+
+class Loaded(NamedTuple):
+    """A shard's header, and the bytes of its sample table, which are those that the header names."""
+
+    position: int
+    told: Told
+    data: bytes
+
+
+class Sets:
+    """The sets of columns that an index holds: those that go together.
+
+    Args:
+        sets: Those that it has already.
+
+    Attributes:
+        sets: All of them; a set's place is its number.
+    """
+
+    def __init__(self, sets: Iterable[ColumnSet]) -> None:
+        self.sets: list[ColumnSet] = []
+        self._numbers: dict[tuple[object, ...], int | str] = {}
+        for each in sets:
+            self.add(each)
+
+    def add(self, columns: ColumnSet) -> int | str:
+        """Return a set's number, or why it has none."""
+        key = columns.key
+        if key not in self._numbers:
+            self._numbers[key] = columns.refused() or self._joined(columns)
+        return self._numbers[key]
+
+    def _joined(self, columns: ColumnSet) -> int | str:
+        try:
+            union_of([*self.sets, columns])
+        except SchemaError as error:
+            return f"its columns do not go together with those of the shards before it: {error}"
+        self.sets.append(columns)
+        return len(self.sets) - 1
+
+
+def read_digest(store: Store, name: str) -> bytes | None:
+    """Return the digest of a header that is sound; None of one that has none.
+
+    Raises:
+        ManifestError: It is damaged, gone, or of a newer format.
+    """
+    header = _header(store, name)
+    return None if header.digest is None else bytes.fromhex(header.digest)
+
+
+def load(store: Store, shard: Sidecars, position: int, sets: Sets) -> Loaded | str:
+    """Read a shard's sidecars, or say why an index does not hold it.
+
+    Raises:
+        ManifestError: They are damaged or gone, or of a newer format.
+        OSError: They cannot be read.
+    """
+    header = _header(store, shard.header)
+    if header.is_old or header.digest is None or header.samples is None:
+        return "its manifest is of version 1.0, whose header promises nothing of its sample table"
+    told = sets.add(_columns(header))
+    if isinstance(told, str):
+        return told
+    folder, slash, _ = shard.header.rpartition("/")
+    url = store.url(f"{folder}{slash}{header.samples.file}")
+    if header.shard is not None and header.shard.size_bytes > _TOO_LONG:
+        raise DamagedManifestError.because(store.url(shard.header), f"a tar of {header.shard.size_bytes} bytes")
+    try:
+        data = store.read(f"{folder}{slash}{header.samples.file}")
+    except FileNotFoundError:
+        raise ManifestNotFoundError(
+            f"the header {store.url(shard.header)} names the sample table {url}, which is not there"
+        ) from None
+    check_bytes(data, header.samples, url)
+    return Loaded(position, _told(header, told, url), data)
+
+
+def _header(store: Store, name: str) -> Header:
+    try:
+        return parse_header(store.read(name), store.url(name))
+    except FileNotFoundError:
+        raise ManifestNotFoundError(f"the header {store.url(name)} was listed and is gone") from None
+
+
+def _columns(header: Header) -> ColumnSet:
+    kinds = {name: str(each.__struct_config__.tag) for name, each in header.aggregates.items()}
+    columns = header.samples.columns if header.samples else {}
+    return ColumnSet(columns, kinds, empty=not header.num_samples)
+
+
+def _told(header: Header, number: int, url: str) -> Told:
+    samples, shard, digest = header.samples, header.shard, header.digest
+    if samples is None or digest is None:
+        raise AssertionError("a header that promises nothing was passed over")
+    aggregates = header.aggregates.items()
+    means = {name: getattr(each, "mean", None) for name, each in aggregates}
+    return Told(
+        digest=bytes.fromhex(digest),
+        set=number,
+        rows=header.num_samples,
+        size_bytes=header.size_bytes,
+        table=url,
+        table_sha256=bytes.fromhex(samples.sha256),
+        tar_size=shard.size_bytes if shard else None,
+        tar_sha256=bytes.fromhex(shard.sha256) if shard else None,
+        means={name: float(mean) for name, mean in means.items() if mean is not None},
+        nans={name: each.nan_count for name, each in aggregates if each.nan_count},
+        truncated=frozenset(name for name, each in aggregates if getattr(each, "truncated", None) is True),
+    )

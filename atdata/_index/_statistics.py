@@ -1,0 +1,121 @@
+"""Each shard's statistics of its columns, by Polars, from the rows of many shards at once."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from atdata._sidecars._aggregate import MAX_BOUND, MAX_VALUES, upper_bound
+from atdata._sidecars._table import KEY
+
+from ._format import NUMBER, fields_of
+
+__all__ = ["as_table", "statistics"]
+
+
+def statistics(rows: pl.DataFrame, shards: int, listed: Mapping[str, bool]) -> pl.DataFrame:
+    """Return one row a shard, in order of their numbers: how many rows it has, and what they tell.
+
+    Args:
+        rows: The rows of some shards, by their numbers; NaN is in no column, but it may be in lists.
+        shards: How many shards there are; those without rows are among them.
+        listed: The fields whose distinct values are counted, and whether they are listed, too.
+    """
+    dtypes = fields_of({name: dtype for name, dtype in rows.schema.items() if name != NUMBER})
+    lists = {name for name, dtype in dtypes.items() if isinstance(dtype, pl.List)}
+    scalars = [KEY, *(name for name in dtypes if name not in lists)]
+    lazy = rows.lazy()
+    expressions = [pl.len().cast(pl.Int64).alias("rows")]
+    expressions += [pl.min(name).alias(f"min:{name}") for name in scalars]
+    expressions += [pl.max(name).alias(f"max:{name}") for name in scalars]
+    expressions += [pl.col(name).null_count().cast(pl.Int64).alias(f"nulls:{name}") for name in dtypes]
+    found = [lazy.group_by(NUMBER, maintain_order=True).agg(expressions)]
+    for name in dtypes:
+        if name in lists:
+            found += _of_elements(rows, name, lists=listed.get(name))
+        elif name in listed:
+            # In the order in which they are first seen, as in a header.
+            pairs = lazy.select(NUMBER, name).drop_nulls(name).group_by(NUMBER, name, maintain_order=True)
+            found.append(_of_values(pairs.agg(pl.len().alias("n")), name, lists=listed[name]))
+    told = pl.DataFrame({NUMBER: pl.int_range(shards, dtype=pl.UInt32, eager=True)})
+    for each in pl.collect_all(found):
+        told = told.join(each, on=NUMBER, how="left", maintain_order="left")
+    return told.select(*(_filled(name, told.schema) for name in told.columns))
+
+
+def as_table(frame: pl.DataFrame, columns: Mapping[str, pl.DataType], others: Sequence[str]) -> pl.DataFrame:
+    """Return shards' statistics with the columns of all shards; a field that these do not have is null in all rows.
+
+    Args:
+        frame: Statistics of some shards, and other columns.
+        columns: The columns of statistics that there are in the end.
+        others: Which other columns stay.
+    """
+    has = frame.columns
+    known = (pl.col(name).cast(dtype) if name in has else _without(name, dtype, has) for name, dtype in columns.items())
+    return frame.select(*others, *(each.alias(name) for name, each in zip(columns, known, strict=True)))
+
+
+def _without(name: str, dtype: pl.DataType, has: Sequence[str]) -> pl.Expr:
+    """Return a column that the statistics of some shards lack."""
+    kind, _, field = name.partition(":")
+    if kind in ("nans", "truncated"):
+        return pl.lit(0, dtype)
+    if f"nulls:{field}" not in has:  # nor do their sample tables have the field
+        if kind == "nulls":
+            return pl.col("rows")
+        if kind in ("distinct", "values", "counts"):
+            return pl.lit(0 if kind == "distinct" else [], dtype)
+    return pl.lit(None, dtype)
+
+
+def _filled(name: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    """Return a column as it is where a shard has rows or values, and what it has to be where it has none."""
+    kind, _, field = name.partition(":")
+    column = pl.col(name)
+    if kind in ("rows", "nulls", "nans", "distinct"):
+        return column.fill_null(0)
+    if kind in ("values", "counts"):
+        empty = pl.lit([], schema[name])
+        return pl.when(pl.col(f"distinct:{field}").is_null()).then(empty).otherwise(column).alias(name)
+    if kind == "min" and schema[name] == pl.String:
+        return column.str.slice(0, MAX_BOUND)
+    if kind == "max" and schema[name] == pl.String:
+        return column.map_batches(_upper_bounds, return_dtype=pl.String, is_elementwise=True)
+    return column
+
+
+def _of_elements(rows: pl.DataFrame, name: str, *, lists: bool | None) -> list[pl.LazyFrame]:
+    """Return what there is to say of lists' elements; each counts once a sample, however often it repeats."""
+    column = rows[name]
+    repeats = (column.list.len() != column.list.n_unique()).any()
+    once = column.list.unique() if repeats else column
+    elements = pl.LazyFrame([rows[NUMBER], once]).explode(name).drop_nulls(name)
+    found = []
+    if column.dtype.inner.is_float():  # type: ignore[attr-defined]  # a list
+        counted = pl.len().cast(pl.Int64).alias(f"nans:{name}")
+        found.append(elements.filter(pl.col(name).is_nan()).group_by(NUMBER).agg(counted))
+        elements = elements.filter(pl.col(name).is_not_nan())
+    pairs = elements.group_by(NUMBER, name).agg(pl.len().alias("n")).sort(NUMBER, name)
+    bounds = [pl.min(name).alias(f"min:{name}"), pl.max(name).alias(f"max:{name}")]
+    found.append(pairs.group_by(NUMBER).agg(bounds))
+    if lists is not None:
+        found.append(_of_values(pairs, name, lists=lists))
+    return found
+
+
+def _of_values(pairs: pl.LazyFrame, name: str, *, lists: bool) -> pl.LazyFrame:
+    grouped = pairs.group_by(NUMBER, maintain_order=True)
+    if not lists:
+        return grouped.agg(pl.len().cast(pl.Int64).alias(f"distinct:{name}"))
+    values, counts = pl.col(name).alias(f"values:{name}"), pl.col("n").cast(pl.UInt32).alias(f"counts:{name}")
+    found = grouped.agg(pl.len().cast(pl.Int64).alias(f"distinct:{name}"), values, counts)
+    few = pl.col(f"distinct:{name}") <= MAX_VALUES
+    return found.with_columns(pl.when(few).then(pl.col(f"{kind}:{name}")) for kind in ("values", "counts"))
+
+
+def _upper_bounds(values: pl.Series) -> pl.Series:
+    long = (values.str.len_chars() > MAX_BOUND).fill_null(value=False)
+    if not long.any():
+        return values
+    short = pl.Series([upper_bound(each, values.dtype) for each in values.filter(long)], dtype=pl.String)
+    return values.scatter(long.arg_true(), short)

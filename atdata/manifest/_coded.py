@@ -1,0 +1,77 @@
+"""A column in memory as numbers that stand for its distinct values, where these are few.
+
+A condition on such a column alone is asked of each distinct value once, by Polars, and looked up row by row. So it
+means what it means on the column itself, whatever it is: text, lists, null.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+__all__ = ["Coded", "coded"]
+
+#: How many distinct values a column has at most, so that numbers of 16 bits are enough.
+_MOST = 1 << 16
+#: Numbers of 8 bits are enough for so many.
+_BYTE = 1 << 8
+#: How many rows tell whether a column is worth it, and how many times a value must appear in them on average.
+_TRIED, _REPEATED = 100_000, 8
+
+
+class Coded(NamedTuple):
+    """A column of numbers, and the values that they stand for, null among them."""
+
+    #: UInt8 or UInt16, one a row.
+    codes: pl.Series
+    values: pl.Series
+
+    @property
+    def size(self) -> int:
+        """What it takes in memory, in bytes."""
+        return int(self.codes.estimated_size() + self.values.estimated_size())
+
+    def holds(self, condition: pl.Expr) -> pl.Series:
+        """Return for which rows a condition on this column alone holds; null counts as no.
+
+        Raises:
+            polars.exceptions.PolarsError: It fails on one of the values.
+        """
+        of_values = self.values.to_frame().select(condition.fill_null(value=False)).to_series()
+        table = np.zeros(_BYTE if self.codes.dtype == pl.UInt8 else len(of_values), np.bool_)
+        table[: len(of_values)] = of_values.to_numpy()
+        return pl.Series(_looked_up(table, self.codes.to_numpy()))
+
+    def decoded(self) -> pl.Expr:
+        """Return the column's values, as an expression over a frame that has its numbers under its name."""
+        return pl.lit(self.values).gather(pl.col(self.values.name)).alias(self.values.name)
+
+
+def coded(column: pl.Series) -> Coded | None:
+    """Return a column as numbers; None where it has too many distinct values, or is as small as numbers are."""
+    dtype = column.dtype
+    if not (dtype == pl.String or isinstance(dtype, pl.List)):
+        return None
+    tried = column.head(_TRIED)
+    if tried.n_unique() * _REPEATED > len(tried):
+        return None
+    name, frame = column.name, column.to_frame()
+    values = frame.unique(maintain_order=True)
+    if len(values) > _MOST:
+        return None
+    numbered = values.with_row_index("__code__")
+    codes = frame.join(numbered, on=name, how="left", nulls_equal=True, maintain_order="left")["__code__"]
+    if codes.null_count():  # a value that does not equal itself
+        return None
+    return Coded(codes.cast(pl.UInt8 if len(values) <= _BYTE else pl.UInt16).alias(name), values[name])
+
+
+def _looked_up(table: NDArray[np.bool_], codes: NDArray[np.integer]) -> NDArray[np.bool_]:
+    if codes.dtype != np.uint8:
+        return np.take(table, codes)
+    wanted = np.flatnonzero(table)
+    if len(wanted) == 1:
+        return np.asarray(codes == wanted[0])
+    # Faster than NumPy, which makes 8 bytes of each number first.
+    return np.frombuffer(codes.tobytes().translate(table.tobytes()), np.bool_)

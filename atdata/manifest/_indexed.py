@@ -1,0 +1,112 @@
+"""Plans of rows of which the index has some: its parts as one scan, the sidecars of the rest, in shard order."""
+
+import functools
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from atdata._index import Index, Part
+from atdata._sidecars._names import Sidecars
+from atdata._sidecars._table import SHARD
+from atdata._sidecars._union import Table, unified
+from atdata._store import Store
+from atdata._unstable import scan_widened
+
+from ._rows import Rows
+from ._scans import TableScans, scan_alike
+
+__all__ = ["IndexedRows"]
+
+
+class IndexedRows:
+    """All rows of some shards, as a plan that asks the index for those of the shards that it covers.
+
+    Args:
+        store: Where the index is.
+        index: The index.
+        shard_ids: The shards, in order.
+        scans: Makes plans of sidecars.
+        rest: The shards that the index does not cover, and their tables.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        index: Index,
+        shard_ids: Sequence[str],
+        scans: TableScans,
+        rest: Sequence[tuple[Sidecars, Table]],
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._shard_ids = np.array(shard_ids, object)
+        self._scans = scans
+        self._rest = rest
+        self._union = unified([*index.tables, *(table for _, table in rest)])
+        self._schema = pl.Schema({SHARD: pl.String(), **self._union})
+
+    @property
+    def rows(self) -> Rows:
+        """All rows."""
+        return Rows(self._schema, self._scan)
+
+    def _scan(self, kept: pl.Series | None) -> pl.LazyFrame:
+        part_of = self._index.part_of
+        mask = np.ones(len(part_of), bool) if kept is None else kept.to_numpy()
+        numbers = np.unique(part_of[mask & (part_of >= 0)])
+        plans = [self._part_scan([self._index.parts[number] for number in numbers])] if len(numbers) else []
+        rest_mask = mask[part_of < 0]
+        plans += self._scans.united(list(itertools.compress(self._rest, rest_mask)), self._union)
+        if not plans:
+            return pl.LazyFrame(schema=self._schema)
+        if len(plans) == 1:
+            ordered = self._in_order or not len(numbers)
+            return plans[0] if ordered else self._sorted(plans[0])
+        return pl.concat(plans) if self._in_order and self._rest_is_last else self._sorted(pl.concat(plans))
+
+    def _part_scan(self, parts: Sequence[Part]) -> pl.LazyFrame:
+        sources = [self._store.scan_source(part.name) for part in parts]
+        paths = [source for source in sources if isinstance(source, str)]
+        stored = {SHARD: pl.String(), **self._union}
+        if all(dict(part.columns) == dict(self._union) for part in parts) and len(paths) == len(sources):
+            rows = scan_alike(paths, None, schema={SHARD: pl.String(), **parts[0].columns})
+        elif len(paths) == len(sources):
+            rows = scan_widened(paths, None, stored)
+        else:
+            rows = pl.concat(scan_widened(source, None, stored) for source in sources)
+        passed = [shard_id for part in parts for shard_id in self._passed_over.get(part.name, ())]
+        if passed:
+            rows = rows.filter(~pl.col(SHARD).is_in(pl.Series(passed).implode()))
+        return rows.select(list(self._schema))
+
+    def _sorted(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.sort(pl.col(SHARD).cast(pl.Enum(self._shard_ids.tolist())), maintain_order=True)
+
+    @functools.cached_property
+    def _covered(self) -> NDArray[np.bool_]:
+        return np.asarray(self._index.part_of >= 0)
+
+    @functools.cached_property
+    def _passed_over(self) -> dict[str, list[str]]:
+        """The shards of each part that are not to be answered from it: they changed, or are gone."""
+        used = set(self._shard_ids[self._covered])
+        if len(used) == sum(len(part.shard_ids) for part in self._index.parts):
+            return {}
+        passed = {part.name: [each for each in part.shard_ids if each not in used] for part in self._index.parts}
+        return {name: shard_ids for name, shard_ids in passed.items() if shard_ids}
+
+    @functools.cached_property
+    def _in_order(self) -> bool:
+        """Whether the parts, one after the other, hold their shards in the order that is wanted."""
+        passed = {each for shard_ids in self._passed_over.values() for each in shard_ids}
+        held = [each for part in self._index.parts for each in part.shard_ids if each not in passed]
+        wanted: list[str] = self._shard_ids[self._covered].tolist()
+        return held == wanted
+
+    @functools.cached_property
+    def _rest_is_last(self) -> bool:
+        covered = self._covered
+        return bool(covered[: int(covered.sum())].all())

@@ -1,0 +1,213 @@
+"""Rows held in memory: questions are answered from a few columns, locations are gathered for matching rows alone."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import polars as pl
+
+from atdata._errors import MemoryLimitError, PredicateError
+from atdata._prune import conjuncts
+from atdata._sidecars._manifest import ShardManifest
+from atdata._sidecars._process import enter_polars
+from atdata._sidecars._table import KEY, PLACE, SHARD
+from atdata._unstable import calls_python
+
+from ._coded import Coded, coded
+from ._describe import ShardFacts
+from ._key_index import KeyIndex
+from ._predicate import Question
+from ._row_wise import check_row_wise
+from ._rows import FAILURES, ManifestSource, Rows
+
+__all__ = ["Loaded", "LoadedManifests"]
+
+#: Where at most this share of the rows is left, the rest of a question is asked of these alone.
+_FEW = 0.1
+#: How many operands a comparison has.
+_TWO = 2
+
+
+class Loaded(NamedTuple):
+    """What an executor holds in memory."""
+
+    rows: int
+    #: Bytes by column.
+    columns: dict[str, int]
+    #: How long it took to load, in seconds.
+    seconds: float
+
+    @property
+    def size(self) -> int:
+        """Bytes of all columns together."""
+        return sum(self.columns.values())
+
+    def __str__(self) -> str:
+        return f"{self.rows:,} rows of {len(self.columns)} columns in {self.size:,} bytes, in {self.seconds:.2f} s"
+
+
+class LoadedManifests(ManifestSource):
+    """Some columns of some manifests, in memory. What they do not hold is asked of the manifests themselves.
+
+    Args:
+        base: The manifests.
+        fields: Which fields are loaded, beside the location columns.
+        limit: How many bytes it may take.
+
+    Raises:
+        MemoryLimitError: It would take more.
+    """
+
+    def __init__(self, base: ManifestSource, fields: Sequence[str], limit: int) -> None:
+        begin = time.perf_counter()
+        self.base = base
+        self.uncommitted = base.uncommitted
+        self._coded: dict[str, Coded] = {}
+        held, sizes = list[pl.Series](), dict[str, int]()
+        for name in dict.fromkeys([*PLACE, *fields]):
+            column = base.collect(Question(), lambda rows, name=name: rows.select(name)).to_series()  # type: ignore[misc]  # mypy: lambdas with defaults
+            short = coded(column)
+            if name == SHARD and short is None:
+                column = column.cast(pl.Enum(base.shard_ids))
+            if short is not None:
+                self._coded[name] = short
+            held.append(column if short is None else short.codes)
+            sizes[name] = int(column.estimated_size()) if short is None else short.size
+            _check(sizes, limit)
+        self._frame = frame = pl.DataFrame(held)
+        self._keys = KeyIndex(frame[KEY])
+        sizes[KEY] += self._keys.size
+        _check(sizes, limit)
+        self._schema = pl.Schema({name: base.whole.schema[name] for name in frame.columns})
+        self.loaded = Loaded(len(frame), sizes, time.perf_counter() - begin)
+
+    @property
+    def shard_ids(self) -> Sequence[str]:
+        """The shards."""
+        return self.base.shard_ids
+
+    @property
+    def indexed(self) -> int:
+        """For how many shards an index answers."""
+        return self.base.indexed
+
+    @property
+    def known(self) -> Rows:
+        """The rows of the manifests."""
+        return self.base.known
+
+    @property
+    def whole(self) -> Rows:
+        """The rows of the manifests, with all columns."""
+        return self.base.whole
+
+    def collect(self, question: Question, select: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+        """Collect what is made of the rows that a question's expressions select, from memory as far as that goes."""
+        enter_polars()
+        expression = question.expression
+        if expression is not None and not self._answers(expression):
+            return self.base.collect(question, select)
+        try:
+            if expression is None:
+                return select(self._decoded(self._frame)).collect()
+            check_row_wise(expression, self._schema, question.quoted)
+            return select(self._decoded(self._where(expression))).collect()
+        except (PredicateError, *FAILURES):  # a column that was not loaded, or what the manifests can say better
+            return self.base.collect(question, select)
+
+    def _answers(self, expression: pl.Expr) -> bool:
+        by_name = not expression.meta.has_multiple_outputs() and not calls_python(expression)
+        return by_name and set(expression.meta.root_names()) <= set(self._schema)
+
+    def _where(self, expression: pl.Expr) -> pl.DataFrame:
+        """Return the rows for which all of a question's conditions hold."""
+        frame, masks, rest = self._frame, list[pl.Series](), list[pl.Expr]()
+        for condition in conjuncts(expression):
+            key = _key_of(condition)
+            if key is not None and frame is self._frame:
+                frame = self._frame[self._keys.rows(key)]
+            elif (alone := self._alone(condition)) is not None:
+                masks.append(alone.holds(condition))
+            else:
+                rest.append(condition)
+        if frame is not self._frame:
+            return _filtered(frame, self._decoded(frame), expression)
+        if masks:
+            mask = masks[0]
+            for each in masks[1:]:
+                mask &= each
+            if not rest or mask.mean() <= _FEW:  # type: ignore[operator]  # None where there is no row
+                frame = frame.filter(mask)
+                return _filtered(frame, self._decoded(frame), *rest) if rest else frame
+            rest.append(pl.lit(mask))
+        return _filtered(frame, self._decoded(frame), *rest)
+
+    def _alone(self, condition: pl.Expr) -> Coded | None:
+        """Return the one coded column that a condition looks at; None where it looks at others."""
+        names = set(condition.meta.root_names())
+        return self._coded.get(names.pop()) if len(names) == 1 else None
+
+    def _decoded(self, frame: pl.DataFrame) -> pl.LazyFrame:
+        """Return rows with the values that numbers stand for; what is not asked for is not made."""
+        shard = pl.col(SHARD).cast(pl.String)
+        values = [each.decoded() for each in self._coded.values()]
+        return frame.lazy().with_columns(*values, *([] if SHARD in self._coded else [shard]))
+
+    def manifests(self) -> list[ShardManifest]:
+        """Return the manifests."""
+        return self.base.manifests()
+
+    def pruned(self, pushed: Sequence[pl.Expr | None], rows: Rows) -> pl.Series | None:
+        """Return which shards may hold rows that a predicate selects."""
+        return self.base.pruned(pushed, rows)
+
+    def frames(self, kept: pl.Series | None = None) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Yield each shard's sample table."""
+        return self.base.frames(kept)
+
+    def facts(self) -> list[ShardFacts]:
+        """Return what the headers say of the fields."""
+        return self.base.facts()
+
+    def table_bytes(self) -> int:
+        """Return how long the sample tables are together, in bytes."""
+        return self.base.table_bytes()
+
+    def failed(self, error: BaseException) -> NoReturn:
+        """Raise what a failed collect means."""
+        self.base.failed(error)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _itself, (self.base,)  # another process loads for itself
+
+
+def _itself(source: ManifestSource) -> ManifestSource:
+    return source
+
+
+def _check(sizes: dict[str, int], limit: int) -> None:
+    size = sum(sizes.values())
+    if size > limit:
+        widest = ", ".join(f"{name!r} {sizes[name]:,}" for name in sorted(sizes, key=sizes.__getitem__, reverse=True))
+        raise MemoryLimitError(
+            f"the columns take {size:,} bytes of the {limit:,} that load() may use (so far: {widest}). Load the "
+            "columns that questions name, load([...]), or allow more, load(max_bytes=...); nothing was kept"
+        )
+
+
+def _filtered(frame: pl.DataFrame, rows: pl.LazyFrame, *conditions: pl.Expr) -> pl.DataFrame:
+    """Return the rows of a frame for which conditions hold, which are asked of what the frame stands for."""
+    mask = rows.select(pl.all_horizontal(*conditions).fill_null(value=False).alias("__holds__")).collect()
+    return frame.filter(mask.to_series())
+
+
+def _key_of(condition: pl.Expr) -> str | None:
+    """Return the key that a condition asks for; None where it is another condition."""
+    operands = condition.meta.pop()
+    if len(operands) != _TWO or not condition.meta.eq(operands[1] == operands[0]):
+        return None
+    for column, value in (operands, operands[::-1]):
+        if column.meta.eq(pl.col(KEY)) and value.meta.is_literal():
+            key = pl.select(value).item()
+            return key if isinstance(key, str) else None
+    return None
