@@ -26,7 +26,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _KEPT = _ROOT / ".bench"
 _SMALL = Sizes(
     samples=60, shards=3, fetched=60, fetched_shards=3, picks=20, epoch=2000, small=1000, rows={"1m": (3000, 12)},
-    growth=(2, 4), growth_rows=50, rounds=1, fewest_rounds=1,
+    growth=(2,), growth_rows=50, rounds=1, fewest_rounds=1,
 )  # fmt: skip
 #: The jobs that are measured at the largest size.
 _LARGE_JOBS = ("open", "index", "query", "describe", "growth")
@@ -43,7 +43,7 @@ def main() -> int:
         results = read_results(options.read) if options.read else measured(options)
         print(summary(results))
         if options.write_docs:
-            for path in write_page(results, _ROOT / "docs", _environments.plotting(_KEPT / "env")):
+            for path in write_page(results, _ROOT / "docs", lambda: _environments.plotting(_KEPT / "env")):
                 print(f"wrote {path}")
     except (DifferentAnswersError, WorkerFailedError, _environments.NoPythonError, OSError, ValueError) as error:
         print(error, file=sys.stderr)

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ._catalogue import ABSENT, DATA_KINDS, GROWTH, JOBS, QUESTIONS, candidates
@@ -67,13 +67,13 @@ _FIGURES = {
 }
 
 
-def write_page(results: Results, folder: Path, interpreter: Path) -> list[Path]:
+def write_page(results: Results, folder: Path, interpreter: Callable[[], Path]) -> list[Path]:
     """Write the page and its figures; return the paths.
 
     Args:
         results: What was found.
         folder: The documentation's.
-        interpreter: Has matplotlib.
+        interpreter: Gives one that has matplotlib.
 
     Raises:
         ValueError: There is nothing to write of.
@@ -83,7 +83,7 @@ def write_page(results: Results, folder: Path, interpreter: Path) -> list[Path]:
         raise ValueError("there are no results of full size to write of")
     drawn = figures(results)
     pictures = folder / "benchmarks"
-    subprocess.run([interpreter, _PLOTS, pictures], input=json.dumps(drawn), text=True, check=True)
+    subprocess.run([interpreter(), _PLOTS, pictures], input=json.dumps(drawn), text=True, check=True)
     path = folder / "benchmarks.md"
     path.write_text(page(results), encoding="utf-8")
     return [path, *(pictures / f"{each['name']}.svg" for each in drawn)]

@@ -26,7 +26,7 @@ def _samples(results: Results) -> dict[str, Any]:
         ratios = {each.name: results.ratio(job, each.name, "atdata") for each in candidates(job)}
         known = {name: ratio for name, ratio in ratios.items() if ratio is not None}
         if known:
-            panels.append({"title": job, "kind": "bars", "names": list(known), "values": list(known.values()),
+            panels.append({"title": job, "kind": "dots", "names": list(known), "values": list(known.values()),
                            "axis": "time, atdata = 1"})  # fmt: skip
     return {"name": "samples", "columns": 2, "panels": panels}
 
@@ -41,7 +41,7 @@ def _queries(results: Results) -> dict[str, Any]:
         if drawn:
             size, kind = group.split("/")[1:]
             panels.append({"title": f"{size}, {kind}", "kind": "points", "names": asked, "series": drawn,
-                           "axis": "time, plain Polars over the sidecars = 1"})  # fmt: skip
+                           "axis": "time, plain Polars = 1"})  # fmt: skip
     return {"name": "queries", "columns": 2, "panels": panels}
 
 

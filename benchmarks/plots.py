@@ -16,8 +16,8 @@ mpl.rcParams |= {"svg.hashsalt": "benchmarks", "svg.fonttype": "none", "font.siz
                  "grid.alpha": 0.3, "legend.fontsize": 7}  # fmt: skip
 from matplotlib import pyplot as plt  # noqa: E402 -- the backend comes first
 
-#: Width of a panel, height, and height of a bar, in inches.
-_WIDTH, _HEIGHT, _BAR = 4.4, 2.8, 0.19
+#: Width of a panel, height, height of one name in a list, and of the legend, in inches.
+_WIDTH, _HEIGHT, _NAME, _LEGEND = 4.4, 2.8, 0.19, 0.5
 _MARKERS = "osD^vP*Xh<>"
 
 
@@ -33,18 +33,18 @@ def _draw(figure: dict[str, Any], path: Path) -> None:
     panels = figure["panels"]
     columns = min(figure["columns"], len(panels))
     rows = math.ceil(len(panels) / columns)
-    tallest = max([_HEIGHT, *(_BAR * len(each["names"]) + 0.8 for each in panels if each["kind"] == "bars")])
+    tallest = max([_HEIGHT, *(_NAME * len(each["names"]) + 0.8 for each in panels if each["kind"] == "dots")])
     drawn, axes = plt.subplots(rows, columns, figsize=(_WIDTH * columns, tallest * rows), squeeze=False)
     everyone = list(dict.fromkeys(name for each in panels for name in each.get("series", ())))
     for axis, panel in zip(axes.flat, panels, strict=False):
-        {"bars": _bars, "points": _series, "lines": _series}[panel["kind"]](axis, panel, everyone)
+        {"dots": _dots, "points": _series, "lines": _series}[panel["kind"]](axis, panel, everyone)
         axis.set_title(panel["title"])
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
     if everyone:
         shown = dict(sorted(_handles(axes).items(), key=lambda each: everyone.index(each[0])))
         drawn.legend(shown.values(), shown, loc="lower center", ncols=min(5, len(shown)))
-    drawn.tight_layout(rect=(0, 0.06 if everyone else 0, 1, 1))
+    drawn.tight_layout(rect=(0, _LEGEND / (tallest * rows) if everyone else 0, 1, 1))
     drawn.savefig(path, metadata={"Date": None, "Creator": None})
     plt.close(drawn)
 
@@ -53,10 +53,11 @@ def _handles(axes: Any) -> dict[str, Any]:
     return {name: handle for axis in axes.flat for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)}
 
 
-def _bars(axis: Any, panel: dict[str, Any], _: list[str]) -> None:
+def _dots(axis: Any, panel: dict[str, Any], _: list[str]) -> None:
     names, values = panel["names"][::-1], panel["values"][::-1]
-    colours = ["C0" if name.startswith("atdata") else "0.75" if name.startswith("limit") else "C1" for name in names]
-    axis.barh(names, [value - 0.001 for value in values], left=0.001, color=colours)
+    colours = ["C0" if name.startswith("atdata") else "0.5" if name.startswith("limit") else "C1" for name in names]
+    axis.hlines(names, [min(value, 1) for value in values], [max(value, 1) for value in values], color=colours)
+    axis.scatter(values, names, color=colours, s=18, zorder=3)
     axis.axvline(1, color="black", linewidth=0.8)
     axis.set_xscale("log")
     axis.set_xlim(min(values) / 2, max(values) * 2)

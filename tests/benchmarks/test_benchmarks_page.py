@@ -167,7 +167,7 @@ def test_figures_hold_ratios_and_what_was_not_measured_is_missing():
     grown = [Record(f"growth/{n}/clustered/open", "polars", (n / 1e4,), n) for n in (1000, 100)]
     samples, queries, growth = figures(made_up(*found, *grown, atdata=2.0, lance=1.0))
     assert samples["panels"][0] | {"axis": ""} == {
-        "title": "write", "kind": "bars", "names": ["atdata", "lance"], "values": [1.0, 0.5], "axis": "",
+        "title": "write", "kind": "dots", "names": ["atdata", "lance"], "values": [1.0, 0.5], "axis": "",
     }  # fmt: skip
     assert queries["panels"][0]["names"] == ["tags", "key"]
     assert queries["panels"][0]["series"] == {"atdata, index": [0.5, None]}
@@ -179,11 +179,11 @@ def test_figures_hold_ratios_and_what_was_not_measured_is_missing():
 def test_the_same_figures_are_the_same_files(tmp_path):
     found = [*asked("tags", atdata_index=1.0, polars=2.0), *asked("key", polars=2.0)]
     results = made_up(*found, atdata=2.0, lance=1.0)
-    written = [write_page(results, tmp_path / name, Path(sys.executable)) for name in ("a", "b")]
+    written = [write_page(results, tmp_path / name, lambda: Path(sys.executable)) for name in ("a", "b")]
     first, second = ([path.read_bytes() for path in paths] for paths in written)
     assert first == second
 
 
 def test_nothing_is_written_of_nothing(tmp_path):
     with pytest.raises(ValueError, match="no results of full size"):
-        write_page(Results(), tmp_path, Path(sys.executable))
+        write_page(Results(), tmp_path, lambda: Path(sys.executable))

@@ -21,7 +21,7 @@ TRAINING = ["slice", *(["loader"] if "torch" in INSTALLED else [])]
 SAMPLES = ["write", "read", "batch", "fetch", *TRAINING]
 ASKED = [f"query/1m/{kind}/{name}" for kind in DATA_KINDS for name in QUESTIONS]
 SUMMED = ["describe/1m/random"]
-GROWN = [f"growth/{shards}/clustered/{what}" for shards in (2, 4) for what in GROWTH]
+GROWN = [f"growth/2/clustered/{what}" for what in GROWTH]
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
