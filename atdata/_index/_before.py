@@ -114,11 +114,8 @@ class Before:
         positions = pl.Series(POSITION, [each.position for each in kept], pl.Int64)
         return self._told[[each.row for each in kept]].insert_column(0, positions)
 
-    def whole(self, lot: Sequence[object]) -> int | None:
+    def whole(self, kept: Sequence[Kept]) -> int | None:
         """Return the part whose shards are exactly these, in its order; None where there is none."""
-        kept = [each for each in lot if isinstance(each, Kept)]
-        if len(kept) < len(lot):
-            return None
         starts = self.table.starts
         part = int(np.searchsorted(starts, kept[0].row, side="right")) - 1
         rows = range(int(starts[part]), int(starts[part + 1]))

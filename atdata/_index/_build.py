@@ -1,7 +1,7 @@
 """One part, made of sidecars and of rows of old parts; and what the shards table says of its shards."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +13,12 @@ from atdata._sidecars._union import as_union
 
 from ._check import nan_columns, read_tables, wrong_rows
 from ._format import NUMBER, ColumnSet, fields_of, union_of
-from ._lots import Item, Kept
+from ._lots import Kept
 from ._shards import COLUMNS
 from ._sidecar import Loaded
 from ._statistics import statistics
 
-__all__ = ["POSITION", "Made", "make_part"]
+__all__ = ["POSITION", "Made", "PartMaker"]
 
 #: A shard's place among those that are asked for, in frames that are no shards table yet.
 POSITION = "position"
@@ -27,18 +27,12 @@ _TOLD = ("set", "header_digest", "table_size", "table_sha256", "size_bytes", "ta
 
 
 class Made(NamedTuple):
-    """What became of some shards."""
+    """A part."""
 
-    #: The rows of their samples, by the number of the shard.
+    #: The rows of its samples, by the number of the shard.
     rows: pl.DataFrame
-    #: The shards, by position, in order.
+    #: Its shards, by position, in order.
     positions: list[int]
-    #: What the shards table says of those whose sidecars were read, with ``POSITION`` in place of part and stamps.
-    told: pl.DataFrame | None
-    #: What is wrong with shards that are not among them, by position.
-    wrong: dict[int, ManifestError]
-    #: Why other shards are not among them, by position.
-    left_out: dict[int, str]
 
 
 class _Fresh(NamedTuple):
@@ -51,42 +45,59 @@ class _Fresh(NamedTuple):
     left_out: dict[int, str]
 
 
-def make_part(
-    lot: Sequence[Item],
-    sets: Sequence[ColumnSet],
-    listed: Mapping[str, bool],
-    read_old: Callable[[Sequence[Kept]], Iterable[tuple[Sequence[Kept], pl.DataFrame]]],
-) -> Made:
-    """Return the part that some shards make.
+class PartMaker:
+    """Makes one part.
 
-    Args:
-        lot: The shards, in order.
-        sets: The sets of columns that there are.
-        listed: As for :func:`statistics`.
-        read_old: Returns some of those that have not changed with their rows, by place among these; until it has all.
+    Attributes:
+        told: What the shards table says of the shards whose sidecars were read, with ``POSITION`` in place of part and
+            stamps.
     """
-    fresh = _fresh([each for each in lot if isinstance(each, Loaded)], sets)
-    kept = [each for each in lot if isinstance(each, Kept)]
-    positions = sorted([each.position for each in fresh.loaded] + [each.position for each in kept])
-    number = {position: index for index, position in enumerate(positions)}
-    found: list[tuple[Sequence[Item], pl.DataFrame]] = [(fresh.loaded, fresh.rows)] if fresh.loaded else []
-    if kept:
-        found += read_old(kept)
-    used = dict.fromkeys([each.told.set for each in fresh.loaded] + [each.set for each in kept])
-    union = union_of([sets[each] for each in sorted(used)])
-    frames = [
-        _renumbered(rows, np.array([number[each.position] for each in some], np.uint32)).select(
-            NUMBER, *as_union(rows.schema, union)
-        )
-        for some, rows in found
-    ]
-    return Made(
-        rows=_in_order(frames) if frames else pl.DataFrame(schema={NUMBER: pl.UInt32, **union}),
-        positions=positions,
-        told=_told(fresh, listed) if fresh.loaded else None,
-        wrong=fresh.wrong,
-        left_out=fresh.left_out,
-    )
+
+    def __init__(self) -> None:
+        self.told: list[pl.DataFrame] = []
+        self._rows: list[tuple[list[int], pl.DataFrame]] = []
+        self._sets: dict[int, None] = {}
+
+    def add(
+        self, loaded: Sequence[Loaded], sets: Sequence[ColumnSet], listed: Mapping[str, bool]
+    ) -> tuple[dict[int, ManifestError], dict[int, str]]:
+        """Add shards by their sidecars, as far as these are sound.
+
+        Args:
+            loaded: The sidecars.
+            sets: The sets of columns that there are.
+            listed: As for :func:`statistics`.
+
+        Returns:
+            What is wrong with some of them, and why others are left out, by position.
+        """
+        fresh = _fresh(loaded, sets)
+        if fresh.loaded:
+            self.told.append(_told(fresh, listed))
+            self._rows.append(([each.position for each in fresh.loaded], fresh.rows))
+            self._sets |= dict.fromkeys(each.told.set for each in fresh.loaded)
+        return fresh.wrong, fresh.left_out
+
+    def add_kept(self, kept: Sequence[Kept], rows: pl.DataFrame) -> None:
+        """Add shards that have not changed, with their rows by place among these."""
+        self._rows.append(([each.position for each in kept], rows))
+        self._sets |= dict.fromkeys(each.set for each in kept)
+
+    def made(self, sets: Sequence[ColumnSet]) -> Made:
+        """Return the part; what was added is let go."""
+        positions = sorted(position for some, _ in self._rows for position in some)
+        number = {position: index for index, position in enumerate(positions)}
+        union = union_of([sets[each] for each in sorted(self._sets)])
+        frames = [
+            _renumbered(rows, np.array([number[each] for each in some], np.uint32)).select(
+                NUMBER, *as_union(rows.schema, union)
+            )
+            for some, rows in self._rows
+        ]
+        self._rows.clear()
+        # In one chunk: others decide where the pages of a file end.
+        rows = pl.concat(frames, rechunk=True) if frames else pl.DataFrame(schema={NUMBER: pl.UInt32, **union})
+        return Made(rows if rows[NUMBER].is_sorted() else rows.sort(NUMBER, maintain_order=True).rechunk(), positions)
 
 
 def _fresh(loaded: Sequence[Loaded], sets: Sequence[ColumnSet]) -> _Fresh:
@@ -127,11 +138,6 @@ def _renumbered(rows: pl.DataFrame, numbers: NDArray[np.uint32]) -> pl.DataFrame
     if (numbers == np.arange(len(numbers))).all():
         return rows
     return rows.with_columns(pl.Series(NUMBER, numbers[rows[NUMBER].to_numpy()], pl.UInt32))
-
-
-def _in_order(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    rows = pl.concat(frames)
-    return rows if rows[NUMBER].is_sorted() else rows.sort(NUMBER, maintain_order=True)
 
 
 def _told(fresh: _Fresh, listed: Mapping[str, bool]) -> pl.DataFrame:

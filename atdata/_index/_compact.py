@@ -16,13 +16,13 @@ from atdata._sidecars._table import KEY
 from atdata._store import Store
 
 from ._before import DamagedPartError, look_before, settled_stamps
-from ._build import POSITION, Made, make_part
+from ._build import POSITION, Made, PartMaker
 from ._files import Found, all_there, encode_part, find, path, publish, sweep
 from ._format import NUMBER, PartFacts, listed_fields, part_name
-from ._lots import Item, Kept, ahead, lots
+from ._lots import Item, Kept, Lot, ahead, lots
 from ._plan import LIMITS, Limits, Run, plan
 from ._shards import ShardsTable
-from ._sidecar import Sets, load
+from ._sidecar import Loaded, Sets, load
 from ._summing import Gathered
 
 __all__ = ["Compacted", "OnError", "compact"]
@@ -116,7 +116,9 @@ class _Run:
         self._gathered = Gathered(self._before.table.facts.unlisted if self._before else (), limits)
         self._failures: dict[str, Exception] = {}
         self._left_out: dict[str, str] = {}
-        self._written = self._kept = self._read = 0
+        self._kept: list[Kept] = []
+        self._maker = PartMaker()
+        self._parts_written = self._parts_kept = self._read = 0
 
     def table(self, report: Callable[[int, int], object]) -> ShardsTable | None:
         """Publish what there is to publish; return the shards table that is current then, if there is any shard.
@@ -125,9 +127,9 @@ class _Run:
             DamagedPartError: An old part has to be made anew.
         """
         done = 0
-        for piece in ahead(self._pieces()):
-            self._add(piece)
-            done += len(piece)
+        for lot in ahead(self._lots()):
+            self._add(lot)
+            done += len(lot.items)
             report(done, len(self._sidecars))
         table = self._gathered.table(self._sidecars, self._stamps, self._before, self._sets.sets)
         if table is not None and (self._before is None or table.name != self._before.table.name):
@@ -141,15 +143,15 @@ class _Run:
             shards=len(table) if table else 0,
             rows=sum(part.rows for part in parts),
             size=sum(part.size for part in parts) + (len(table.data) if table else 0),
-            parts_written=self._written,
-            parts_kept=self._kept,
+            parts_written=self._parts_written,
+            parts_kept=self._parts_kept,
             tables_read=self._read,
             failures=self._failures,
             left_out=self._left_out,
             unique_keys=_unique_keys(table) if table else None,
         )
 
-    def _pieces(self) -> Iterator[list[Item]]:
+    def _lots(self) -> Iterator[Lot]:
         """Yield the shards of each part, read as far as they have changed."""
         before = self._before
         if before is None:
@@ -160,7 +162,7 @@ class _Run:
             runs = plan(before.rows, before.table.starts, filled.tolist())
         for run in runs:
             if run.part >= 0 and before is not None:
-                yield [before.kept(position) for position in range(run.start, run.end)]
+                yield Lot([before.kept(position) for position in range(run.start, run.end)], ends=True)
             else:
                 yield from lots(self._items(run.start, run.end), self._sets.sets, self._limits)
 
@@ -181,51 +183,52 @@ class _Run:
                 self._read += 1
                 yield found
 
-    def _add(self, lot: Sequence[Item]) -> None:
-        """Keep the part that has these shards, or make and publish one."""
+    def _add(self, lot: Lot) -> None:
+        """Read more of a part; where it ends, keep the old one of the same shards, or make and publish a new one."""
+        self._kept += [each for each in lot.items if isinstance(each, Kept)]
+        if loaded := [each for each in lot.items if isinstance(each, Loaded)]:
+            listed = {name: name not in self._gathered.unlisted for name in listed_fields(self._sets.sets)}
+            wrong, left_out = self._maker.add(loaded, self._sets.sets, listed)
+            for position, error in wrong.items():
+                self._failed(self._sidecars[position].shard_id, error)
+            self._left_out |= {self._sidecars[position].shard_id: why for position, why in left_out.items()}
+        if lot.ends:
+            self._end_part(self._kept, self._maker)
+            self._kept, self._maker = [], PartMaker()
+
+    def _end_part(self, kept: list[Kept], maker: PartMaker) -> None:
         before = self._before
-        part = before.whole(lot) if before else None
-        kept = [each for each in lot if isinstance(each, Kept)]
-        told = [before.told(kept)] if before and kept else []
+        told = [*maker.told, *([before.told(kept)] if before and kept else [])]
+        part = before.whole(kept) if before and kept and not maker.told else None
         if before and part is not None and (facts := before.parts[part]) is not None:
-            self._kept += 1
+            self._parts_kept += 1
             self._gathered.add(facts, told)
             return
-        listed = {name: name not in self._gathered.unlisted for name in listed_fields(self._sets.sets)}
-        made = make_part(lot, self._sets.sets, listed, before.read if before else _nothing)
-        for position, error in made.wrong.items():
-            self._failed(self._sidecars[position].shard_id, error)
-        self._left_out |= {self._sidecars[position].shard_id: why for position, why in made.left_out.items()}
-        told += [made.told] if made.told is not None else []
-        if made.positions:
-            self._gathered.add(self._publish(made, told), told)
-            self._written += 1
+        for some, rows in before.read(kept) if before else ():
+            maker.add_kept(some, rows)
+        if told:
+            self._parts_written += 1
+            self._gathered.add(self._publish(maker.made(self._sets.sets), told), told)
 
     def _publish(self, made: Made, told: Sequence[pl.DataFrame]) -> PartFacts:
         digests = dict(
             itertools.chain.from_iterable(each.select(POSITION, "header_digest").iter_rows() for each in told)
         )
         name = part_name((self._sidecars[each].shard_id, digests[each]) for each in made.positions)
+        facts = {each: dtype_text(dtype) for each, dtype in made.rows.schema.items() if each != NUMBER}
+        count = len(made.rows)
         data = encode_part(made.rows, [self._sidecars[each].shard_id for each in made.positions])
         publish(self._store, name, data)
         try:
             stamp = self._store.stamp(path(name))
         except FileNotFoundError:
             raise DamagedPartError(name) from None  # another run removed it already
-        columns = {each: dtype_text(dtype) for each, dtype in made.rows.schema.items() if each != NUMBER}
-        digest = hashlib.sha256(data).hexdigest()
-        return PartFacts(name, len(made.rows), len(data), digest, stamp.time, stamp.tag, columns)
+        return PartFacts(name, count, len(data), hashlib.sha256(data).hexdigest(), stamp.time, stamp.tag, facts)
 
     def _failed(self, shard_id: str, error: Exception) -> None:
         if self._on_error == "raise":
             raise error
         self._failures[shard_id] = error
-
-
-def _nothing(kept: Sequence[Kept]) -> Iterator[tuple[Sequence[Kept], pl.DataFrame]]:
-    """Read no old part."""
-    del kept
-    yield from ()
 
 
 def _unique_keys(table: ShardsTable) -> bool | None:

@@ -63,8 +63,8 @@ def has_index(store: Store) -> bool:
     return bool(_listed(store))
 
 
-def encode_part(rows: pl.DataFrame, shard_ids: Sequence[str]) -> bytes:
-    """Return a part as a Parquet file; the same rows give the same bytes.
+def encode_part(rows: pl.DataFrame, shard_ids: Sequence[str]) -> memoryview:
+    """Return a part as a Parquet file; the same rows, in one chunk, give the same bytes.
 
     Args:
         rows: The rows, with the numbers of their shards.
@@ -73,8 +73,8 @@ def encode_part(rows: pl.DataFrame, shard_ids: Sequence[str]) -> bytes:
     buffer = io.BytesIO()
     names = pl.Series(SHARD, shard_ids, pl.String).gather(rows[NUMBER])
     rows = rows.drop(NUMBER).insert_column(0, names)
-    rows.rechunk().write_parquet(buffer, compression="lz4", statistics=True, row_group_size=_ROW_GROUP)
-    return buffer.getvalue()
+    rows.write_parquet(buffer, compression="lz4", statistics=True, row_group_size=_ROW_GROUP)
+    return buffer.getbuffer()
 
 
 def sound_bytes(store: Store, part: PartFacts) -> bytes | None:
@@ -86,7 +86,7 @@ def sound_bytes(store: Store, part: PartFacts) -> bytes | None:
     return data if hashlib.sha256(data).hexdigest() == part.sha256 else None
 
 
-def publish(store: Store, name: str, data: bytes) -> None:
+def publish(store: Store, name: str, data: bytes | memoryview) -> None:
     """Publish a file under a name that says what it was made of.
 
     Where there is one of that name, another run made the same; one of other bytes is damaged, and goes.
@@ -132,7 +132,7 @@ def _abandoned(stamps: Mapping[str, Stamp]) -> Iterable[str]:
             yield name
 
 
-def _created(store: Store, name: str, data: bytes) -> bool:
+def _created(store: Store, name: str, data: bytes | memoryview) -> bool:
     try:
         with store.create(path(name)) as upload:
             upload.write(data)

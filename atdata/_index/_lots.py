@@ -8,7 +8,7 @@ from ._format import ColumnSet
 from ._plan import Limits
 from ._sidecar import Loaded
 
-__all__ = ["Item", "Kept", "ahead", "lots"]
+__all__ = ["Item", "Kept", "Lot", "ahead", "lots"]
 
 T = TypeVar("T")
 
@@ -28,25 +28,42 @@ class Kept(NamedTuple):
 Item: TypeAlias = Loaded | Kept
 
 
-def lots(items: Iterator[Item], sets: Sequence[ColumnSet], limits: Limits) -> Iterator[list[Item]]:
+class Lot(NamedTuple):
+    """Some shards of one part, in order."""
+
+    items: list[Item]
+    #: Whether the part has no shards after these.
+    ends: bool
+
+
+def lots(items: Iterator[Item], sets: Sequence[ColumnSet], limits: Limits) -> Iterator[Lot]:
     """Yield shards as parts are to hold them: not too large, and each column of one dtype.
 
     A part whose columns were wider than its shards' would change the values of whoever opens some of these alone.
+
+    Args:
+        items: The shards.
+        sets: The sets of columns that there are; it may grow while shards are read.
+        limits: How large parts become, and how many rows are read at once.
     """
     lot: list[Item] = []
-    rows = size = 0
+    rows = size = read = shards = 0
     dtypes: dict[str, str] = {}
     for item in items:
         number, more_rows, more = _measure(item)
         columns = {} if sets[number].empty else sets[number].columns
-        if lot and (rows + more_rows > limits.rows or size + more > limits.size or _differ(columns, dtypes)):
-            yield lot
-            lot, rows, size, dtypes = [], 0, 0, {}
+        if shards and (rows + more_rows > limits.rows or size + more > limits.size or _differ(columns, dtypes)):
+            yield Lot(lot, ends=True)
+            lot, rows, size, read, shards, dtypes = [], 0, 0, 0, 0, {}
+        elif read + more_rows > limits.batch:
+            yield Lot(lot, ends=False)
+            lot, read = [], 0
         lot.append(item)
-        rows, size = rows + more_rows, size + more
+        rows, size, shards = rows + more_rows, size + more, shards + 1
+        read += more_rows if isinstance(item, Loaded) else 0
         dtypes |= columns
-    if lot:
-        yield lot
+    if shards:
+        yield Lot(lot, ends=True)
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:
