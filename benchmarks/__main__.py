@@ -2,130 +2,163 @@
 
 import argparse
 import contextlib
+import datetime as dt
+import fnmatch
+import itertools
+import os
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from . import _environments
-from ._catalogue import JOBS, candidates
-from ._docs import page
-from ._driver import DifferentAnswersError, Worker, WorkerFailedError, measure
+from ._cases import LARGE, Choice, cases
+from ._catalogue import DATA_KINDS, JOBS, QUESTIONS, Candidate, Case, candidates
+from ._docs import write_page
+from ._driver import DifferentAnswersError, Worker, WorkerFailedError, able, alone, measure, peaks
 from ._fresh import imports, memory
-from ._report import job_table, jobs_measured, losses, question_table, targets_table
-from ._run import Machine, Record, Run, Sizes, load
+from ._report import summary
+from ._results import Results, Writer, read_results
+from ._run import Machine, Peak, Record, Run, Sizes, load
 
 _ROOT = Path(__file__).resolve().parent.parent
 _KEPT = _ROOT / ".bench"
-_PAGE = _ROOT / "docs" / "benchmarks.md"
 _SMALL = Sizes(
-    samples=60, shards=3, fetched=60, fetched_shards=3, picks=20, rows=2000, row_shards=4, epoch=2000, small=1000,
-    rounds=1, slow_rounds=1,
+    samples=60, shards=3, fetched=60, fetched_shards=3, picks=20, epoch=2000, small=1000, rows={"1m": (3000, 12)},
+    growth=(2,), growth_rows=50, rounds=1, fewest_rounds=1,
 )  # fmt: skip
+#: The jobs that are measured at the largest size.
+_LARGE_JOBS = ("open", "index", "query", "describe", "growth")
 
 
 def main() -> int:
     """Run the benchmarks; return the exit status."""
     parser = _parser()
     options = parser.parse_args()
-    jobs = options.jobs.split(",")
-    if unknown := set(jobs) - set(JOBS):
-        parser.error(f"no such job: {', '.join(sorted(unknown))}; there are {', '.join(JOBS)}")
-    if options.write_docs and (options.small or set(jobs) != set(JOBS)):
-        parser.error("--write-docs takes all jobs of one run at full size: leave out --small and --jobs")
+    if options.write_docs and options.small:
+        parser.error("--write-docs takes figures of full size: leave out --small")
     try:
-        found = _small(jobs) if options.small else _full(options, jobs)
-    except (DifferentAnswersError, WorkerFailedError, _environments.NoPythonError) as error:
+        measured = _small if options.small else _full
+        results = read_results(options.read) if options.read else measured(options)
+        print(summary(results))
+        if options.write_docs:
+            for path in write_page(results, _ROOT / "docs", lambda: _environments.plotting(_KEPT / "env")):
+                print(f"wrote {path}")
+    except (DifferentAnswersError, WorkerFailedError, _environments.NoPythonError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    _print(found)
-    out = options.out or (None if options.small else _KEPT / "results.jsonl")
-    if out is not None:
-        found.append_to(out)
-        print(f"\nappended to {out}")
-    if options.write_docs:
-        _PAGE.write_text(page(found), encoding="utf-8")
-        print(f"wrote {_PAGE}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    sizes = Sizes()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--jobs", default=",".join(JOBS), help="some of %(default)s")
+    sizes = [name for name in Sizes().rows if name != LARGE]
+    for name, default, words in (
+        ("jobs", list(JOBS), "what is measured"),
+        ("sizes", [*sizes, LARGE], "of how many rows questions are asked"),
+        ("kinds", list(DATA_KINDS), "how these rows are distributed"),
+        ("questions", list(QUESTIONS), "what is asked"),
+    ):
+        parser.add_argument(f"--{name}", nargs="+", choices=default, metavar="NAME", help=f"{words}: {default}")
+    parser.add_argument("--candidates", nargs="+", default=["*"], metavar="NAME", help="who; * stands for anything")
+    parser.add_argument("--large", action="store_true", help=f"{LARGE} rows, and growth up to as many shards, alone")
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"at most ({Sizes().rounds})")
+    parser.add_argument("--no-memory", action="store_true", help="leave out the processes that tell peaks of memory")
     parser.add_argument("--small", action="store_true", help="tiny, in this environment: a test that all of it runs")
-    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md anew, from data made anew")
     parser.add_argument("--rebuild", action="store_true", help="make the data anew, even if it is there")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="keep the data of a --small run here")
     parser.add_argument("--out", type=Path, metavar="FILE", help="append JSON lines here (.bench/results.jsonl)")
-    for name, words in {
-        "samples": "samples to write and read",
-        "shards": "their shards",
-        "fetched": "samples to fetch from",
-        "fetched-shards": "their shards",
-        "picks": "samples to fetch",
-        "rows": "rows to ask about",
-        "row-shards": "their shards",
-        "epoch": "samples of the epoch that is taken up",
-        "small": "small samples to write while memory is watched",
-        "rounds": "rounds",
-        "slow-rounds": "rounds that slow candidates take part in",
-    }.items():
-        flag = "--small-samples" if name == "small" else f"--{name}"
-        default = getattr(sizes, name.replace("-", "_"))
-        parser.add_argument(flag, type=int, default=default, metavar="N", help=f"{words} (%(default)s)")
+    parser.add_argument("--from", dest="read", type=Path, nargs="+", metavar="FILE", help="measure nothing: read these")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md and its figures anew")
     return parser
 
 
-def _small(jobs: list[str]) -> Run:
+def _choice(options: argparse.Namespace, sizes: Sizes) -> Choice:
+    named = {name: tuple(given) for name in ("jobs", "sizes", "kinds", "questions") if (given := vars(options)[name])}
+    if options.large:
+        return Choice(**{"jobs": _LARGE_JOBS, "sizes": (LARGE,), "growth": (10_001, 100_000)} | named)
+    if options.small:
+        return Choice(**{"sizes": tuple(sizes.rows)} | named)
+    return Choice(**named)
+
+
+def _small(options: argparse.Namespace) -> Results:
     with tempfile.TemporaryDirectory() as folder:
         here = Path(sys.executable)
-        return _run({"peers": here, "torch": here}, jobs, _SMALL, Path(folder))
+        environments = dict.fromkeys(("peers", "torch", "streaming"), here)
+        return _run(options, environments, _SMALL, options.data or Path(folder), options.out)
 
 
-def _full(options: argparse.Namespace, jobs: list[str]) -> Run:
+def _full(options: argparse.Namespace) -> Results:
     interpreters = _environments.build(_KEPT / "env")
-    if options.rebuild or options.write_docs:
+    if options.rebuild:
         shutil.rmtree(_KEPT / "data", ignore_errors=True)
-    sizes = Sizes(
-        options.samples, options.shards, options.fetched, options.fetched_shards, options.picks, options.rows,
-        options.row_shards, options.epoch, options.small_samples, options.rounds, options.slow_rounds,
-    )  # fmt: skip
-    return _run(interpreters, jobs, sizes, _KEPT)
+    sizes = Sizes(rounds=options.rounds) if options.rounds else Sizes()
+    return _run(options, interpreters, sizes, _KEPT, options.out or _KEPT / "results.jsonl")
 
 
-def _run(interpreters: Mapping[str, Path], jobs: list[str], sizes: Sizes, folder: Path) -> Run:
-    before, begin = load(), time.monotonic()
-    records: list[Record] = []
-    versions: dict[str, dict[str, str]] = {}
-    for job in jobs:
-        with contextlib.ExitStack() as stack:  # each job has fresh workers: what another one left in memory is gone
-            workers = {
-                name: stack.enter_context(Worker(interpreter, folder / f"worker-{name}.log"))
-                for name, interpreter in interpreters.items()
-                if name in {each.environment for each in candidates(job)}
-            }
-            versions |= {name: worker.versions for name, worker in workers.items()}
-            records += _measure(job, workers, sizes, folder)
-    return Run(Machine.here(), sizes, versions, before, load(), time.monotonic() - begin, tuple(records))
+def _run(
+    options: argparse.Namespace, interpreters: Mapping[str, Path], sizes: Sizes, folder: Path, out: Path | None
+) -> Results:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scratch").mkdir(exist_ok=True)
+    with _workers(interpreters, interpreters, folder) as workers:
+        versions = {name: worker.versions for name, worker in workers.items()}
+        chosen = [each for each in _everyone(options.candidates) if each in able(workers, [each])]
+    name = f"{dt.datetime.now(dt.UTC).isoformat(timespec='seconds')} {os.getpid()}"
+    run = Run(name, Machine.here(), sizes, versions, load(), options.small, " ".join(sys.argv[1:]))
+    results, choice = Results(), _choice(options, sizes)
+    writer = Writer(out, run) if out else None
+    for job in choice.jobs:
+        some = [each for each in chosen if each.job == job]
+        for found in _job(list(cases(job, sizes, choice)), some, interpreters, sizes, folder, options):
+            results.add(run, found)
+            if writer:
+                writer.add(found)
+    if writer:
+        writer.close()
+        print(f"appended to {out}")
+    return results
 
 
-def _measure(job: str, workers: Mapping[str, Worker], sizes: Sizes, folder: Path) -> list[Record]:
-    if job == "import":
-        return imports(workers, sizes)
-    if job == "memory":
-        return memory(workers, sizes, folder)
-    return measure(workers, job, sizes, folder)
+def _everyone(patterns: Sequence[str]) -> list[Candidate]:
+    everyone = [each for job in JOBS for each in candidates(job)]
+    return [each for each in everyone if any(fnmatch.fnmatchcase(each.name, pattern) for pattern in patterns)]
 
 
-def _print(run: Run) -> None:
-    for job in jobs_measured(run):
-        print(f"\n{job}\n\n{question_table(run) if job == 'query' else job_table(run, job)}")
-    print(f"\ntargets\n\n{targets_table(run)}\n")
-    for line in losses(run):
-        print(f"loses: {line}")
-    print(f"\nload {run.load_before} before and {run.load_after} after; {run.seconds:.0f} s")
+@contextlib.contextmanager
+def _workers(interpreters: Mapping[str, Path], names: Iterator[str], folder: Path) -> Iterator[dict[str, Worker]]:
+    with contextlib.ExitStack() as stack:
+        yield {
+            name: stack.enter_context(Worker(interpreters[name], folder / f"worker-{name}.log"))
+            for name in dict.fromkeys(names)
+        }
+
+
+def _job(
+    given: Sequence[Case], some: Sequence[Candidate], interpreters: Mapping[str, Path], sizes: Sizes, folder: Path,
+    options: argparse.Namespace,
+) -> Iterator[Sequence[Record | Peak]]:  # fmt: skip
+    """Yield what is found of a job, case by case; each group of cases has fresh workers, whose memory is clean."""
+    for _, grouped in itertools.groupby(given, lambda case: case.group):
+        group = list(grouped)
+        doing = [each for each in some if any(each.does(case) for case in group)]
+        if group[0].job == "growth":
+            for case in group:
+                yield list(alone(interpreters, case, [each for each in doing if each.does(case)], sizes, folder))
+            continue
+        with _workers(interpreters, (each.environment for each in doing), folder) as workers:
+            for case in group:
+                taking_part = [each for each in doing if each.does(case)]
+                if case.job == "import":
+                    yield imports(workers, taking_part, sizes)
+                elif case.job == "memory":
+                    yield memory(workers, taking_part, sizes, folder)
+                else:
+                    yield measure(workers, case, taking_part, sizes, folder)
+        if group[0].job not in ("import", "memory") and not options.no_memory:
+            yield list(peaks(interpreters, group, doing, sizes, folder))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ._catalogue import Candidate, candidates
+from ._catalogue import Candidate
 from ._driver import Worker
 from ._run import Record, Sizes, load
 
@@ -23,14 +23,13 @@ _SHARDS = 10
 _FEWER = 2
 
 
-def imports(workers: Mapping[str, Worker], sizes: Sizes) -> list[Record]:
+def imports(workers: Mapping[str, Worker], some: Sequence[Candidate], sizes: Sizes) -> list[Record]:
     """Return how long whole processes took that import and end, in turn, in an order shuffled each round."""
-    able = [each for each in candidates("import") if each.environment in workers]
     order, before = random.Random("import"), load()  # noqa: S311 -- no secret
-    seconds: dict[str, list[float]] = {each.name: [] for each in able}
+    seconds: dict[str, list[float]] = {each.name: [] for each in some}
     with tempfile.TemporaryDirectory() as nowhere:
         for number in range(sizes.rounds + 1):
-            for each in order.sample(able, len(able)):
+            for each in order.sample(some, len(some)):
                 taken = _time(each, workers[each.environment].interpreter, nowhere)
                 if number:  # the first one reads what the others find in the page cache
                     seconds[each.name].append(taken)
@@ -45,16 +44,15 @@ def _time(candidate: Candidate, interpreter: Path, folder: str) -> float:
     return time.perf_counter() - begin
 
 
-def memory(workers: Mapping[str, Worker], sizes: Sizes, folder: Path) -> list[Record]:
+def memory(workers: Mapping[str, Worker], some: Sequence[Candidate], sizes: Sizes, folder: Path) -> list[Record]:
     """Return by how many bytes the peak rose in a fresh process of each engine, once: it hardly varies."""
     records = []
-    for each in candidates("memory"):
-        worker = workers.get(each.environment)
-        if worker is not None and all(package in worker.versions for package in each.needs):
-            sys.stderr.write(f"memory: {each.name}\n")
-            shard = -(-sizes.small // _SHARDS)
-            count = min(sizes.small, shard * _FEWER) if each.environment == "original" else sizes.small
-            records.append(_rise(each, worker.interpreter, count, shard, folder / "scratch" / "small"))
+    for each in some:
+        sys.stderr.write(f"memory: {each.name}\n")
+        shard = -(-sizes.small // _SHARDS)
+        count = min(sizes.small, shard * _FEWER) if each.environment == "original" else sizes.small
+        interpreter = workers[each.environment].interpreter
+        records.append(_rise(each, interpreter, count, shard, folder / "scratch" / "small"))
     return records
 
 

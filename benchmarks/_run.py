@@ -1,26 +1,16 @@
-"""What one run found, in memory and as JSON lines."""
+"""What one run measures, and what it found."""
 
 import dataclasses
-import json
 import os
 import platform
 import statistics
-from pathlib import Path
-from typing import Any
 
-from ._catalogue import QUESTIONS
-
-__all__ = ["Machine", "Record", "Run", "Sizes", "jobs_of", "load"]
+__all__ = ["Machine", "Peak", "Record", "Run", "Sizes", "load"]
 
 
 def load() -> float:
     """Return how many processes wanted a core in the last minute, on average."""
     return round(os.getloadavg()[0], 2)
-
-
-def jobs_of(job: str) -> list[str]:
-    """Return what a job is made of: `query` is one for each question."""
-    return [f"query/{name}" for name in QUESTIONS] if job == "query" else [job]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,16 +24,27 @@ class Sizes:
     fetched: int = 100_000
     fetched_shards: int = 10
     picks: int = 10_000
-    #: Rows that are asked about.
-    rows: int = 1_000_000
-    row_shards: int = 100
     #: Samples of the epoch that is taken up.
     epoch: int = 10_000_000
     #: Small samples that are written in ten shards while memory is watched.
     small: int = 1_000_000
+    #: Rows that are asked about, and their shards, by name.
+    rows: dict[str, tuple[int, int]] = dataclasses.field(
+        default_factory=lambda: {
+            "1m": (1_000_000, 100),
+            "10m": (10_000_000, 1000),
+            "10m-small-shards": (10_000_000, 10_000),
+            "100m": (100_000_000, 100_000),
+        }
+    )
+    #: Shards that growth is measured at, and rows in each.
+    growth: tuple[int, ...] = (100, 1000, 10_000, 100_000)
+    growth_rows: int = 1000
+    #: Rounds that a candidate takes part in, at most and at least.
     rounds: int = 7
-    #: Rounds that slow candidates take part in.
-    slow_rounds: int = 5
+    fewest_rounds: int = 2
+    #: Seconds that a candidate's rounds of one case may take together before it takes part in fewer.
+    budget: float = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,10 +65,10 @@ class Machine:
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What was measured of one candidate at one job."""
+    """What was measured of one candidate at one case."""
 
-    #: `query/<question>` for questions.
-    job: str
+    #: The case's name.
+    case: str
     candidate: str
     #: Seconds round by round; bytes for the job `memory`.
     values: tuple[float, ...]
@@ -75,8 +76,15 @@ class Record:
     count: int
     #: Digest of all it found or wrote; None where nothing is found, as for limits.
     digest: str | None = None
-    #: The load before the job.
+    #: The load before the case.
     load: float = 0.0
+    #: What else is known of what it made, in bytes by name.
+    facts: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def job(self) -> str:
+        """The job that the case is of."""
+        return self.case.partition("/")[0]
 
     @property
     def median(self) -> float:
@@ -85,40 +93,27 @@ class Record:
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
-    """What one run found."""
+class Peak:
+    """By how much the peak of resident memory rose while a fresh process did all of a group's cases."""
 
+    group: str
+    candidate: str
+    #: In bytes.
+    peak: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run, without what it found."""
+
+    #: When it began and the process that it was: tells it from others.
+    name: str
     machine: Machine
     sizes: Sizes
     #: Versions of Python and of each package, by environment.
     versions: dict[str, dict[str, str]]
     load_before: float
-    load_after: float
-    #: How long the measuring took, in seconds.
-    seconds: float
-    records: tuple[Record, ...]
-
-    def find(self, job: str, candidate: str) -> Record | None:
-        """Return what was measured of a candidate, or None."""
-        return next((each for each in self.records if (each.job, each.candidate) == (job, candidate)), None)
-
-    def ratio(self, job: str, over: str, under: str) -> float | None:
-        """Return one candidate's median over another's, or None where one was not measured, or the other is nothing."""
-        first, second = self.find(job, over), self.find(job, under)
-        return first.median / second.median if first and second and second.median else None
-
-    def difference(self, job: str, candidate: str, other: str) -> float | None:
-        """Return how much longer a candidate took than another, in seconds: the median over the rounds, or None."""
-        first, second = self.find(job, candidate), self.find(job, other)
-        if first is None or second is None:
-            return None
-        return statistics.median([one - two for one, two in zip(first.values, second.values, strict=False)])
-
-    def append_to(self, file: Path) -> None:
-        """Append the run to a file, one JSON line for each record."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        about: dict[str, Any] = {**dataclasses.asdict(self), "records": None}
-        del about["records"]
-        with file.open("a", encoding="utf-8") as lines:
-            for each in self.records:
-                lines.write(json.dumps({**dataclasses.asdict(each), "median": each.median, "run": about}) + "\n")
+    #: Whether it was a test that all runs, whose figures say nothing.
+    small: bool = False
+    #: What it was asked for.
+    command: str = ""

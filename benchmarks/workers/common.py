@@ -6,7 +6,7 @@ import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class Setup:
     picks: int = 0
     #: Which question is asked.
     question: str = ""
+    #: How rows are distributed over shards: `random` or `clustered`.
+    kind: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Task:
     prove: Callable[[Any], tuple[int, str | None]] | None = None
     before: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
+    #: What else is worth knowing of what `run` made, asked for once: numbers by name.
+    facts: Callable[[], dict[str, float]] = dict
 
 
 @dataclasses.dataclass(slots=True)
@@ -56,6 +60,12 @@ class Sample:
     image: np.ndarray
     label: str
     confidence: float
+
+
+#: Samples a batch, and processes that read for a DataLoader.
+BATCH, WORKERS = 32, 2
+#: One sample of so many is in a slice.
+SLICE = 10
 
 
 def samples(count: int, make: Callable[..., Any]) -> Iterator[Any]:
@@ -175,7 +185,69 @@ def payloads(folder: Path) -> Iterator[bytes]:
                 yield tar.extractfile(member).read()
 
 
+def digest_of(lines: Iterable[str]) -> str:
+    """Return a digest of some texts, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
 def named(places: Iterable[tuple[str, str]]) -> tuple[int, str]:
-    """Return how many samples an answer names, and a digest of their shards and keys."""
-    lines = sorted(f"{shard}\t{key}" for shard, key in places)
-    return len(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    """Return how many samples an answer names, and digests of their keys, and of their shards and keys."""
+    both = list(places)
+    return len(both), f"{digest_of(key for _, key in both)}+{digest_of(f'{shard}/{key}' for shard, key in both)}"
+
+
+def loader_task(batches: Any) -> Task:
+    """Return the task to go through batches of tensors."""
+    return Task(
+        lambda: consume_batches(batches()),
+        _said,
+        lambda _: unordered(sample for batch in batches() for sample in singles(batch)),
+    )
+
+
+def any_order(read: Any) -> Task:
+    """Return the task to go through samples as objects, in whatever order."""
+    return Task(lambda: consume(read()), _said, lambda _: unordered(read()))
+
+
+def consume_batches(batches: Iterable[dict[str, Any]]) -> tuple[int, int]:
+    """Take every batch and touch its images."""
+    count = total = 0
+    for batch in batches:
+        total += int(batch["image"][:, -1, -1, -1].sum())
+        count += len(batch["image"])
+    return count, total
+
+
+def singles(batch: dict[str, Any]) -> Iterator[Sample]:
+    """Yield the samples of a batch."""
+    for image, label, confidence in zip(batch["image"], batch["label"], batch["confidence"], strict=True):
+        yield Sample(np.asarray(image), label, float(confidence))
+
+
+def _said(found: tuple[int, int]) -> tuple[int, str]:
+    return found[0], str(found[1])
+
+
+def our_tars(setup: Setup) -> Path:
+    """Return the folder of our tars, for who cannot make them.
+
+    Raises:
+        FileNotFoundError: Our library has not written them yet.
+    """
+    folders = sorted(setup.data.glob(f"ours-[0-9]*-{setup.samples}x{setup.shards}"))
+    if not folders:
+        raise FileNotFoundError("our tars are made by the task that reads them, which comes first")
+    return folders[-1]
+
+
+def check_against_given(found: Iterable[Any], setup: Setup, indices: Sequence[int]) -> None:
+    """Check samples against those that were to be written.
+
+    Raises:
+        ValueError: They are others.
+    """
+    wanted = set(indices)
+    given = {index: each for index, each in enumerate(samples(setup.samples, Sample)) if index in wanted}
+    if proof(found) != proof(given[index] for index in indices):
+        raise ValueError("these are not the samples that were written")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
-from common import SHAPE, Sample, samples
+from common import SHAPE, SLICE, Sample, samples
 
 SCHEMA = pa.schema({"image": pa.binary(), "label": pa.string(), "confidence": pa.float64()})
 #: Rows a batch: the fastest of those tried, for writing and reading.
@@ -67,3 +67,19 @@ def objects(found: Iterable[pa.RecordBatch]) -> Iterator[Sample]:
 def writable(found: Iterable[Sample]) -> Iterator[Sample]:
     """Yield the samples with images of their own, which may be written to and keep no batch alive."""
     return (Sample(each.image.copy(), each.label, each.confidence) for each in found)
+
+
+def stacked(found: Iterable[pa.RecordBatch]) -> Iterator[Sample]:
+    """Yield batches whose images are one array, a view: they are of one size, and lie one after the other."""
+    for batch in found:
+        image = batch.column("image")
+        wide = pa.types.is_large_binary(image.type)
+        _, offsets, data = image.buffers()
+        start = int(np.frombuffer(offsets, np.int64 if wide else np.int32)[image.offset])
+        images = np.ndarray((len(batch), *SHAPE), np.uint8, data, start)
+        yield Sample(images, batch.column("label").to_pylist(), batch.column("confidence").to_pylist())
+
+
+def shuffled(count: int) -> list[int]:
+    """Return the positions of the slice in shuffled order."""
+    return (np.random.default_rng(5).permutation(-(-count // SLICE)) * SLICE).tolist()

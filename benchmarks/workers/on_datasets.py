@@ -5,10 +5,24 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from common import SHAPE, Sample, Setup, Task, built, picks, read_task, samples, write_task
+from common import BATCH as SMALL_BATCH
+from common import (
+    SHAPE,
+    SLICE,
+    Sample,
+    Setup,
+    Task,
+    any_order,
+    batches_task,
+    built,
+    picks,
+    read_task,
+    samples,
+    write_task,
+)
 from datasets import Dataset
 from datasets.arrow_writer import ArrowWriter
-from on_arrow import BATCH, SCHEMA, batches, given, objects, writable
+from on_arrow import BATCH, SCHEMA, batches, given, objects, stacked, writable
 
 _NAME = "photos.arrow"
 
@@ -68,3 +82,26 @@ def fetch_writable(setup: Setup) -> Task:
     """Fetch the same, and copy each image."""
     dataset, indices = Dataset.from_file(str(_open(setup))).with_format("arrow"), picks(setup)
     return read_task(lambda: writable(objects(dataset[indices].to_batches())))
+
+
+def read_batches(setup: Setup) -> Task:
+    """Iterate in batches of Arrow."""
+    path = _open(setup)
+
+    def run() -> Iterator[Sample]:
+        for table in Dataset.from_file(str(path)).with_format("arrow").iter(SMALL_BATCH):
+            yield from stacked(table.combine_chunks().to_batches())
+
+    return batches_task(run, Sample)
+
+
+def slice_(setup: Setup) -> Task:
+    """Open, select a tenth, shuffle, and iterate in batches of Arrow."""
+    path = str(_open(setup))
+
+    def run() -> Iterator[Sample]:
+        chosen = Dataset.from_file(path).select(range(0, setup.samples, SLICE))
+        for table in chosen.shuffle(seed=0, keep_in_memory=True).with_format("arrow").iter(BATCH):
+            yield from objects(table.to_batches())
+
+    return any_order(run)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import lance
 import pyarrow as pa
-from common import Sample, Setup, Task, built, picks, read_task, samples, write_task
-from on_arrow import BATCH, SCHEMA, batches, given, objects, row_batches, writable
+from common import BATCH as SMALL_BATCH
+from common import Sample, Setup, Task, any_order, batches_task, built, picks, read_task, samples, write_task
+from on_arrow import BATCH, SCHEMA, batches, given, objects, row_batches, shuffled, stacked, writable
 
 _NAME = "photos.lance"
 
@@ -61,3 +62,15 @@ def fetch_writable(setup: Setup) -> Task:
     """Fetch the same, and copy each image."""
     dataset, indices = lance.dataset(_open(setup)), picks(setup)
     return read_task(lambda: writable(objects(dataset.take(indices).to_batches())))
+
+
+def read_batches(setup: Setup) -> Task:
+    """Read in batches with to_batches."""
+    path = _open(setup)
+    return batches_task(lambda: stacked(lance.dataset(path).to_batches(batch_size=SMALL_BATCH)), Sample)
+
+
+def slice_(setup: Setup) -> Task:
+    """Open, and take a tenth in shuffled order, at once."""
+    path, indices = _open(setup), shuffled(setup.samples)
+    return any_order(lambda: objects(lance.dataset(path).take(indices).to_batches()))

@@ -8,7 +8,22 @@ from typing import Any
 import numpy as np
 import training
 import webdataset
-from common import Sample, Setup, Task, pattern, payloads, per_shard, read_task, samples, write_task
+from common import (
+    BATCH,
+    WORKERS,
+    Sample,
+    Setup,
+    Task,
+    any_order,
+    batches_task,
+    loader_task,
+    pattern,
+    payloads,
+    per_shard,
+    read_task,
+    samples,
+    write_task,
+)
 from minimal import decode, encode
 from ours import Photo, tars
 
@@ -44,6 +59,22 @@ def read(setup: Setup) -> Task:
     return read_task(run)
 
 
+def read_batches(setup: Setup) -> Task:
+    """Read our tars in batches, images stacked."""
+    source = pattern(tars(setup), setup.shards)
+
+    def stacked(batch: list[dict[str, Any]]) -> Sample:
+        found = [decode(each["msgpack"]) for each in batch]
+        images = np.stack([each.image for each in found])
+        return Sample(images, [each.label for each in found], [each.confidence for each in found])
+
+    def run() -> Iterator[Sample]:
+        everything = webdataset.WebDataset(source, shardshuffle=False, empty_check=False)
+        return iter(everything.batched(BATCH, collation_fn=None).map(stacked))
+
+    return batches_task(run, Sample)
+
+
 def slice_(setup: Setup) -> Task:
     """Read all of our tars, drop what is not in the slice before it is decoded, shuffle the rest."""
     source, keys = pattern(tars(setup), setup.shards), training.keys_of_slice(setup)
@@ -53,7 +84,7 @@ def slice_(setup: Setup) -> Task:
         for each in everything.select(lambda sample: sample["__key__"] in keys).shuffle(_SHUFFLED):
             yield decode(each["msgpack"])
 
-    return training.any_order(run)
+    return any_order(run)
 
 
 def loader(setup: Setup) -> Task:
@@ -81,7 +112,7 @@ def _loader(setup: Setup, decode_one: Callable[[bytes], Any]) -> Task:
 
     def batches() -> DataLoader:
         everything = webdataset.WebDataset(source, shardshuffle=False, empty_check=False)
-        batched = everything.map(lambda each: decode_one(each["msgpack"])).batched(training.BATCH, collation_fn=collate)
-        return DataLoader(batched, batch_size=None, num_workers=training.WORKERS)
+        batched = everything.map(lambda each: decode_one(each["msgpack"])).batched(BATCH, collation_fn=collate)
+        return DataLoader(batched, batch_size=None, num_workers=WORKERS)
 
-    return training.loader_task(batches)
+    return loader_task(batches)

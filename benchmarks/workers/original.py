@@ -1,6 +1,8 @@
 """The original library's tasks, in its own environment."""
 
+import collections
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
 from common import (
@@ -8,7 +10,9 @@ from common import (
     Task,
     batches_task,
     built,
+    digest_of,
     named,
+    our_tars,
     pattern,
     payloads,
     per_shard,
@@ -17,8 +21,8 @@ from common import (
     write_task,
 )
 from numpy.typing import NDArray
-from questions import FUNCTIONS
-from rows import shards
+from questions import function
+from rows import dicts, shard_rows
 
 import atdata
 from atdata.manifest import MANIFEST_FORMAT_VERSION, ManifestBuilder, ManifestWriter, QueryExecutor
@@ -40,6 +44,7 @@ class Row:
     label: str
     confidence: float
     tags: list[str]
+    ts: int
 
 
 @functools.lru_cache(maxsize=1)
@@ -86,44 +91,61 @@ def read_batches(setup: Setup) -> Task:
 
 
 def read_ours(setup: Setup) -> Task:
-    """Read our tars in order.
-
-    Raises:
-        FileNotFoundError: Our library has not written them yet.
-    """
-    folders = sorted(setup.data.glob(f"ours-[0-9]*-{setup.samples}x{setup.shards}"))
-    if not folders:
-        raise FileNotFoundError("our tars are made by the task that reads them, which comes first")
-    source = pattern(folders[-1], setup.shards)
+    """Read our tars in order."""
+    source = pattern(our_tars(setup), setup.shards)
     return read_task(lambda: atdata.Dataset[Photo](source).ordered())
 
 
 def _sidecars(setup: Setup) -> Path:
     def build(folder: Path) -> None:
-        for shard_id, rows in shards(setup):
-            builder = ManifestBuilder(Row, shard_id)
-            for key, offset, size, _, row in rows:
-                builder.add_sample(key=key, offset=offset, size=size, sample=Row(**row))
-            ManifestWriter(folder / shard_id).write(builder.build())
+        for index in range(setup.shards):
+            rows = shard_rows(setup, index)
+            builder = ManifestBuilder(Row, rows.shard_id)
+            for row in dicts(rows):
+                place = {name: row.pop(f"__{name}__") for name in ("key", "offset", "size", "crc32")}
+                del place["crc32"]
+                builder.add_sample(**place, sample=Row(**row))
+            ManifestWriter(folder / rows.shard_id).write(builder.build())
 
-    return built(setup, f"original-rows-{MANIFEST_FORMAT_VERSION}", build)
+    return built(setup, f"original-{setup.kind}-{MANIFEST_FORMAT_VERSION}", build)
 
 
-def _query_task(setup: Setup, opened: QueryExecutor | None, folder: Path) -> Task:
-    function = FUNCTIONS[setup.question](setup.samples)
+@functools.lru_cache(maxsize=1)
+def _opened(folder: Path) -> QueryExecutor:
+    return QueryExecutor.from_directory(folder)
 
-    def run() -> list[atdata.manifest.SampleLocation]:
-        return (opened or QueryExecutor.from_directory(folder)).query(function)
 
-    return Task(run, lambda found: named((each.shard, each.key) for each in found))
+def _query_task(setup: Setup, opening: Callable[[Path], QueryExecutor]) -> Task:
+    folder = _sidecars(setup)
+    if setup.question == "count":
+        return Task(lambda: _counts(opening(folder)), lambda found: (len(found), digest_of(found)))
+    where = function(setup)
+    return Task(
+        lambda: opening(folder).query(where),
+        lambda found: (len(found), str(sum(each.offset for each in found))),
+        lambda found: named((each.shard, each.key) for each in found),
+    )
+
+
+def _counts(executor: QueryExecutor) -> list[str]:
+    """Return counts per label as its headers have them."""
+    counts: collections.Counter[str] = collections.Counter()
+    for manifest in executor._manifests:  # noqa: SLF001 -- it has no other way in
+        counts.update(manifest.aggregates["label"]["value_counts"])
+    return [f"{label}: {count}" for label, count in counts.items()]
 
 
 def query(setup: Setup) -> Task:
     """Ask an opened executor."""
-    folder = _sidecars(setup)
-    return _query_task(setup, QueryExecutor.from_directory(folder), folder)
+    return _query_task(setup, _opened)
 
 
 def query_cold(setup: Setup) -> Task:
     """Open and ask."""
-    return _query_task(setup, None, _sidecars(setup))
+    return _query_task(setup, QueryExecutor.from_directory)
+
+
+def open_(setup: Setup) -> Task:
+    """Open, which reads all rows."""
+    folder = _sidecars(setup)
+    return Task(lambda: QueryExecutor.from_directory(folder), lambda _: (setup.shards, None))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 from common import Setup, Task, batches_task, built, pattern, payloads, per_shard, picks, read_task, samples, write_task
+from foreign import index_task
 from minimal import decode
 from numpy.typing import NDArray
 
@@ -101,3 +102,16 @@ def one_by_one(setup: Setup) -> Task:
     """Read samples by their positions, one at a time."""
     dataset, _ = places(setup)
     return read_task(lambda: map(dataset.__getitem__, picks(setup)))
+
+
+def index(setup: Setup) -> Task:
+    """Open a folder of tars without manifests, and find all samples."""
+
+    def run(paths: list[str]) -> int:
+        return len(atdata.Dataset[Photo](str(Path(paths[0]).parent)))
+
+    def keys(paths: list[str]) -> list[str]:
+        found = atdata.Dataset[Photo](str(Path(paths[0]).parent))._opened.picks.keys  # noqa: SLF001 -- the proof alone
+        return [] if found is None else list(found)
+
+    return index_task(setup, run, keys)

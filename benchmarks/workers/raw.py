@@ -1,10 +1,13 @@
 """The limits: what the machine can do when nothing is checked, described or typed."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from common import Sample, Setup, Task, read_task, samples, write_task
+import numpy as np
+from common import SLICE, Sample, Setup, Task, read_task, samples, write_task
+from foreign import foreign
 from minimal import decode, encode
 from ours import places, tars
 
@@ -35,6 +38,45 @@ def read(setup: Setup) -> Task:
                 while file.readinto(buffer):
                     pass
         return setup.samples
+
+    return Task(run, lambda count: (count, None))
+
+
+def slice_(setup: Setup) -> Task:
+    """Read the ranges of a tenth of the samples, in shuffled order, and keep none."""
+    count = -(-setup.samples // SLICE)
+    ranges = _ranges(dataclasses.replace(setup, picks=setup.samples))[:count]
+
+    def run() -> int:
+        for file, size, offset in ranges:
+            os.pread(file, size, offset)
+        return count
+
+    return Task(run, lambda found: (found, None))
+
+
+def headers(setup: Setup) -> Task:
+    """Read the header of each member of the foreign tars, and hop to the next."""
+    paths = sorted(foreign(setup).glob("*.tar"))
+
+    def run() -> int:
+        count = 0
+        for path in paths:
+            file, at = os.open(path, os.O_RDONLY), 0
+            while (header := os.pread(file, _HEADER, at))[:1] > b"\0":
+                at += _HEADER + -(-int(header[124:135], 8) // _HEADER) * _HEADER
+                count += 1
+            os.close(file)
+        return count
+
+    return Task(run, lambda count: (count, None))
+
+
+def draw(setup: Setup) -> Task:
+    """Draw the order of a whole epoch."""
+
+    def run() -> int:
+        return len(np.random.default_rng(0).permutation(setup.samples))
 
     return Task(run, lambda count: (count, None))
 

@@ -6,7 +6,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from common import Sample, Setup, Task, consume, pattern, unordered
+from common import (
+    BATCH,
+    SLICE,
+    WORKERS,
+    Setup,
+    Task,
+    any_order,
+    consume_batches,
+    loader_task,
+    pattern,
+    singles,
+    unordered,
+)
 from ours import Photo, tars
 
 import atdata
@@ -15,13 +27,6 @@ from atdata._epoch._epoch import Epoch
 from atdata._epoch._part import Part
 from atdata._epoch._split import Split
 from atdata._reader._picks import Picks
-
-#: One sample of so many is in the slice.
-SLICE = 10
-#: Samples a batch.
-BATCH = 32
-#: Processes that read for the DataLoader.
-WORKERS = 2
 
 
 def slice_(setup: Setup) -> Task:
@@ -40,7 +45,7 @@ def slice_batches(setup: Setup) -> Task:
     def proof(_: Any) -> tuple[int, str]:
         return unordered(sample for batch in batches() for sample in singles(vars_of(batch)))
 
-    return Task(lambda: consume_batches(map(vars_of, batches())), _answer, proof)
+    return Task(lambda: consume_batches(map(vars_of, batches())), lambda found: (found[0], str(found[1])), proof)
 
 
 def vars_of(batch: SampleBatch[Photo]) -> dict[str, Any]:
@@ -74,39 +79,6 @@ def _loader(setup: Setup, *, shuffle: bool) -> Task:
         return DataLoader(stream, batch_size=None, num_workers=WORKERS)
 
     return loader_task(batches)
-
-
-def loader_task(batches: Any) -> Task:
-    """Return the task to go through batches of tensors."""
-    return Task(
-        lambda: consume_batches(batches()),
-        _answer,
-        lambda _: unordered(sample for batch in batches() for sample in singles(batch)),
-    )
-
-
-def any_order(read: Any) -> Task:
-    """Return the task to go through samples as objects, in whatever order."""
-    return Task(lambda: consume(read()), _answer, lambda _: unordered(read()))
-
-
-def consume_batches(batches: Iterable[dict[str, Any]]) -> tuple[int, int]:
-    """Take every batch and touch its images."""
-    count = total = 0
-    for batch in batches:
-        total += int(batch["image"][:, -1, -1, -1].sum())
-        count += len(batch["image"])
-    return count, total
-
-
-def singles(batch: dict[str, Any]) -> Iterator[Sample]:
-    """Yield the samples of a batch."""
-    for image, label, confidence in zip(batch["image"], batch["label"], batch["confidence"], strict=True):
-        yield Sample(np.asarray(image), label, float(confidence))
-
-
-def _answer(found: tuple[int, int]) -> tuple[int, str]:
-    return found[0], str(found[1])
 
 
 @dataclasses.dataclass

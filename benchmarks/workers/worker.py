@@ -7,6 +7,7 @@ environment has installed.
 import gc
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import peak
 from common import Setup, Task
 
 _TASKS: dict[str, Task] = {}
@@ -36,6 +38,9 @@ def main() -> None:
 
 def _hello() -> dict[str, Any]:
     found = {each.name.lower(): each.version for each in importlib.metadata.distributions()}
+    # Comes with older releases of webdataset, under no name of its own.
+    if importlib.util.find_spec("wids"):
+        found["wids"] = found["webdataset"]
     return {"python": sys.version.split()[0], "versions": found}
 
 
@@ -49,9 +54,13 @@ def _prepare(name: str, task: str, setup: dict[str, Any]) -> dict[str, Any]:
 def _prove(name: str) -> dict[str, Any]:
     task = _TASKS[name]
     task.before()
-    count, digest = (task.prove or task.answer)(task.run())
+    begin = time.perf_counter()
+    found = task.run()
+    seconds = time.perf_counter() - begin
+    count, digest = (task.prove or task.answer)(found)
+    facts = task.facts()
     task.after()
-    return {"count": count, "digest": digest}
+    return {"seconds": seconds, "count": count, "digest": digest, "facts": facts}
 
 
 def _run(name: str) -> dict[str, Any]:
@@ -68,13 +77,29 @@ def _run(name: str) -> dict[str, Any]:
     return {"seconds": seconds, "count": count, "digest": digest}
 
 
+def _alone(name: str) -> dict[str, Any]:
+    """Run a task once, and say by how many bytes the peak of resident memory rose; None where nothing tells."""
+    task = _TASKS[name]
+    task.before()
+    gc.collect()
+    resident = peak.reset()
+    begin = time.perf_counter()
+    found = task.run()
+    seconds = time.perf_counter() - begin
+    highest = peak.highest()
+    count, digest = task.answer(found)
+    task.after()
+    rise = None if resident is None or highest is None else max(0, highest - resident)
+    return {"seconds": seconds, "count": count, "digest": digest, "peak": rise}
+
+
 def _forget() -> dict[str, Any]:
     _TASKS.clear()
     gc.collect()
     return {}
 
 
-_DO = {"hello": _hello, "prepare": _prepare, "prove": _prove, "run": _run, "forget": _forget}
+_DO = {"hello": _hello, "prepare": _prepare, "prove": _prove, "run": _run, "alone": _alone, "forget": _forget}
 
 if __name__ == "__main__":
     main()

@@ -1,60 +1,22 @@
-"""Who is measured at what: the one list that driver, tables and page go by."""
+"""Who does what is done with samples: written, read, fetched, found."""
 
-import dataclasses
+from ._model import Candidate
 
-__all__ = ["CATALOGUE", "JOBS", "QUESTIONS", "Candidate", "candidates"]
+__all__ = ["SAMPLES"]
 
-#: The jobs by name, with what each is.
-JOBS = {
-    "write": "Write samples to a fresh folder",
-    "read": "Read every sample in order, each an object with an array whose last element is touched",
-    "fetch": "Fetch random samples, each an object with an array whose last element is touched",
-    "slice": "Read a tenth of the samples in shuffled order, each as in `read`",
-    "loader": "Read every sample through PyTorch's DataLoader with 2 workers, in batches of 32 as tensors",
-    "resume": "Take up an epoch in the middle, until it is known which samples come next",
-    "query": "Ask which samples answer a question",
-    "import": "Start Python, import, and end",
-    "memory": "Write small samples from a generator: by how much the peak of resident memory rises",
-}
-#: The questions of the job `query`, by name.
-QUESTIONS = {
-    "selective": 'confidence > 0.999 and label == "dog"',
-    "tags": 'tags contain "outdoor" and confidence < 0.7',
-    "key": "one key",
-    "broad": "confidence < 0.2: a fifth of the rows",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Candidate:
-    """One way to do a job."""
-
-    job: str
-    name: str
-    #: Module and function in benchmarks/workers; for fresh processes, what they run.
-    task: str
-    #: What it does and does not do, in one line.
-    words: str
-    #: Our candidate that it is held against; empty for ours and for limits.
-    against: str = ""
-    #: Distributions it cannot run without.
-    needs: tuple[str, ...] = ()
-    environment: str = "peers"
-    #: Takes seconds, and so takes part in fewer rounds.
-    slow: bool = False
-
-
-def candidates(job: str) -> list[Candidate]:
-    """Return who does a job, in the order in which they are prepared and printed."""
-    return [each for each in CATALOGUE if each.job == job]
+_LANCE, _HF = ("pylance", "pyarrow"), ("datasets", "pyarrow")
+_LITDATA, _MOSAIC = ("litdata", "torch"), ("mosaicml-streaming", "torch")
 
 
 def _original(job: str, name: str, task: str, words: str, against: str) -> Candidate:
-    return Candidate(job, name, f"original:{task}", words, against, ("atdata",), "original", slow=True)
+    return Candidate(job, name, f"original:{task}", words, against, ("atdata",), "original")
 
 
-_LANCE, _HF = ("pylance", "pyarrow"), ("datasets", "pyarrow")
-CATALOGUE = (
+def _older(job: str, name: str, task: str, words: str, needs: tuple[str, ...], against: str = "atdata") -> Candidate:
+    return Candidate(job, name, task, words, against, needs, "streaming", has_peak=job != "loader")
+
+
+_WRITE = (
     Candidate("write", "atdata", "ours:write", "tars, CRC-32 a sample, SHA-256 a tar, manifests; no fsync"),
     Candidate("write", "atdata, durable", "ours:write_durable", "the same, and fsync of every file and of the folder"),
     Candidate("write", "atdata, no manifest", "ours:write_bare", "tars; no fsync"),
@@ -69,16 +31,17 @@ CATALOGUE = (
               "each row's bytes", "atdata", _LANCE),
     Candidate("write", "datasets", "on_datasets:write", "one Arrow file by ArrowWriter, from tables of 1,000; the "
               "images' shape is not kept; no checksum, no fsync", "atdata", _HF),
+    _older("write", "litdata", "on_litdata:write", "chunks of 64 MB, by the writer that `optimize` uses, in this "
+           "process; no checksum, no fsync", _LITDATA),
+    _older("write", "mosaicml", "on_streaming:write", "MDSWriter; no checksum, no fsync", _MOSAIC),
     Candidate("write", "limit: bytes", "raw:write", "payloads packed before the clock starts, to one file, by writev"),
-
+)  # fmt: skip
+_READ = (
     Candidate("read", "atdata", "ours:read", "manifest, length, name and CRC-32 checked, fields type-checked, arrays "
               "copied and writable"),
-    Candidate("read", "atdata, batches of 32", "ours:read_batches", "the same, images stacked into one array a batch"),
     _original("read", "original", "read", "its own tars; arrays copied and writable; payloads unchecked", "atdata"),
     _original("read", "original, our tars", "read_ours", "the same over our tars, which are cheaper to parse",
               "atdata"),
-    _original("read", "original, batches of 32", "read_batches", "its own tars; images stacked from copies when the "
-              "batch is asked for them; payloads unchecked", "atdata, batches of 32"),
     Candidate("read", "webdataset", "on_webdataset:read", "our tars; decoded by the least code to views; payloads "
               "unchecked", "atdata", ("webdataset",)),
     Candidate("read", "lance", "on_lance:read", "to_batches; arrays are views of the batch, their shape from the "
@@ -93,8 +56,28 @@ CATALOGUE = (
               "atdata", _HF),
     Candidate("read", "webshart", "on_webshart:read", "our tars by an index made before; decoded by the least code to "
               "views; payloads unchecked", "atdata", ("webshart",)),
+    _older("read", "litdata", "on_litdata:read", "arrays are views of a map; payloads unchecked", _LITDATA),
+    _older("read", "mosaicml", "on_streaming:read", "arrays are views of what was read; payloads unchecked", _MOSAIC),
     Candidate("read", "limit: bytes", "raw:read", "read() of our tars, nothing found in them"),
-
+)  # fmt: skip
+_BATCH = (
+    Candidate("batch", "atdata", "ours:read_batches", "all is checked as in `read`; images are read into one writable "
+              "array a batch"),
+    _original("batch", "original", "read_batches", "its own tars; images stacked from copies when the batch is asked "
+              "for them; payloads unchecked", "atdata"),
+    Candidate("batch", "webdataset", "on_webdataset:read_batches", "our tars; decoded by the least code to views, then "
+              "stacked; payloads unchecked", "atdata", ("webdataset",)),
+    Candidate("batch", "lance", "on_lance:read_batches", "to_batches; the images are one view of the batch, their "
+              "shape from the benchmark's own constant; payloads unchecked", "atdata", _LANCE),
+    Candidate("batch", "datasets", "on_datasets:read_batches", "batches of Arrow from a map of the file, of which "
+              "untouched pages are never read; the images are one view of the map; payloads unchecked", "atdata", _HF),
+    _older("batch", "litdata", "on_litdata:read_batches", "its loader without workers; tensors; payloads unchecked",
+           _LITDATA),
+    _older("batch", "mosaicml", "on_streaming:read_batches", "PyTorch's loader without workers; tensors; payloads "
+           "unchecked", _MOSAIC),
+    Candidate("batch", "limit: bytes", "raw:read", "read() of our tars, nothing found in them"),
+)  # fmt: skip
+_FETCH = (
     Candidate("fetch", "atdata", "ours:fetch", "by location; length, name and CRC-32 checked, fields type-checked, "
               "arrays copied and writable"),
     Candidate("fetch", "atdata, where and take", "ours:take", "a predicate that every row meets, then the rows of a "
@@ -110,52 +93,58 @@ CATALOGUE = (
               "atdata", _HF),
     Candidate("fetch", "webshart", "on_webshart:fetch", "read_file of opened readers; decoded by the least code to "
               "views; payloads unchecked", "atdata", ("webshart",)),
+    _older("fetch", "wids", "on_wids:fetch", "our tars, indexed before; decoded by the least code to views; payloads "
+           "unchecked", ("wids",)),
+    _older("fetch", "litdata", "on_litdata:fetch", "ds[i] for one in 50 of the samples, since each may load a chunk; "
+           "ratios are of the time a sample; payloads unchecked", _LITDATA),
+    _older("fetch", "mosaicml", "on_streaming:fetch", "ds[i] for each; payloads unchecked", _MOSAIC),
     Candidate("fetch", "limit: pread and decode", "raw:fetch_decoded", "pread of the same ranges, decoded by the "
               "least code to views; payloads unchecked"),
     Candidate("fetch", "limit: pread", "raw:fetch", "pread of the same ranges; all bytes are kept until the end"),
     Candidate("fetch", "limit: pread, dropped", "raw:fetch_dropped", "pread of the same ranges; nothing is kept"),
-
+)  # fmt: skip
+_TRAINING = (
     Candidate("slice", "atdata", "training:slice_", "opened, taken and read; a true permutation; all is checked as in "
               "`read`"),
     Candidate("slice", "atdata, batches of 32", "training:slice_batches", "the same, images stacked into one array a "
               "batch"),
     Candidate("slice", "webdataset", "on_webdataset:slice_", "all tars are read and other keys dropped before they are "
               "decoded by the least code; a shuffle buffer of 1,000; payloads unchecked", "atdata", ("webdataset",)),
+    Candidate("slice", "lance", "on_lance:slice_", "opened, and one take of all of it in shuffled order; arrays are "
+              "views of the result; payloads unchecked", "atdata", _LANCE),
+    Candidate("slice", "datasets", "on_datasets:slice_", "opened, selected, shuffled, read in batches of Arrow; arrays "
+              "are views of the batch; payloads unchecked", "atdata", _HF),
+    Candidate("slice", "limit: pread", "raw:slice_", "pread of as many samples at random; nothing is kept"),
 
-    Candidate("loader", "atdata", "training:loader", "in order; all is checked as in `read`", "", ("torch",), "torch"),
+    Candidate("loader", "atdata", "training:loader", "in order; all is checked as in `read`", "", ("torch",), "torch",
+              has_peak=False),
     Candidate("loader", "atdata, shuffled", "training:loader_shuffled", "the same in shuffled order, a true "
-              "permutation", "", ("torch",), "torch"),
+              "permutation", "", ("torch",), "torch", has_peak=False),
     Candidate("loader", "webdataset", "on_webdataset:loader", "in order, each worker half of the tars; decoded by the "
-              "least code to views, then stacked; payloads unchecked", "atdata", ("torch", "webdataset"), "torch"),
+              "least code to views, then stacked; payloads unchecked", "atdata", ("torch", "webdataset"), "torch",
+              has_peak=False),
     Candidate("loader", "webdataset, our decoder", "on_webdataset:loader_packable", "the same, decoded as ours are",
-              "atdata", ("torch", "webdataset"), "torch"),
+              "atdata", ("torch", "webdataset"), "torch", has_peak=False),
+    _older("loader", "litdata", "on_litdata:loader", "its own loader, in order; payloads unchecked", _LITDATA),
+    _older("loader", "mosaicml", "on_streaming:loader", "in order; payloads unchecked", _MOSAIC),
+    Candidate("loader", "limit: bytes", "raw:read", "read() of our tars in one process, nothing found in them", "",
+              ("torch",), "torch", has_peak=False),
 
     Candidate("resume", "atdata", "training:resume", "everything is shuffled together"),
     Candidate("resume", "atdata, shards", "training:resume_shards", "ten of 1,000 shards are shuffled together"),
     Candidate("resume", "atdata, bytes", "training:resume_bytes", "256 MB are shuffled together"),
-
-    Candidate("query", "atdata", "queries:query", "opened before; a list of locations"),
-    Candidate("query", "atdata, cold", "queries:query_cold", "opened and asked; a list of locations"),
-    Candidate("query", "atdata, rows", "queries:rows", "opened before; a frame of shards and places"),
-    Candidate("query", "atdata, rows, cold", "queries:rows_cold", "opened and asked; a frame of shards and places"),
-    Candidate("query", "atdata, function", "queries:function", "opened before; a function of a pandas frame; a list "
-              "of locations", slow=True),
-    Candidate("query", "atdata, function, cold", "queries:function_cold", "the same, opened and asked", slow=True),
-    _original("query", "original", "query", "its own sidecars of the same rows, opened before, all rows in memory; a "
-              "function of a pandas frame; a list of locations", "atdata"),
-    _original("query", "original, cold", "query_cold", "the same, opened and asked", "atdata, cold"),
-    Candidate("query", "polars", "queries:plain", "scan_parquet of the sidecars; a frame of all their columns, without "
-              "the shard", "atdata, rows, cold"),
-    Candidate("query", "polars, places", "queries:plain_places", "the same, a frame of key, offset, size and CRC, "
-              "without the shard", "atdata, rows, cold"),
-    Candidate("query", "polars, shards", "queries:plain_shards", "the same, and the file's path in each row",
-              "atdata, rows, cold"),
-    Candidate("query", "polars, list", "queries:plain_list", "the same, made a list of tuples", "atdata, cold"),
-    Candidate("query", "duckdb", "on_duckdb:query", "our sidecars, over a connection that stays open; a list of tuples",
-              "atdata", ("duckdb",)),
-    Candidate("query", "duckdb, cold", "on_duckdb:query_cold", "the same, connected and asked", "atdata, cold",
-              ("duckdb",)),
-
+    Candidate("resume", "limit: drawn whole", "raw:draw", "the order of the whole epoch, drawn by NumPy: what is not "
+              "done here"),
+)  # fmt: skip
+_FOREIGN = (
+    Candidate("tars", "atdata", "ours:index", "every header is parsed strictly; keys, offsets and sizes are kept"),
+    Candidate("tars", "tarfile", "foreign:index", "Python's own tarfile, members' names alone", "atdata"),
+    Candidate("tars", "webshart", "on_webshart:index", "its metadata extractor, which writes an index", "atdata",
+              ("webshart",)),
+    _older("tars", "wids", "on_wids:index", "its index in memory, of a map of each tar", ("wids",)),
+    Candidate("tars", "limit: headers", "raw:headers", "pread of each member's header, and a hop to the next"),
+)  # fmt: skip
+_PROCESSES = (
     Candidate("import", "atdata", "import atdata", "the library"),
     Candidate("import", "polars and numpy", "import polars, numpy", "what the library stands on"),
     Candidate("import", "original", "import atdata", "the original library", "atdata", (), "original"),
@@ -166,3 +155,4 @@ CATALOGUE = (
               "more would take minutes", "atdata", (), "original"),
     Candidate("memory", "webdataset", "webdataset", "no manifests", "atdata", ("webdataset",)),
 )  # fmt: skip
+SAMPLES: tuple[Candidate, ...] = (*_WRITE, *_READ, *_BATCH, *_FETCH, *_TRAINING, *_FOREIGN, *_PROCESSES)
