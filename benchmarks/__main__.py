@@ -110,7 +110,7 @@ def _run(
         versions = {name: worker.versions for name, worker in workers.items()}
         chosen = [each for each in _everyone(options.candidates) if each in able(workers, [each])]
     name = f"{dt.datetime.now(dt.UTC).isoformat(timespec='seconds')} {os.getpid()}"
-    run = Run(name, Machine.here(), sizes, versions, load(), options.small, " ".join(sys.argv[1:]))
+    run = Run(name, Machine.here(), sizes, versions, load(), options.small, _command())
     results, choice = Results(), _choice(options, sizes)
     writer = Writer(out, run) if out else None
     for job in choice.jobs:
@@ -123,6 +123,12 @@ def _run(
         writer.close()
         print(f"appended to {out}")
     return results
+
+
+def _command() -> str:
+    """Return what the run was asked for, but for where its results go."""
+    given = sys.argv[1:]
+    return " ".join(each for at, each in enumerate(given) if "--out" not in (each, *given[max(0, at - 1) : at]))
 
 
 def _everyone(patterns: Sequence[str]) -> list[Candidate]:

@@ -34,9 +34,9 @@ _HOW = """\
 - Ratios are formed only between figures of one run. Where several runs measured the same, the last one counts.
 - "Cold" is opened anew inside the clock, "opened" is opened before it and has answered nothing yet. The files are in
   the page cache in any case. What was written is flushed before the next writer starts, and removed.
-- Memory is by how much the peak of resident memory rose while a fresh process did the work once, imports and opening
-  taken off; in tables of questions, while it answered all of them one after the other. Pages of files that are mapped
-  count.
+- Memory is by how much the peak of resident memory rose while a fresh process did the work once, without imports and
+  what is opened before the clock starts; in tables of questions, while it answered all of them one after the other.
+  Pages of files that are mapped count.
 - Samples are 12,288 random bytes as an array of 64 x 64 x 3, a label of 10 and a number. Rows have a key, an offset, a
   size and a CRC-32, one label of 10, a number, tags out of 6, and a time.
 """
@@ -110,11 +110,11 @@ def _setting(results: Results) -> str:
 
 
 def _load(results: Results, run: Run) -> str:
-    loads = [record.load for case in results.cases for record in results.records(case)] or [run.load_before]
+    loads = results.loads(run) or [run.load_before]
     command = f" `{run.command}`" if run.command else ""
     return (
         f"- Run of {run.name.partition(' ')[0]}:{command}. Load average {run.load_before} before it, {min(loads)} to "
-        f"{max(loads)} before the cases of all runs; a run itself adds about the number of cores, and what is above "
+        f"{max(loads)} before its cases; a run itself adds about the number of cores, and what is above "
         "that is other work, which disturbs the figures."
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 from ._cases import GROWING
 from ._catalogue import DATA_KINDS, GROWTH, QUESTIONS, candidates
 from ._results import Results
+from ._run import Sizes
 
 __all__ = ["figures"]
 
@@ -32,9 +33,10 @@ def _samples(results: Results) -> dict[str, Any]:
 
 
 def _queries(results: Results) -> dict[str, Any]:
-    groups = dict.fromkeys(case.rpartition("/")[0] for case in results.cases if case.startswith("query/"))
+    measured = {case.rpartition("/")[0] for case in results.cases if case.startswith("query/")}
+    named = [f"query/{size}/{kind}" for size in Sizes().rows for kind in DATA_KINDS]
     panels = []
-    for group in sorted(groups, key=lambda group: (group.split("/")[1], list(DATA_KINDS).index(group.split("/")[2]))):
+    for group in [group for group in named if group in measured]:
         asked = [name for name in QUESTIONS if name != "list" and results.records(f"{group}/{name}")]
         series = {who: [results.ratio(f"{group}/{name}", who, _GLOB) for name in asked] for who in _ASKING}
         drawn = {who: values for who, values in series.items() if any(value is not None for value in values)}

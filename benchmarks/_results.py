@@ -47,6 +47,11 @@ class Results:
         """Return what was measured of a case."""
         return list(self._records[case][1].values()) if case in self._records else []
 
+    def loads(self, run: Run) -> list[float]:
+        """Return the loads before the cases of a run."""
+        found = (records for name, records in self._records.values() if name == run.name)
+        return [record.load for records in found for record in records.values()]
+
     def find(self, case: str, candidate: str) -> Record | None:
         """Return what was measured of a candidate, or None."""
         return self._records[case][1].get(candidate) if case in self._records else None
