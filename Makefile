@@ -13,7 +13,7 @@ help:
 	@echo "make test    run the tests, the examples in the docs included"
 	@echo "make check   format, lint, types and tests: what must be green"
 	@echo "make bench   measure beside the original library and the peers (needs Python 3.12, too)"
-	@echo "make bench-large  the same of 100 million rows in 100,000 shards, and nothing else (10 GB of disk)"
+	@echo "make bench-large  the same of 100 million rows in 100,000 shards, and nothing else (30 GB of disk)"
 	@echo "make docs    build the documentation into site/"
 	@echo "make clean   remove what the other targets made"
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import datetime as dt
 import fnmatch
 import itertools
@@ -93,8 +94,10 @@ def _small(options: argparse.Namespace) -> Results:
 def _full(options: argparse.Namespace) -> Results:
     interpreters = _environments.build(_KEPT / "env")
     if options.rebuild:
-        shutil.rmtree(_KEPT / "data", ignore_errors=True)
-    sizes = Sizes(rounds=options.rounds) if options.rounds else Sizes()
+        for name in ("data", "scratch"):
+            shutil.rmtree(_KEPT / name, ignore_errors=True)
+    chosen = ({"rounds": options.rounds} if options.rounds else {}) | ({"fewest_rounds": 1} if options.large else {})
+    sizes = dataclasses.replace(Sizes(), **chosen)
     return _run(options, interpreters, sizes, _KEPT, options.out or _KEPT / "results.jsonl")
 
 

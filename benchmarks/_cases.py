@@ -15,7 +15,7 @@ _ONLY = {"list": ("1m",)}
 #: The sizes and kinds of rows that jobs beside `query` are measured at.
 _SIZES = {
     "open": {"1m": ("clustered",), "10m-small-shards": ("clustered",), LARGE: tuple(DATA_KINDS)},
-    "index": {"10m": tuple(DATA_KINDS), "10m-small-shards": ("random",), LARGE: tuple(DATA_KINDS)},
+    "index": {"10m": tuple(DATA_KINDS), "10m-small-shards": ("random",)},
     "describe": {"1m": ("random",), "10m-small-shards": tuple(DATA_KINDS), LARGE: tuple(DATA_KINDS)},
 }
 #: Growth is measured where pruning can do something.

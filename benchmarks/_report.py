@@ -54,7 +54,7 @@ def losses(results: Results) -> list[str]:
     for case in sorted(results.cases, key=lambda case: list(JOBS).index(case.partition("/")[0])):
         job = case.partition("/")[0]
         group, question = case.rpartition("/")[::2] if job == "query" else (case, "")
-        for each in candidates(job):
+        for each in {each.name: each for each in candidates(job)}.values():
             ratio = results.ratio(case, each.against, each.name) if each.against else None
             if ratio is not None and ratio > 1:
                 said.setdefault((group, each.against, each.name), []).append((question, ratio))
@@ -103,7 +103,7 @@ def question_table(results: Results, group: str) -> str:
                   if not each.candidate.startswith("limit: ")) for name in asked]  # fmt: skip
     head = ["candidate", "held against", *(f"{name} ({n:,})" for name, n in zip(asked, counts, strict=True))]
     body = []
-    for each in candidates("query"):
+    for each in {each.name: each for each in candidates("query")}.values():
         cells = [_cell(results, f"{group}/{name}", each) for name in asked]
         if any(cells):
             held = f"`{each.against}`" if each.against else ""

@@ -41,10 +41,10 @@ class Sizes:
     growth: tuple[int, ...] = (100, 1000, 10_000, 100_000)
     growth_rows: int = 1000
     #: Rounds that a candidate takes part in, at most and at least.
-    rounds: int = 7
+    rounds: int = 5
     fewest_rounds: int = 2
     #: Seconds that a candidate's rounds of one case may take together before it takes part in fewer.
-    budget: float = 3.0
+    budget: float = 2.5
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,6 +34,9 @@ ABSENT = (
     Absent("litdata, mosaicml", "tars", "they have formats of their own"),
     Absent("pyarrow, duckdb over sidecars", "query at 100,000 shards", "they open every file, as plain Polars does, "
            "which takes part"),
+    Absent("atdata without an index, polars", "query at 100,000 shards, but for `key` and `tags`", "they open every "
+           "file, which takes about as long whatever is asked"),
+    Absent("atdata, hot", "query at 100,000 shards", "100 M rows are more than it holds unless it is told to"),
     Absent("polars, duckdb, pyarrow", "what is done with samples", "they keep tables; `lance` and `datasets` are the "
            "tables that keep samples"),
 )  # fmt: skip

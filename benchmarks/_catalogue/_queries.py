@@ -5,9 +5,10 @@ from ._model import Candidate
 __all__ = ["QUERIES"]
 
 _LANCE = ("pylance", "pyarrow")
-_SMALL, _MIDDLE, _MANY = "1m", "10m", "10m-small-shards"
-#: What opens every file takes half a minute a question at 100,000 shards; of those, two take part there.
+_SMALL, _MIDDLE, _MANY, _LARGE = "1m", "10m", "10m-small-shards", "100m"
 _UP_TO_MANY = (_SMALL, _MIDDLE, _MANY)
+#: What opens every file takes half a minute a question at 100,000 shards, and answers two of them there.
+_FEW = ("key", "tags")
 _PLACES = "a frame of places, each with its shard"
 _NO_SHARD = "places without their shards"
 
@@ -15,8 +16,11 @@ _QUERY = (
     Candidate("query", "atdata, index", "queries:query", f"the index; opened before, and not asked before; {_PLACES}"),
     Candidate("query", "atdata, index, cold", "queries:query_cold", "the same, opened and asked"),
     Candidate("query", "atdata, sidecars", "queries:query_sidecars", "the sidecars alone; opened before, and not asked "
-              f"before; {_PLACES}"),
-    Candidate("query", "atdata, sidecars, cold", "queries:query_sidecars_cold", "the same, opened and asked"),
+              f"before; {_PLACES}", sizes=_UP_TO_MANY),
+    Candidate("query", "atdata, sidecars, cold", "queries:query_sidecars_cold", "the same, opened and asked",
+              sizes=_UP_TO_MANY),
+    Candidate("query", "atdata, sidecars, cold", "queries:query_sidecars_cold", "the same, opened and asked",
+              sizes=(_LARGE,), questions=_FEW),
     Candidate("query", "atdata, hot", "queries:query_hot", f"all rows loaded into memory before; {_PLACES}",
               sizes=_UP_TO_MANY),
     Candidate("query", "atdata, function", "queries:query_function", "the sidecars; a function of a pandas frame "
@@ -27,9 +31,11 @@ _QUERY = (
     Candidate("query", "original, opened", "original:query", "the same, opened before", "atdata, index",
               ("atdata",), "original", (_SMALL,), ("selective", "tags", "key", "count", "list")),
     Candidate("query", "polars", "on_polars:query", f"scan_parquet of the sidecars, each time anew; {_NO_SHARD}",
-              "atdata, sidecars, cold"),
+              "atdata, sidecars, cold", sizes=_UP_TO_MANY),
+    Candidate("query", "polars", "on_polars:query", f"scan_parquet of the sidecars, each time anew; {_NO_SHARD}",
+              "atdata, sidecars, cold", sizes=(_LARGE,), questions=_FEW),
     Candidate("query", "polars, kept plan", "on_polars:query_kept", "the same scan, kept", "atdata, sidecars",
-              sizes=_UP_TO_MANY),
+              sizes=(_SMALL, _MIDDLE)),
     Candidate("query", "polars, with paths", "on_polars:query_paths", "scan_parquet of the sidecars, each time anew, "
               "with the file's path in each row", "atdata, sidecars, cold", sizes=(_SMALL, _MIDDLE)),
     Candidate("query", "polars, one file", "on_polars:query_one", f"one Parquet file of all rows; {_PLACES}",

@@ -176,7 +176,7 @@ def build(setup: Setup) -> Task:
 def _copied(setup: Setup) -> Path:
     """Return a folder with links to all sidecars and no index."""
     source = sidecars(setup)
-    folder = setup.scratch / f"linked-{source.name}"
+    folder = setup.data / f"linked-{source.name}"
     if not folder.exists():
         unfinished = folder.with_name(f"unfinished-{os.getpid()}")
         unfinished.mkdir(parents=True)
