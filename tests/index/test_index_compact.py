@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import atdata
-from atdata._index import Headers, compact, open_index
+from atdata._index import Headers, _compact, compact, open_index
 from atdata._index._plan import Limits
 from atdata._sidecars import ShardManifest
 from atdata._sidecars._header import encode_header
@@ -143,15 +143,27 @@ def test_two_folders_of_the_same_sidecars_have_the_same_parts(folder, tmp_path):
 
 
 def test_rows_of_old_parts_give_the_bytes_that_sidecars_give(folder):
-    folder.fill(6, rows=2)
-    folder.compact(limits=Limits(rows=6))
-    folder.fill(1, rows=2, start=6)
-    made = folder.compact(limits=Limits(rows=100))
+    folder.fill(6, rows=300)
+    folder.compact(limits=Limits(rows=900))
+    folder.fill(1, rows=300, start=6)
+    made = folder.compact(limits=Limits(rows=9000))
     assert (made.parts_written, made.tables_read) == (1, 1)  # two old parts and a sidecar
     together = folder.parts()
     shutil.rmtree(folder.store.root / "_manifest_index")
-    folder.compact(limits=Limits(rows=100))
+    folder.compact(limits=Limits(rows=9000))
     assert folder.parts() == together
+
+
+def test_rows_are_written_in_one_chunk_because_others_may_give_other_bytes(folder, monkeypatch):
+    chunks = []
+    encode = _compact.encode_part
+    recording = lambda rows, names: chunks.append(rows.n_chunks("all")) or encode(rows, names)  # noqa: E731 -- one line
+    monkeypatch.setattr(_compact, "encode_part", recording)
+    folder.fill(6)
+    folder.compact(limits=SMALL)
+    folder.fill(1, start=6)
+    folder.compact(limits=Limits(rows=100))
+    assert {count for each in chunks for count in each} == {1}
 
 
 def test_a_young_header_is_waited_for(folder):
@@ -266,7 +278,7 @@ def test_shards_in_folders_are_indexed_in_one_place(folder):
 
 DAMAGE = {
     "a repeated key": {"__key__": ["a", "b", "a"]},
-    "an offset that is no multiple": {"__offset__": [0, 1000, 2048]},
+    "an offset that is no multiple": {"__offset__": [0, 1025, 2560]},
     "an offset that falls": {"__offset__": [0, 2048, 1024]},
     "samples that overlap": {"__size__": [1536, 512, 512]},
     "a sample beyond the tar": {"__offset__": [0, 1024, 1 << 40]},

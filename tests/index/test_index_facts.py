@@ -141,6 +141,14 @@ def _folder_type(folder):
     globals()["FOLDER"] = type(folder)
 
 
+def test_a_shard_of_infinite_numbers_leaves_all_without_a_bound_as_its_header_does(folder):
+    folder.write("s-000", {"x": [float("inf")]}, KINDS, DTYPES)
+    folder.write("s-001", {"x": [1.0]}, KINDS, DTYPES)
+    folder.compact()
+    assert describe(folder.open().facts())["min"].to_list() == [None]
+    assert_frame_equal(describe(folder.open().facts()), describe(from_headers(folder)))
+
+
 def test_value_counts_are_those_of_the_samples(folder):
     folder.fill(5)
     folder.compact()
