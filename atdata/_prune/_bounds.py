@@ -122,8 +122,6 @@ def is_one_of(found: Side, listed: pl.Series, *, nulls_equal: bool, wanted: bool
     if listed.dtype != found.dtype:
         return None
     values = listed.drop_nulls().unique().sort()
-    if values.dtype.is_float():
-        values = values + 0.0  # of the two zeros, which are equal, the one that sorts last
     if values.is_empty():
         among, beside = pl.lit(False), pl.lit(True)
     else:

@@ -118,9 +118,9 @@ class _Rules:
 
     def _has_element(self, lists: pl.Expr, value: pl.Expr, *, wanted: bool) -> pl.Expr | None:
         found = side(lists, self._schema)
-        if found is None:
+        if found is None or not isinstance(found.dtype, pl.List):
             return None
-        # Elements are not known row by row: one that occurs may be in every row, or not.
+        # An element that is listed is in some row, and may be missing in another.
         if not wanted or not value.meta.is_literal():
             return found.valued
         return found.valued & self._ask(lists.meta.output_name(), value, wanted=wanted)

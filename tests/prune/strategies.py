@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import functools
 import itertools
 import math
 from typing import NamedTuple
@@ -124,12 +125,14 @@ NEIGHBOURS = {
     "span": [dt.timedelta(1), pl.lit(dt.timedelta(milliseconds=1), pl.Duration("ms"))],
     "money": [D("1.5"), D("1.555"), D("0.001"), D("1e12"), 1, 0, 1.5, 0.01, 0.1],
 }
+#: Predicates of one case: making shards takes longer than asking about them.
+PREDICATES = 4
 #: Text bounds are cut to so many characters, as an index may cut them.
 CUT = 6
 
 
 class Case(NamedTuple):
-    """Shards, what is known of them, and a question."""
+    """Shards, what is known of them, and questions."""
 
     #: The columns, `__key__` among them.
     schema: dict
@@ -139,7 +142,7 @@ class Case(NamedTuple):
     exact: pl.DataFrame
     #: Those of which parts are withheld.
     known: pl.DataFrame
-    predicate: pl.Expr
+    predicates: list
 
     @property
     def rows(self):
@@ -189,7 +192,7 @@ def shards(draw, names):
         columns = {"__key__": pl.Series([f"k{next(numbers):03d}" for _ in range(rows)], dtype=pl.String)}
         for name in names:
             dtype, pool = POOLS[name]
-            few = draw(st.lists(st.sampled_from(pool), max_size=2)) + draw(st.sampled_from([[], [], [None]]))
+            few = draw(st.lists(st.sampled_from(pool), max_size=3)) + draw(st.sampled_from([[], [], [None]]))
             cells = [draw(st.sampled_from(few or [None])) for _ in range(rows)]
             columns[name] = pl.Series(cells, dtype=dtype)
         frames.append(pl.DataFrame(columns))
@@ -253,6 +256,7 @@ def withheld(draw, exact):
 OPERATORS = ["__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "eq_missing", "ne_missing"]
 
 
+@functools.cache
 def literals(name):
     dtype, pool = POOLS.get(name, (pl.String(), [f"k{n:03d}" for n in range(8)]))
     plain = st.sampled_from(pool)
@@ -265,6 +269,7 @@ def literals(name):
     )
 
 
+@functools.cache
 @st.composite
 def comparisons(draw, name):
     value, sign = draw(literals(name)), draw(st.sampled_from(OPERATORS))
@@ -272,12 +277,14 @@ def comparisons(draw, name):
     return getattr(left, sign)(right)
 
 
+@functools.cache
 @st.composite
 def ranges(draw, name):
     closed = draw(st.sampled_from(["both", "left", "right", "none"]))
     return pl.col(name).is_between(draw(literals(name)), draw(literals(name)), closed=closed)
 
 
+@functools.cache
 @st.composite
 def memberships(draw, name):
     dtype, pool = POOLS.get(name, (pl.String(), [f"k{n:03d}" for n in range(8)]))
@@ -287,6 +294,7 @@ def memberships(draw, name):
     return pl.col(name).is_in(values.implode() if isinstance(values, pl.Series) else values, nulls_equal=nulls_equal)
 
 
+@functools.cache
 @st.composite
 def elements(draw, name):
     dtype, pool = POOLS[name]
@@ -431,7 +439,7 @@ def leaves(names):
     options += [pairs(names), of_places(), CONSTANTS]
     if scalars:
         some = st.sampled_from(scalars)
-        options += [some.flatmap(comparisons)] * 4 + [some.flatmap(ranges), some.flatmap(memberships)] * 2
+        options += [some.flatmap(comparisons)] * 5 + [some.flatmap(ranges), some.flatmap(memberships)] * 2
         made = [name for name in scalars if kind(name)]
         if made:
             options += [st.sampled_from(made).flatmap(made_of)] * 2
@@ -442,15 +450,18 @@ def leaves(names):
     return st.one_of(options)
 
 
+@functools.cache
 def made_of(name):
     return st.sampled_from(MADE[kind(name)]).map(lambda make: make(pl.col(name)))
 
 
+@functools.cache
 def trees(names):
     """Return predicates: conditions, combined, at most four deep."""
-    tree = leaves(names)
+    leaf = leaves(names)
+    tree = leaf
     for _ in range(3):
-        tree = st.one_of(leaves(names), tree, combinations(tree))
+        tree = st.one_of(leaf, tree, combinations(tree))
     return tree
 
 
@@ -484,9 +495,9 @@ def combinations(draw, inner):
 
 @st.composite
 def cases(draw):
-    """Draw a case: one to four fields, a few shards, a predicate."""
+    """Draw a case: one to four fields, a few shards, predicates."""
     names = draw(st.lists(st.sampled_from(sorted(POOLS)), min_size=1, max_size=4, unique=True))
     frames = draw(shards(names))
     schema = {"__key__": pl.String(), **{name: POOLS[name][0] for name in names}}
-    exact = exact_statistics(frames, schema)
-    return Case(schema, frames, exact, draw(withheld(exact)), draw(trees(names)))
+    exact, predicates = exact_statistics(frames, schema), trees(tuple(sorted(names)))
+    return Case(schema, frames, exact, draw(withheld(exact)), [draw(predicates) for _ in range(PREDICATES)])

@@ -7,6 +7,10 @@ import math
 import polars as pl
 import pytest
 
+from atdata._prune import survivors
+from atdata._prune._bounds import is_one_of, side
+from tests.prune.strategies import Known
+
 a, b = pl.col("a"), pl.col("b")
 #: l and h hold low and high values, c and n one value (n nulls, too), m is null everywhere, u is unknown but for how
 #: many rows it has, e has no rows.
@@ -50,6 +54,8 @@ RULES = {
     "member of ends": (a.is_in([9, 4]), "lhu"),
     "no member": (~a.is_in([3, 7]), "lhu"),
     "no member, next to one": (~a.is_in([2, 4]), "lhcnu"),
+    "no member, all below": (~a.is_in([1, 2]), "lhcnu"),
+    "no member, from one on": (~a.is_in([5]), "lhcnu"),
     "member of nothing": (a.is_in([]), ""),
     "member of null alone": (a.is_in([None], nulls_equal=True), "hnmu"),
     "member or null": (a.is_in([7, None], nulls_equal=True), "hnmu"),
@@ -81,6 +87,37 @@ def test_what_might_match_is_left(left, predicate, expected):
     assert left(predicate, NUMBERS, a=pl.Int64()) == expected
 
 
+#: As Polars hands them over where it does not turn a negation: inside of other conditions.
+NEGATED = {
+    "not above": (~(a > 4), "lcnu"),
+    "not at least": (~(a >= 4), "lcnu"),
+    "not below": (~(a < 5), "hu"),
+    "not at most": (~(a <= 5), "hu"),
+    "not equal": (~(a == 3), "lhu"),
+    "not unequal": (~(a != 8), "hu"),
+    "not unequal or null": (~a.ne_missing(8), "hu"),
+    "not null": (~a.is_null(), "lhcnu"),
+    "not not null": (~a.is_not_null(), "hnmu"),
+    "not in a range": (~a.is_between(0, 4), "hu"),
+    "not in a range without its ends": (~a.is_between(0, 4, closed="none"), "lhu"),
+    "not in a range without its low end": (~a.is_between(3, 9, closed="right"), "lcnu"),
+    "not in a range without its high end": (~a.is_between(3, 9, closed="left"), "lhu"),
+    "not both": (~((a >= 3) & (a <= 3)), "lhu"),
+    "not one of two": (~((a > 4) | (a < 3)), "lcnu"),
+    "not either": (~pl.any_horizontal(a > 4, a < 3), "lcnu"),
+    "not otherwise": (~pl.when(a > 4).then(pl.lit(True)).otherwise(a < 4), "lhu"),
+    "not filled": (~(a > 4).fill_null(True), "lcnu"),
+    "not filled with false": (~(a >= 0).fill_null(False), "lhcnmu"),
+    "not not": (~~(a > 4), "hu"),
+}
+
+
+@pytest.mark.parametrize(("predicate", "expected"), NEGATED.values(), ids=NEGATED)
+def test_negations_that_polars_leaves_are_turned(predicate, expected):
+    kept = survivors([predicate], {"a": pl.Int64()}, Known(NUMBERS), len(NUMBERS))
+    assert "".join(NUMBERS["letter"].filter(kept)) == expected
+
+
 NOTHING_PROVED = {
     "arithmetic": a + 1 > 99,
     "a narrowing cast": a.cast(pl.Int8, strict=False) > 99,
@@ -103,14 +140,14 @@ def test_what_no_rule_knows_leaves_all_with_rows(left, predicate):
 def test_two_fields_are_compared_by_the_bounds_of_both(left):
     statistics = pl.DataFrame(
         {
-            "letter": list("xyzn"),
-            "rows": [2, 2, 2, 2],
-            "min:a": [0, 5, 9, 9],
-            "max:a": [5, 6, 9, 9],
-            "nulls:a": [0, 0, 0, 2],
-            "min:b": [5, 1, 9, 9],
-            "max:b": [8, 5, 9, 9],
-            "nulls:b": [0, 0, 0, 1],
+            "letter": list("xyznm"),
+            "rows": [2, 2, 2, 2, 2],
+            "min:a": [0, 5, 9, 9, 9],
+            "max:a": [5, 6, 9, 9, 9],
+            "nulls:a": [0, 0, 0, 2, 0],
+            "min:b": [5, 1, 9, 9, None],
+            "max:b": [8, 5, 9, 9, None],
+            "nulls:b": [0, 0, 0, 1, 2],
         }
     )
     schema = {"a": pl.Int64(), "b": pl.Int64()}
@@ -120,7 +157,12 @@ def test_two_fields_are_compared_by_the_bounds_of_both(left):
     assert left(a != b, statistics, **schema) == "xy"
     assert left(a < b, statistics, **schema) == "x"
     assert left(a.eq_missing(b), statistics, **schema) == "xyzn"
-    assert left(a.ne_missing(b), statistics, **schema) == "xyn"
+    assert left(a.ne_missing(b), statistics, **schema) == "xynm"
+
+
+def test_members_of_another_dtype_prove_nothing():
+    found = side(a, {"a": pl.Int64()})
+    assert is_one_of(found, pl.Series([1], dtype=pl.Int8), nulls_equal=False, wanted=True) is None
 
 
 def one_shard(dtype, low, high):
@@ -162,7 +204,7 @@ KINDS = {
     "start below": (pl.String(), "car", "dog", a.str.starts_with("ca"), a.str.starts_with("ba")),
     "start as long as the bound": (pl.String(), "car", "dog", a.str.starts_with("car-1"), a.str.starts_with("cap")),
     "start with more bytes": (pl.String(), "é", "日", a.str.starts_with("éa"), a.str.starts_with("e")),
-    "no start": (pl.String(), "car", "car", ~a.str.starts_with("car"), a.str.starts_with("d")),
+    "no start": (pl.String(), "car", "car", ~a.str.starts_with("d"), a.str.starts_with("d")),
     "boolean": (pl.Boolean(), False, True, a, a.is_null()),
     "always true": (pl.Boolean(), True, True, a, ~a),
     "always false": (pl.Boolean(), False, False, ~a, a),

@@ -56,8 +56,9 @@ def test_where_no_row_can_match_no_shard_is_left_and_nothing_is_asked():
         [a.map_elements(bool, return_dtype=pl.Boolean) & (a > 99)],
         [a + 1 > b],
         [pl.col("tags").list.len() > b],
+        [pl.col("tags") == ["x"]],
     ],
-    ids=["held back", "several", "a function", "unknown", "unknown of lists"],
+    ids=["held back", "several", "a function", "unknown", "unknown of lists", "lists"],
 )
 def test_where_nothing_can_be_proved_nothing_is_asked(pushed):
     known = Known(STATISTICS)

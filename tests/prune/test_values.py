@@ -94,6 +94,17 @@ def test_a_condition_that_fails_takes_nothing_from_others():
     assert kept((a.cast(pl.Int64) > 5) & (a == "dog"), TEXTS, a=pl.String()) == "du"
 
 
+def test_what_a_negation_wants_of_values_is_false():
+    schema = {"a": pl.String(), "b": pl.Int64()}
+    assert kept(~((a != "dog") | (b % 2 == 1)), TEXTS, **schema) == "du"
+    assert kept(~(a.str.ends_with("t") & a.str.starts_with("c")).is_null(), TEXTS, **schema) == "dcun"
+
+
+def test_null_is_looked_for_in_vain():
+    statistics = TEXTS.drop("nulls:a").with_columns(rows=5)
+    assert survivors([a.list.contains(pl.lit(None))], {"a": pl.List(pl.String())}, Known(statistics), 5) is None
+
+
 def test_values_are_asked_about_shards_that_are_left():
     # The cast fails on texts of shards that another condition prunes.
     numbers = pl.Series("values:a", [["1"], ["x"], [], ["x"], ["9"]])
