@@ -1,17 +1,19 @@
 # Every target makes what it needs from a bare python3 (3.11 or later).
 PYTHON ?= python3
+CASES ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 MARKED := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench bench-large docs clean python-version
+.PHONY: help demo test check soak lint types bench bench-large docs clean python-version
 
 help:
 	@echo "make demo    see the library at work on 1,797 handwritten digits"
 	@echo "make test    run the tests, the examples in the docs included"
 	@echo "make check   format, lint, types and tests: what must be green"
+	@echo "make soak    the law of pruning on 20,000 random cases (an hour; CASES=2000 for fewer)"
 	@echo "make bench   measure beside the original library and the peers (needs Python 3.12, too)"
 	@echo "make bench-large  the same of 100 million rows in 100,000 shards, and nothing else (30 GB of disk)"
 	@echo "make docs    build the documentation into site/"
@@ -41,6 +43,9 @@ types: $(STAMP)
 	$(MARKED) mypy
 
 check: lint types test
+
+soak: $(STAMP)
+	ATDATA_PRUNING_EXAMPLES=$(CASES) $(MARKED) pytest -n 2 --dist loadfile tests/prune/test_law.py tests/manifest/test_pruning_law.py
 
 # The original and most peers install on Python 3.12: python3.12 on the PATH, or make bench PYTHON312=... The others, and
 # PyTorch, on the PYTHON that this is made with, where it is 3.11. What is found is appended to .bench/results.jsonl;
