@@ -45,7 +45,8 @@ types: $(STAMP)
 check: lint types test
 
 soak: $(STAMP)
-	ATDATA_PRUNING_EXAMPLES=$(CASES) $(MARKED) pytest -n 2 --dist loadfile tests/prune/test_law.py tests/manifest/test_pruning_law.py
+	ATDATA_PRUNING_EXAMPLES=$(CASES) $(MARKED) pytest -n 2 --dist loadfile -o timeout=0 -o faulthandler_timeout=0 \
+		tests/prune/test_law.py tests/manifest/test_pruning_law.py
 
 # The original and most peers install on Python 3.12: python3.12 on the PATH, or make bench PYTHON312=... The others, and
 # PyTorch, on the PYTHON that this is made with, where it is 3.11. What is found is appended to .bench/results.jsonl;
