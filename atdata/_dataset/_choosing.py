@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -166,8 +167,7 @@ class Choosing(DatasetBase[S]):
             PredicateError: There is no such column, or it cannot be sorted by.
             ManifestError: A manifest is damaged, gone, or was never written.
         """
-        plan = self.scan().sort(by, descending=descending, maintain_order=True)
-        return self._over(self._gathered(plan))
+        return self._over(self._gathered(lambda: self.scan().sort(by, descending=descending, maintain_order=True)))
 
     def limit(self, n: int) -> Self:
         """Return the first ``n`` samples, or as many as there are.
@@ -205,19 +205,14 @@ class Choosing(DatasetBase[S]):
                 f"the numbers would be a second column {name!r}; call them otherwise: "
                 f"value_counts({field!r}, name={name + 's'!r})"
             )
-        rows = self.scan()
-        schema = rows.collect_schema()
+        schema = self.scan().collect_schema()
         if field not in schema:
             raise PredicateError.unknown_column(field, [name for name in schema if not name.startswith("__")])
         known = self._opened.manifests.value_counts(field) if isinstance(self._selection, Everything) else None
         if known is not None:
             counts = known.lazy().select(pl.col("value").alias(field), pl.col("count").cast(pl.UInt32).alias(name))
-        else:
-            values = rows.select(field)
-            if isinstance(schema[field], pl.List):
-                values = values.explode(field, empty_as_null=False)
-            counts = values.group_by(field).agg(pl.len().alias(name))
-        return self._collected(counts.sort([name, field], descending=[True, False]))
+            return self._collected(lambda: counts.sort([name, field], descending=[True, False]))
+        return self._collected(lambda: self._counted(field, name).sort([name, field], descending=[True, False]))
 
     def __contains__(self, key: object) -> bool:
         """Tell whether there is a sample with a key, or at a location; no sample is read.
@@ -311,18 +306,26 @@ class Choosing(DatasetBase[S]):
         opened = mine if set(theirs.shard_ids) <= set(mine.shard_ids) else Opened(_both(mine.shards, theirs.shards))
         return opened, self._picks().to_frame(), other._picks().to_frame()  # noqa: SLF001 -- of one class
 
-    def _gathered(self, plan: pl.LazyFrame) -> Selection:
-        frame = self._collected(plan.select(PLACE))
+    def _counted(self, field: str, name: str) -> pl.LazyFrame:
+        values = self.scan().select(field)
+        if isinstance(values.collect_schema()[field], pl.List):
+            values = values.explode(field, empty_as_null=False)
+        return values.group_by(field).agg(pl.len().alias(name))
+
+    def _gathered(self, plan: Callable[[], pl.LazyFrame]) -> Selection:
+        frame = self._collected(lambda: plan().select(PLACE))
         return Taken(self._opened, Picks.from_frame(frame, self._opened.shard_ids), self._selection.predicate)
 
-    def _collected(self, plan: pl.LazyFrame) -> pl.DataFrame:
+    def _collected(self, plan: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
         try:
-            return plan.collect()
+            return plan().collect()
         except pl.exceptions.ColumnNotFoundError as error:
             name = str(error).partition('"')[2].partition('"')[0] or str(error).strip().partition("\n")[0]
             raise PredicateError.unknown_column(name, self.scan().collect_schema().names()) from None
         except FAILURES as error:
-            self._opened.manifests.failed(error)
+            if not self._opened.manifests.mended():
+                self._opened.manifests.failed(error)
+        return self._collected(plan)  # of other files: the index was removed, or made anew
 
 
 def _both(mine: OpenShards[Any], theirs: OpenShards[Any]) -> OpenShards[Any]:

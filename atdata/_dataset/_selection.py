@@ -16,6 +16,7 @@ from atdata.manifest import Explanation
 from atdata.manifest._ask import count, explain, select
 from atdata.manifest._key_index import KeyIndex
 from atdata.manifest._predicate import Question
+from atdata.manifest._rows import FAILURES
 
 __all__ = ["Everything", "Matching", "Selection", "Taken"]
 
@@ -161,7 +162,12 @@ class Matching(Selection):
         """Return the first samples; the rest is not gathered."""
         if "picks" in vars(self) or self.question.functions:
             return super().first(count)
-        frame = self.scan().head(count).select(PLACE).collect()
+        try:
+            frame = self.scan().head(count).select(PLACE).collect()
+        except FAILURES as error:
+            if not self.opened.manifests.mended():
+                self.opened.manifests.failed(error)
+            return self.first(count)  # of other files: the index was removed, or made anew
         return Taken(self.opened, Picks.from_frame(frame, self.opened.shard_ids), self.predicate)
 
     def explain(self) -> Explanation:

@@ -37,7 +37,7 @@ class Statistics(Protocol):
           beyond them; they need not be values. ``__key__`` is a field, too.
         - ``nulls:<field>``: how many rows are null; all of them in a shard without the column.
         - ``values:<field>``: the distinct values that are not null, as a list, in any order; of a field of lists, the
-          distinct elements that are not null. Null unless all are listed.
+          distinct elements that are neither null nor NaN. Null unless all are listed.
         - ``__shard__``, for the field of that name: the shard's name.
         """
         ...

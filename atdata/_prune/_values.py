@@ -50,7 +50,10 @@ def answer(listed: Listed, statistics: pl.DataFrame) -> pl.Series | None:
     if lists.null_count() == len(lists) or lengths.sum() > _TOO_MANY:
         return None
     if listed.asked.meta.is_literal():
-        # Null is never listed, and may be an element.
+        # Null and NaN are never listed, and may be elements.
+        sought = pl.select(listed.asked).to_series()
+        if sought.dtype.is_float() and sought.is_nan().any():
+            return None
         held = pl.when(listed.asked.is_not_null()).then(pl.col(listed.values).list.contains(listed.asked))
         return statistics.select(held.alias(listed.column)).to_series()
     values = lists.explode(empty_as_null=False, keep_nulls=False)

@@ -163,7 +163,9 @@ def _counted(parts: Sequence[_Part], dtype: pl.DataType) -> dict[str, Any]:
     if values:
         row |= {"min": value_text(min(values), dtype), "max": value_text(max(values), dtype)}
     if counts and all("value_counts" in part.said for part in parts):
-        top = max(counts, key=counts.__getitem__)
+        # Of values as frequent the least: which is seen first depends on how shards are put together.
+        most = max(counts.values())
+        top = min(value for value, count in counts.items() if count == most)
         row |= {"top": value_text(top, dtype), "top_count": counts[top]}
     return row
 

@@ -45,7 +45,10 @@ class IndexedRows:
         self._shard_ids = np.array(shard_ids, object)
         self._scans = scans
         self._rest = rest
-        self._union = unified([*index.tables, *(table for _, table in rest)])
+        # In shard order, which the columns' order depends on.
+        place = {shard_id: number for number, shard_id in enumerate(shard_ids)}
+        tables = [*index.tables, *(table for _, table in rest)]
+        self._union = unified(sorted(tables, key=lambda each: place[each.shard_id]))
         self._schema = pl.Schema({SHARD: pl.String(), **self._union})
 
     @property

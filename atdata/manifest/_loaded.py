@@ -75,8 +75,9 @@ class LoadedManifests(ManifestSource):
             sizes[name] = int(column.estimated_size()) if short is None else short.size
             _check(sizes, limit)
         self._frame = frame = pl.DataFrame(held)
-        self._keys = KeyIndex(frame[KEY])
-        sizes[KEY] += self._keys.size
+        # Keys that repeat from shard to shard may be numbers by now: they are asked as other such columns are.
+        self._keys = None if KEY in self._coded else KeyIndex(frame[KEY])
+        sizes[KEY] += 0 if self._keys is None else self._keys.size
         _check(sizes, limit)
         self._schema = pl.Schema({name: base.whole.schema[name] for name in frame.columns})
         self.loaded = Loaded(len(frame), sizes, time.perf_counter() - begin)
@@ -123,8 +124,8 @@ class LoadedManifests(ManifestSource):
         """Return the rows for which all of a question's conditions hold."""
         frame, masks, rest = self._frame, list[pl.Series](), list[pl.Expr]()
         for condition in conjuncts(expression):
-            key = _key_of(condition)
-            if key is not None and frame is self._frame:
+            key = None if self._keys is None else _key_of(condition)
+            if self._keys is not None and key is not None and frame is self._frame:
                 frame = self._frame[self._keys.rows(key)]
             elif (alone := self._alone(condition)) is not None:
                 masks.append(alone.holds(condition))

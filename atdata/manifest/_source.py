@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -213,8 +214,13 @@ class StoredManifests(ManifestSource):
         told = None if self.index is None else self.index.facts()
         if self.index is None or told is None:
             return [_facts(self.header(each.shard_id)) for each in self._sidecars]
-        rest = itertools.compress(self._sidecars, self.index.part_of < 0)
-        return [*(ShardFacts(*each) for each in told), *(_facts(self.header(each.shard_id)) for each in rest)]
+        # In shard order, which the fields' order depends on.
+        place = {shard_id: number for number, shard_id in enumerate(self.shard_ids)}
+        both = zip(self.index.tables, told, strict=True)
+        found = [(place[first.shard_id], ShardFacts(*each)) for first, each in both]
+        rest = itertools.compress(self.shard_ids, self.index.part_of < 0)
+        found += [(place[shard_id], _facts(self.header(shard_id))) for shard_id in rest]
+        return [each for _, each in sorted(found, key=operator.itemgetter(0))]
 
     def sample_counts(self) -> list[int]:
         """Return how many samples each shard has: by the index, else by its header."""

@@ -33,6 +33,11 @@ class Wider:
     extra: str
 
 
+@atdata.packable
+class Readings:
+    values: Annotated[list[float], ManifestField("set")]
+
+
 def photo(row):
     return Photo("dog" if row % 3 else "cat", None if row % 7 == 0 else row / 10, ["a", "b"][: row % 3], row)
 
@@ -171,6 +176,21 @@ def test_shards_that_differ_have_their_columns_together(folder):
     check_same(folder, indexed=7)
 
 
+def test_columns_come_in_the_order_of_the_first_shard_also_where_it_is_not_in_the_index(folder):
+    write(folder, range(60), "a.tar", make=lambda row: Wider("dog", row / 7, row + 0.5, "é" * row))
+    check_same(folder, indexed=5)
+
+
+def test_of_values_as_frequent_the_same_is_the_top_in_whatever_order_shards_are_put_together(folder):
+    write(folder, range(50), "o.tar", make=lambda row: Wider("cow" if row < 42 else "ape", row / 7, row + 0.5, "é"))
+    write(folder, range(84), "q.tar", make=lambda row: Photo("cow", row / 7, [], row))
+    write(folder, range(42), "r.tar", make=lambda row: Wider("cow" if row < 40 else "dog", row / 7, row + 0.5, "é"))
+    check_same(folder, indexed=5)
+    age(folder, "o-", "q-", "r-")
+    QueryExecutor.from_directory(folder).compact()
+    check_same(folder, indexed=9)
+
+
 def test_a_copy_of_the_folder_is_answered_from_its_sidecars_and_is_cheap_to_index(folder, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
@@ -295,6 +315,36 @@ def test_an_index_that_is_damaged_after_it_was_opened_is_set_aside(folder, name)
     with pytest.warns(atdata.ManifestIndexWarning, match="left out of account"):
         assert executor.rows().equals(expected)
     assert executor.rows(pl.col("number") > 120).equals(expected.filter(pl.col("number") > 120))
+
+
+@pytest.mark.parametrize(
+    "choose", [lambda ds: ds.sort("number"), lambda ds: ds.where("number > 10").limit(3)], ids=["sort", "limit"]
+)
+def test_a_dataset_goes_on_where_its_index_is_removed(folder, choose):
+    ds = atdata.Dataset[Photo](folder)
+    ds.scan()
+    expected = choose(atdata.Dataset[Photo](folder)).scan().collect()
+    shutil.rmtree(folder / INDEX)
+    assert choose(ds).scan().collect().equals(expected)
+
+
+def test_values_are_counted_where_the_index_is_removed(folder):
+    ds = atdata.Dataset[Photo](folder)
+    expected = ds.value_counts("number")
+    shutil.rmtree(folder / INDEX)
+    assert ds.value_counts("number").equals(expected)
+
+
+def test_lists_that_hold_nan_are_found(tmp_path):
+    for shard in range(2):
+        readings = [Readings([float("nan"), 1.0 + shard]), Readings([2.0])]
+        atdata.write_samples(readings, tmp_path / f"r-{shard}.tar", manifest=True, durable=False)
+    age(tmp_path)
+    executor = QueryExecutor.from_directory(tmp_path)
+    executor.compact()
+    assert executor.explain().shards_indexed == 2
+    assert executor.count(pl.col("values").list.contains(float("nan"))) == 2
+    assert executor.explain(pl.col("values").list.contains(1.0)).shards_ruled_out == 1
 
 
 def test_an_index_that_was_made_anew_answers_after_the_old_one_is_gone(folder):

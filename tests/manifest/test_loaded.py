@@ -170,3 +170,15 @@ def test_manifests_in_memory_can_be_loaded(manifest_of):
     )
     before = executor.rows(pl.col("score") > 0.1)
     assert executor.load().rows(pl.col("score") > 0.1).equals(before)
+
+
+def test_keys_that_repeat_in_every_shard_are_found(tmp_path):
+    for shard in range(10):
+        photos = [Photo("dog", row / 10, []) for row in range(3)]
+        atdata.write_samples(photos, tmp_path / f"{shard}" / "photos.tar", manifest=True, durable=False)
+    stored = QueryExecutor.from_directory(tmp_path, recursive=True)
+    key = stored.rows()["__key__"][1]
+    loaded = QueryExecutor.from_directory(tmp_path, recursive=True).load()
+    assert len(loaded.query(pl.col("__key__") == key)) == 10
+    assert loaded.rows(pl.col("__key__") == key).equals(stored.rows(pl.col("__key__") == key))
+    assert loaded.count([pl.col("__key__") == key, pl.col("score") > 5]) == 0

@@ -153,3 +153,10 @@ def test_elements_of_numbers_are_looked_up_as_rows_are(left):
     assert left(a.list.contains(2**53 + 1), statistics, **schema) == "s"
     assert left(a.list.contains(2**53), statistics, **schema) == ""
     assert left(a.list.contains(-1), statistics, **schema) == "s"
+
+
+def test_nan_is_never_listed_and_may_be_an_element(left):
+    statistics = pl.DataFrame({"letter": ["f"], "rows": [2], "nulls:a": [0], "values:a": [[1.0, 2.0]]})
+    schema = {"a": pl.List(pl.Float64())}
+    assert left(a.list.contains(math.nan), statistics, **schema) == "f"
+    assert left(a.list.contains(3.0), statistics, **schema) == ""
