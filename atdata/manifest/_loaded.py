@@ -126,7 +126,8 @@ class LoadedManifests(ManifestSource):
         for condition in conjuncts(expression):
             key = None if self._keys is None else _key_of(condition)
             if self._keys is not None and key is not None and frame is self._frame:
-                frame = self._frame[self._keys.rows(key)]
+                rows = pl.Series(self._keys.rows(key), dtype=pl.UInt32)
+                frame = self._frame.select(pl.all().gather(rows))
             elif (alone := self._alone(condition)) is not None:
                 masks.append(alone.holds(condition))
             else:

@@ -148,6 +148,7 @@ class QueryExecutor:
 
         The index is a cache beside the manifests, in ``_manifest_index``: it can be removed at any time. Shards that
         change later are answered from their own manifests, until this is called again; then only these are read.
+        The executor sees the folder as it is by then, and lets go of what it had loaded.
 
         Args:
             on_error: What to do about a shard whose manifest is damaged: ``"raise"``, or ``"collect"``, which leaves it
@@ -169,7 +170,8 @@ class QueryExecutor:
         store, listing = self._list_again()
         done = compact(store, listing.committed, on_error=on_error, report=progress)
         if self._reopen is not None:
-            self._source = self._reopen()._source  # noqa: SLF001 -- of one class
+            again = self._reopen()
+            self._source, self.uncommitted = again._source, again.uncommitted  # noqa: SLF001 -- of one class
         return done
 
     def load(self, columns: Sequence[str] | None = None, *, max_bytes: int = 4 << 30) -> Self:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from atdata._errors import DamagedManifestError, ManifestNotFoundError, listed
+from atdata._errors import DamagedManifestError, ManifestError, ManifestNotFoundError, listed
 from atdata._index import Headers, Index, checked_index, open_index
 from atdata._prune import survivors
 from atdata._sidecars._dtypes import dtype_text, parse_dtype
@@ -191,6 +191,11 @@ class StoredManifests(ManifestSource):
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise what a failed collect means: every sidecar is checked to find the one that is wrong."""
+        if self.mended():
+            raise ManifestError(
+                f"the index in {self._store.url()} was removed or made anew after a plan of its rows was made: make "
+                "the plan again, from scan()"
+            ) from error
         frames = [(each.shard_id, self._files.checked(each.shard_id)) for each in self._sidecars]
         unified([Table(shard_id, frame.schema, len(frame) > 0) for shard_id, frame in frames])
         raise predicate_failed(error) from error

@@ -383,3 +383,25 @@ def test_compacting_tells_how_far_it_is(folder):
     seen = []
     QueryExecutor.from_directory(folder).compact(progress=functools.partial(lambda *each: seen.append(each)))
     assert seen[-1] == (5, 5)
+
+
+def test_a_plan_over_an_index_that_was_removed_is_refused_with_what_to_do(folder):
+    ds = atdata.Dataset[Photo](str(folder))
+    plan = ds.scan().filter(pl.col("number") < 5)
+    shutil.rmtree(folder / INDEX)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", atdata.ManifestIndexWarning)
+        with pytest.raises(atdata.ManifestError, match=r"removed or made anew .* make the plan again, from scan\(\)"):
+            ds.take(plan)
+    assert len(ds.take(ds.scan().filter(pl.col("number") < 5))) == 5
+
+
+def test_an_executor_sees_the_folder_anew_once_it_was_compacted(folder):
+    executor = QueryExecutor.from_directory(folder).load(["score"])
+    (folder / "late.tar").write_bytes(b"")
+    write(folder, range(250, 260), append=True)
+    with pytest.warns(atdata.UncommittedShardWarning):
+        executor.compact()
+    assert executor.uncommitted == ["late"]
+    assert executor.loaded is None
+    assert executor.count() == 260
