@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks._catalogue import CATALOGUE, DATA_KINDS, GROWTH, QUESTIONS
 
-pytestmark = pytest.mark.timeout(400)  # the first test to run waits for all jobs of a small run
+pytestmark = pytest.mark.timeout(900)  # the first test to run waits for all jobs of a small run: half a minute alone
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = {"webdataset", "duckdb", "pyarrow", *(["torch"] if importlib.util.find_spec("torch") else [])}
