@@ -33,8 +33,8 @@ _BEGIN = dt.datetime(2026, 1, 1)  # noqa: DTZ001 -- columns of times have no zon
 class Layout(NamedTuple):
     """How parts are written."""
 
-    part: int = 500_000
-    row_group: int = 100_000
+    part: int = 250_000
+    row_group: int = 125_000
     compression: str = "lz4"
     level: int | None = None
     page: int | None = None
@@ -52,13 +52,13 @@ _LAYOUTS = {
     "uncompressed": Layout(compression="uncompressed"),
     "row groups of 20,000": Layout(row_group=20_000),
     "row groups of 50,000": Layout(row_group=50_000),
-    "row groups of 200,000": Layout(row_group=200_000),
-    "row groups of 1,000,000": Layout(row_group=1_000_000),
+    "row groups of 250,000": Layout(row_group=250_000),
+    "row groups of 1,000,000": Layout(part=1_000_000, row_group=1_000_000),
     "pages of 64 KiB": Layout(page=64 << 10),
     "pages of 256 KiB": Layout(page=256 << 10),
     "no statistics": Layout(statistics=False),
     "full statistics": Layout(statistics="full"),
-    "parts of 250,000": Layout(part=250_000),
+    "parts of 500,000": Layout(part=500_000),
     "parts of 1,000,000": Layout(part=1_000_000),
     "parts of 2,000,000": Layout(part=2_000_000),
     "the fields alone": Layout(fields_only=True),

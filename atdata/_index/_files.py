@@ -17,7 +17,7 @@ from ._shards import ShardsTable
 
 __all__ = ["Found", "all_there", "encode_part", "find", "has_index", "path", "publish", "sound_bytes", "sweep"]
 
-_ROW_GROUP = 100_000
+_ROW_GROUP = 125_000
 #: After how long a file that no table names is nobody's, in nanoseconds: a day.
 _ABANDONED = 86_400 * 10**9
 

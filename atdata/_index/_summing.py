@@ -1,5 +1,6 @@
 """The shards table, gathered part by part."""
 
+import io
 from collections.abc import Iterable, Sequence
 
 import polars as pl
@@ -40,15 +41,18 @@ class Gathered:
         self._limit = limits.values
         self._sizes: dict[str, int] = {}
         self._parts: list[PartFacts] = []
-        self._told: list[pl.DataFrame] = []
+        #: Small files, because frames of 100,000 shards take as much memory as the rest of a run.
+        self._told: list[bytes] = []
 
     def add(self, part: PartFacts, told: Iterable[pl.DataFrame]) -> None:
         """Add a part, and what there is to say of its shards."""
         for each in told:
-            self._told.append(each.with_columns(pl.lit(len(self._parts), pl.UInt32).alias("part")))
             for column in each.columns:
                 if column.startswith("values:"):
                     self._count(column.removeprefix("values:"), each[column])
+            buffer = io.BytesIO()
+            each.with_columns(pl.lit(len(self._parts), pl.UInt32).alias("part")).write_parquet(buffer, statistics=False)
+            self._told.append(buffer.getvalue())
         self._parts.append(part)
 
     def table(
@@ -65,14 +69,13 @@ class Gathered:
         if not self._told:
             return None
         columns = statistic_columns(sets)
-        told = [as_table(each, columns, [POSITION, "part", *_TOLD]) for each in self._told]
-        frame = (
-            pl.concat(told)
-            .sort(POSITION)
-            .with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).over("part").alias("number"))
-        )
-        hidden = [name for field in self.unlisted for name in (f"values:{field}", f"counts:{field}") if name in columns]
-        frame = frame.with_columns(pl.lit(None, columns[name]).alias(name) for name in hidden)
+        hidden = [f"{kind}:{field}" for field in self.unlisted for kind in ("values", "counts")]
+        told = (pl.read_parquet(each).drop(hidden, strict=False) for each in self._told)
+        frame = pl.concat([as_table(each, columns, [POSITION, "part", *_TOLD]) for each in told])
+        frame = frame if frame[POSITION].is_sorted() else frame.sort(POSITION)
+        frame = frame.with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).over("part").alias("number"))
+        nothing = (pl.lit(None, columns[name]).alias(name) for name in hidden if name in columns)
+        frame = frame.with_columns(nothing)  # also where a shard has no value
         frame = pl.concat([_stamped(frame[POSITION].to_list(), sidecars, stamps, before), frame], how="horizontal")
         frame = frame.select(*COLUMNS, *columns)
         unlisted = sorted(name for name in self.unlisted if f"values:{name}" in columns)
@@ -91,9 +94,6 @@ class Gathered:
         self._sizes[name] = self._sizes.get(name, 0) + size
         if self._sizes[name] > self._limit:
             self.unlisted.add(name)
-        if name in self.unlisted:  # what was listed so far need not be kept
-            gone = [f"values:{name}", f"counts:{name}"]
-            self._told = [each.drop(gone, strict=False) for each in self._told]
 
 
 def _stamped(
