@@ -1,5 +1,7 @@
 """Rows held in memory: questions are answered from a few columns, locations are gathered for matching rows alone."""
 
+import functools
+import operator
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn
@@ -22,8 +24,8 @@ from ._rows import FAILURES, ManifestSource, Rows
 
 __all__ = ["Loaded", "LoadedManifests"]
 
-#: Where at most this share of the rows is left, the rest of a question is asked of these alone.
-_FEW = 0.1
+#: Where at most this share of the rows is left, they are taken by number, and the rest of a question is asked of these.
+_FEW = 0.02
 #: How many operands a comparison has.
 _TWO = 2
 
@@ -134,15 +136,13 @@ class LoadedManifests(ManifestSource):
                 rest.append(condition)
         if frame is not self._frame:
             return _filtered(frame, self._decoded(frame), expression)
-        if masks:
-            mask = masks[0]
-            for each in masks[1:]:
-                mask &= each
-            if not rest or mask.mean() <= _FEW:  # type: ignore[operator]  # None where there is no row
-                frame = frame.filter(mask)
-                return _filtered(frame, self._decoded(frame), *rest) if rest else frame
-            rest.append(pl.lit(mask))
-        return _filtered(frame, self._decoded(frame), *rest)
+        if not masks:
+            return _filtered(frame, self._decoded(frame), *rest)
+        mask = functools.reduce(operator.and_, masks)
+        if rest and mask.sum() <= _FEW * len(mask):
+            frame = _taken(frame, mask)
+            return _filtered(frame, self._decoded(frame), *rest)
+        return _taken(frame, mask & _mask(self._decoded(frame), *rest) if rest else mask)
 
     def _alone(self, condition: pl.Expr) -> Coded | None:
         """Return the one coded column that a condition looks at; None where it looks at others."""
@@ -199,8 +199,20 @@ def _check(sizes: dict[str, int], limit: int) -> None:
 
 def _filtered(frame: pl.DataFrame, rows: pl.LazyFrame, *conditions: pl.Expr) -> pl.DataFrame:
     """Return the rows of a frame for which conditions hold, which are asked of what the frame stands for."""
-    mask = rows.select(pl.all_horizontal(*conditions).fill_null(value=False).alias("__holds__")).collect()
-    return frame.filter(mask.to_series())
+    return _taken(frame, _mask(rows, *conditions))
+
+
+def _mask(rows: pl.LazyFrame, *conditions: pl.Expr) -> pl.Series:
+    return rows.select(pl.all_horizontal(*conditions).fill_null(value=False).alias("__holds__")).collect().to_series()
+
+
+def _taken(frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
+    """Return the rows where a mask is True: of few rows, their numbers are found once for all columns."""
+    if len(mask) != len(frame):  # a condition that looks at no column
+        mask = mask.new_from_index(0, len(frame))
+    if mask.sum() <= _FEW * len(frame):
+        return frame.select(pl.all().gather(mask.arg_true()))
+    return frame.filter(mask)
 
 
 def _key_of(condition: pl.Expr) -> str | None:
