@@ -13,9 +13,9 @@ class Limits(NamedTuple):
     """How large parts become."""
 
     #: Rows of a part; a shard is never cut.
-    rows: int = 250_000
+    rows: int = 500_000
     #: Bytes of the sample tables that a part is made of.
-    size: int = 16 << 20
+    size: int = 32 << 20
     #: Rows that are read from sidecars at once.
     batch: int = 125_000
     #: What the values that are listed of one field take, in all shards together, in bytes: 16 a value, and its text.
