@@ -11,7 +11,7 @@ from atdata._prune import survivors
 from atdata._unstable import pushed_predicate
 from tests.prune.strategies import Known, cases, shard_name
 
-#: How many sets of shards, each with several predicates; `make soak` tries 20,000.
+#: How many sets of shards, each with four predicates; `make soak` tries 20,000.
 FEW = 300
 EXAMPLES = int(os.environ.get("ATDATA_PRUNING_EXAMPLES", FEW))
 #: Of the shards with rows of which none is selected, the least part that has to be pruned: all known, bounds alone.
@@ -57,7 +57,7 @@ def test_a_pruned_shard_holds_nothing_that_is_selected(capsys):
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    @given(cases())
+    @given(cases(questions=4))
     def law(case):
         for predicate in case.predicates:
             tally.update(tried(case, predicate))
