@@ -76,7 +76,8 @@ class LocalStore:
 
     def read(self, name: str) -> bytes:
         """Return a whole file."""
-        return self.path(name).read_bytes()
+        with open(self.url(name), "rb", buffering=0) as file:  # noqa: PTH123 -- half the time of a Path's
+            return file.readall()
 
     def open(self, name: str) -> LocalFile:
         """Open a file, or return it where it is still open and still what the name stands for."""
