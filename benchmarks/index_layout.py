@@ -33,7 +33,7 @@ _BEGIN = dt.datetime(2026, 1, 1)  # noqa: DTZ001 -- columns of times have no zon
 class Layout(NamedTuple):
     """How parts are written."""
 
-    part: int = 250_000
+    part: int = 500_000
     row_group: int = 125_000
     compression: str = "lz4"
     level: int | None = None
@@ -58,7 +58,7 @@ _LAYOUTS = {
     "pages of 256 KiB": Layout(page=256 << 10),
     "no statistics": Layout(statistics=False),
     "full statistics": Layout(statistics="full"),
-    "parts of 500,000": Layout(part=500_000),
+    "parts of 250,000": Layout(part=250_000),
     "parts of 1,000,000": Layout(part=1_000_000),
     "parts of 2,000,000": Layout(part=2_000_000),
     "the fields alone": Layout(fields_only=True),

@@ -94,8 +94,11 @@ class Before:
             if isinstance(added, str):
                 raise AssertionError("sets that went together do so still")  # noqa: TRY004 -- no caller's value
             numbers[number] = added
-        self._set = numbers[old]
-        self._told = table.read([*table.columns]).with_columns(pl.Series("set", self._set))
+        numbered = numbers[old]
+        facts = table.frame.select("rows", "table_size")
+        # As lists: each shard is asked by itself.
+        self._facts = list(zip(numbered.tolist(), *(column.to_list() for column in facts), strict=True))
+        self._told = table.read([*table.columns]).with_columns(pl.Series("set", numbered))
 
     @property
     def unlisted(self) -> list[str]:
@@ -111,8 +114,7 @@ class Before:
     def kept(self, position: int) -> Kept:
         """Return a shard that did not change."""
         row = int(self.rows[position])
-        frame = self.table.frame
-        return Kept(position, row, int(self._set[row]), frame["rows"][row], frame["table_size"][row])
+        return Kept(position, row, *self._facts[row])
 
     def told(self, kept: Sequence[Kept]) -> pl.DataFrame:
         """Return what the table says of some shards, with their new positions and sets."""

@@ -101,8 +101,9 @@ def load(store: Store, shard: Sidecars, position: int, sets: Sets) -> Loaded | s
         return told
     folder, slash, _ = shard.header.rpartition("/")
     url = store.url(f"{folder}{slash}{header.samples.file}")
-    if header.shard is not None and header.shard.size_bytes > _TOO_LONG:
-        raise DamagedManifestError.because(store.url(shard.header), f"a tar of {header.shard.size_bytes} bytes")
+    numbers = [header.size_bytes, header.shard.size_bytes if header.shard else 0]
+    if (largest := max([*numbers, *(each.nan_count or 0 for each in header.aggregates.values())])) > _TOO_LONG:
+        raise DamagedManifestError.because(store.url(shard.header), f"{largest} bytes or values; no shard is so large")
     try:
         data = store.read(f"{folder}{slash}{header.samples.file}")
     except FileNotFoundError:

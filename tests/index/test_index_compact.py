@@ -367,6 +367,26 @@ def test_a_count_of_rows_that_is_not_the_tables_is_refused_also_where_neighbours
     folder.check(covered=["s-002"])
 
 
+HUGE = 1 << 70
+NUMBERS = {
+    "size": lambda members: members.update(size_bytes=HUGE),
+    "tar": lambda members: members["shard"].update(size_bytes=HUGE),
+    "rows": lambda members: members.update(num_samples=HUGE),
+    "NaN": lambda members: members["aggregates"]["score"].update(nan_count=HUGE),
+    "mean": lambda members: members["aggregates"]["score"].update(mean=10**400),
+}
+
+
+@pytest.mark.parametrize("change", NUMBERS.values(), ids=NUMBERS.keys())
+def test_numbers_that_no_shard_has_are_refused(folder, change):
+    folder.fill(2)
+    swap_promise(folder, "s-001", change)
+    assert [type(error) for error in folder.compact(on_error="collect").failures.values()] == [
+        atdata.DamagedManifestError
+    ]
+    folder.check(covered=["s-000"])
+
+
 def test_columns_that_are_not_those_promised_are_refused(folder):
     folder.fill(3)
     swap_promise(folder, "s-001", lambda members: members["samples"]["columns"].update(score="Int64"))
