@@ -4,6 +4,7 @@ import functools
 import operator
 import time
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, NoReturn
 
 import polars as pl
@@ -24,8 +25,8 @@ from ._rows import FAILURES, ManifestSource, Rows
 
 __all__ = ["Loaded", "LoadedManifests"]
 
-#: Where at most this share of the rows is left, they are taken by number, and the rest of a question is asked of these.
-_FEW = 0.02
+#: The column that says for which rows the conditions on coded columns hold.
+_HOLDS = "__holds__"
 #: How many operands a comparison has.
 _TWO = 2
 
@@ -77,6 +78,8 @@ class LoadedManifests(ManifestSource):
             sizes[name] = int(column.estimated_size()) if short is None else short.size
             _check(sizes, limit)
         self._frame = frame = pl.DataFrame(held)
+        #: Columns whose values others stand for.
+        self._numbers = {SHARD, *self._coded}
         # Keys that repeat from shard to shard may be numbers by now: they are asked as other such columns are.
         self._keys = None if KEY in self._coded else KeyIndex(frame[KEY])
         sizes[KEY] += 0 if self._keys is None else self._keys.size
@@ -112,9 +115,9 @@ class LoadedManifests(ManifestSource):
             return self.base.collect(question, select)
         try:
             if expression is None:
-                return select(self._decoded(self._frame)).collect()
+                return select(self._decoded(self._frame.lazy())).collect()
             check_row_wise(expression, self._schema, question.quoted)
-            return select(self._decoded(self._where(expression))).collect()
+            return select(self._where(expression)).collect()
         except (PredicateError, *FAILURES):  # a column that was not loaded, or what the manifests can say better
             return self.base.collect(question, select)
 
@@ -122,38 +125,48 @@ class LoadedManifests(ManifestSource):
         by_name = not expression.meta.has_multiple_outputs() and not calls_python(expression)
         return by_name and set(expression.meta.root_names()) <= set(self._schema)
 
-    def _where(self, expression: pl.Expr) -> pl.DataFrame:
-        """Return the rows for which all of a question's conditions hold."""
-        frame, masks, rest = self._frame, list[pl.Series](), list[pl.Expr]()
+    def _where(self, expression: pl.Expr) -> pl.LazyFrame:
+        """Return the rows for which all of a question's conditions hold, with the values that numbers stand for."""
+        masks, held, rest = list[pl.Series](), list[pl.Expr](), list[pl.Expr]()
         for condition in conjuncts(expression):
             key = None if self._keys is None else _key_of(condition)
-            if self._keys is not None and key is not None and frame is self._frame:
-                rows = pl.Series(self._keys.rows(key), dtype=pl.UInt32)
-                frame = self._frame.select(pl.all().gather(rows))
-            elif (alone := self._alone(condition)) is not None:
+            if self._keys is not None and key is not None:
+                found = pl.Series(self._keys.rows(key), dtype=pl.UInt32)
+                return self._decoded(self._frame.select(pl.all().gather(found)).lazy()).filter(expression)
+            names = self._numbers & set(condition.meta.root_names())
+            if (alone := self._alone(condition)) is not None:
                 masks.append(alone.holds(condition))
             else:
-                rest.append(condition)
-        if frame is not self._frame:
-            return _filtered(frame, self._decoded(frame), expression)
+                (rest if names else held).append(condition)
+        # Polars does not ask before it looks up what it could ask before, so the order is given here.
+        needed = self._numbers & {name for condition in rest for name in condition.meta.root_names()}
+        rows = self._decoded(_filtered(self._marked(masks), held), needed)
+        return self._decoded(_filtered(rows, rest), self._numbers - needed)
+
+    def _marked(self, masks: Sequence[pl.Series]) -> pl.LazyFrame:
+        """Return the rows where all masks are True."""
         if not masks:
-            return _filtered(frame, self._decoded(frame), *rest)
-        mask = functools.reduce(operator.and_, masks)
-        if rest and mask.sum() <= _FEW * len(mask):
-            frame = _taken(frame, mask)
-            return _filtered(frame, self._decoded(frame), *rest)
-        return _taken(frame, mask & _mask(self._decoded(frame), *rest) if rest else mask)
+            return self._frame.lazy()
+        # A column, and no literal: all of Polars' engines know how to cut it with the others.
+        mask = functools.reduce(operator.and_, masks).alias(_HOLDS)
+        return self._frame.with_columns(mask).lazy().filter(_HOLDS).drop(_HOLDS)
 
     def _alone(self, condition: pl.Expr) -> Coded | None:
         """Return the one coded column that a condition looks at; None where it looks at others."""
         names = set(condition.meta.root_names())
         return self._coded.get(names.pop()) if len(names) == 1 else None
 
-    def _decoded(self, frame: pl.DataFrame) -> pl.LazyFrame:
-        """Return rows with the values that numbers stand for; what is not asked for is not made."""
-        shard = pl.col(SHARD).cast(pl.String)
-        values = [each.decoded() for each in self._coded.values()]
-        return frame.lazy().with_columns(*values, *([] if SHARD in self._coded else [shard]))
+    def _decoded(self, rows: pl.LazyFrame, names: AbstractSet[str] | None = None) -> pl.LazyFrame:
+        """Return rows with the values that the numbers in some columns, or in all, stand for.
+
+        What is not asked for is not made.
+        """
+        names = self._numbers if names is None else names
+        return rows.with_columns(
+            self._coded[name].decoded() if name in self._coded else pl.col(name).cast(pl.String)
+            for name in self._frame.columns
+            if name in names
+        )
 
     def manifests(self) -> list[ShardManifest]:
         """Return the manifests."""
@@ -197,22 +210,8 @@ def _check(sizes: dict[str, int], limit: int) -> None:
         )
 
 
-def _filtered(frame: pl.DataFrame, rows: pl.LazyFrame, *conditions: pl.Expr) -> pl.DataFrame:
-    """Return the rows of a frame for which conditions hold, which are asked of what the frame stands for."""
-    return _taken(frame, _mask(rows, *conditions))
-
-
-def _mask(rows: pl.LazyFrame, *conditions: pl.Expr) -> pl.Series:
-    return rows.select(pl.all_horizontal(*conditions).fill_null(value=False).alias("__holds__")).collect().to_series()
-
-
-def _taken(frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
-    """Return the rows where a mask is True: of few rows, their numbers are found once for all columns."""
-    if len(mask) != len(frame):  # a condition that looks at no column
-        mask = mask.new_from_index(0, len(frame))
-    if mask.sum() <= _FEW * len(frame):
-        return frame.select(pl.all().gather(mask.arg_true()))
-    return frame.filter(mask)
+def _filtered(rows: pl.LazyFrame, conditions: Sequence[pl.Expr]) -> pl.LazyFrame:
+    return rows.filter(*conditions) if conditions else rows
 
 
 def _key_of(condition: pl.Expr) -> str | None:
