@@ -1,17 +1,23 @@
 """What Polars marks unstable, in one place: change here when Polars changes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO
+from typing import IO, Literal
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
-__all__ = ["calls_python", "passes_through", "pushed_predicate", "scan_widened"]
+__all__ = ["calls_python", "draws_lots", "passes_through", "pushed_predicate", "scan_widened"]
 
 
 def calls_python(expression: pl.Expr) -> bool:
     """Tell whether an expression calls a Python function (or holds text that looks so)."""
     return ".python_udf(" in str(expression)
+
+
+def draws_lots(expression: pl.Expr) -> bool:
+    """Tell whether an expression samples or shuffles (or holds text that looks so): equal rows may differ in it."""
+    text = str(expression)
+    return "sample" in text or "shuffle" in text
 
 
 def pushed_predicate(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> list[pl.Expr | None]:
@@ -58,7 +64,10 @@ def passes_through(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> boo
 
 
 def scan_widened(
-    sources: Sequence[str] | IO[bytes], file_paths: str | None, schema: Mapping[str, pl.DataType]
+    sources: Sequence[str] | IO[bytes],
+    file_paths: str | None,
+    schema: Mapping[str, pl.DataType],
+    others: Literal["raise", "ignore"] = "raise",
 ) -> pl.LazyFrame:
     """Scan Parquet files whose columns are among the schema's: missing ones are null, numbers widen, filters push down.
 
@@ -66,11 +75,13 @@ def scan_widened(
         sources: The files, in order.
         file_paths: The name of a column for the files' paths, or None.
         schema: All columns.
+        others: What becomes of columns that are not among them.
     """
     return pl.scan_parquet(
         list(sources) if isinstance(sources, Sequence) else sources,
         schema=dict(schema),
         missing_columns="insert",
+        extra_columns=others,
         cast_options=pl.ScanCastOptions(integer_cast=["upcast", "allow-float"], float_cast="upcast"),
         include_file_paths=file_paths,
         glob=False,

@@ -17,6 +17,7 @@ from atdata._store import Store
 
 from ._before import DamagedPartError, look_before, settled_stamps
 from ._build import POSITION, Made, PartMaker
+from ._codes import with_codes
 from ._files import Found, all_there, encode_part, find, path, publish, sweep
 from ._format import NUMBER, PartFacts, listed_fields, part_name
 from ._lots import Item, Kept, Lot, ahead, lots
@@ -113,7 +114,7 @@ class _Run:
         self._stamps = settled_stamps(store, sidecars)
         self._before = look_before(store, sidecars, self._stamps, found, damaged)
         self._sets = self._before.sets if self._before else Sets([])
-        self._gathered = Gathered(self._before.unlisted if self._before else (), limits)
+        self._gathered = Gathered(self._before, limits)
         self._failures: dict[str, Exception] = {}
         self._left_out: dict[str, str] = {}
         self._kept: list[Kept] = []
@@ -203,6 +204,7 @@ class _Run:
         part = before.whole(kept) if before and kept and not maker.told else None
         if before and part is not None and (facts := before.parts[part]) is not None:
             self._parts_kept += 1
+            self._gathered.codes.keep(facts)
             self._gathered.add(facts, told)
             return
         for some, rows in before.read(kept) if before else ():
@@ -216,15 +218,19 @@ class _Run:
             itertools.chain.from_iterable(each.select(POSITION, "header_digest").iter_rows() for each in told)
         )
         name = part_name((self._sidecars[each].shard_id, digests[each]) for each in made.positions)
-        facts = {each: dtype_text(dtype) for each, dtype in made.rows.schema.items() if each != NUMBER}
+        columns = {each: dtype_text(dtype) for each, dtype in made.rows.schema.items() if each != NUMBER}
         count = len(made.rows)
-        data = encode_part(made.rows, [self._sidecars[each].shard_id for each in made.positions])
+        rows, codes = with_codes(made.rows)
+        for field, found in codes.items():
+            self._gathered.codes.add(field, found)
+        data = encode_part(rows, [self._sidecars[each].shard_id for each in made.positions])
         publish(self._store, name, data)
         try:
             stamp = self._store.stamp(path(name))
         except FileNotFoundError:
             raise DamagedPartError(name) from None  # another run removed it already
-        return PartFacts(name, count, len(data), hashlib.sha256(data).hexdigest(), stamp.time, stamp.tag, facts)
+        sha256 = hashlib.sha256(data).hexdigest()
+        return PartFacts(name, count, len(data), sha256, stamp.time, stamp.tag, columns, list(codes))
 
     def _failed(self, shard_id: str, error: Exception) -> None:
         if self._on_error == "raise":

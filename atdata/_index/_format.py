@@ -16,6 +16,7 @@ from atdata._sidecars._table import KEY, LOCATION, SHARD
 from atdata._sidecars._union import Table, unified
 
 __all__ = [
+    "CODE",
     "INDEX_FOLDER",
     "INDEX_VERSION",
     "METADATA",
@@ -37,11 +38,13 @@ __all__ = [
 ]
 
 INDEX_FOLDER = "_manifest_index"
-INDEX_VERSION = "1.0.0"
+INDEX_VERSION = "1.1.0"
 #: Where the shards table's Parquet metadata has the index's facts.
 METADATA = "atdata.index"
 #: The column of a part that says which of its shards a row is of.
 NUMBER = SHARD
+#: What a column of a part is called that holds the codes of a field's lists, before the field's name.
+CODE = "__code__:"
 #: How many hex digits of a SHA-256 make a name.
 _DIGITS = 32
 PART_NAME = re.compile(rf"part-[0-9a-f]{{{_DIGITS}}}\.parquet")
@@ -106,8 +109,10 @@ class PartFacts(Struct, frozen=True):
     #: When it was written, and its tag, by the store's stamp.
     time: int
     tag: str
-    #: Name to dtype, without the shard's number.
+    #: Name to dtype, without the shard's number, and without codes.
     columns: dict[str, str]
+    #: The fields whose lists have codes.
+    codes: list[str] = []
 
 
 class IndexFacts(Struct, frozen=True, kw_only=True):
@@ -120,6 +125,8 @@ class IndexFacts(Struct, frozen=True, kw_only=True):
     sets: list[ColumnSet]
     #: Fields whose values would be too many to list.
     unlisted: list[str] = []
+    #: By field, which list each code of any part is: a Parquet file of the columns code and value, in Base64.
+    codes: dict[str, str] = {}
 
 
 class _Version(Struct):

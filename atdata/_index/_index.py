@@ -34,6 +34,8 @@ class Part(NamedTuple):
     shard_ids: pl.Series
     #: The position of each shard, by number, among those that are asked; -1 where its rows do not count.
     positions: NDArray[np.int64]
+    #: The fields whose lists have codes, in a column of their own.
+    codes: Sequence[str]
 
 
 class Index:
@@ -81,6 +83,12 @@ class Index:
     def columns(self) -> pl.Schema:
         """All columns of the covered shards."""
         return unified(self.tables)
+
+    @functools.cached_property
+    def codes(self) -> dict[str, pl.DataFrame]:
+        """By field, which list each code is: ``code``, ``value``; of the fields whose lists have one in all parts."""
+        known = self.table.codes.items()
+        return {name: codes for name, codes in known if all(name in part.codes for part in self.parts)}
 
     def without(self, part: str) -> "Index":
         """Return the index without a part, by name: its shards are not covered."""
@@ -189,7 +197,7 @@ class Index:
 def _part(table: ShardsTable, number: int, positions: NDArray[np.int64]) -> Part:
     facts, shards = table.facts.parts[number], slice(*table.starts[number : number + 2].tolist())
     columns = pl.Schema(table.schemas[number])
-    return Part(path(facts.name), facts.rows, facts.size, columns, table.ids[shards], positions[shards])
+    return Part(path(facts.name), facts.rows, facts.size, columns, table.ids[shards], positions[shards], facts.codes)
 
 
 def _restores(stored: pl.DataType, own: pl.DataType) -> bool:

@@ -14,6 +14,7 @@ from atdata._sidecars._dtypes import parse_dtype
 from atdata._sidecars._table import KEY, SHARD
 from atdata._store import Stamp
 
+from ._codes import decode_codes
 from ._format import (
     METADATA,
     ColumnSet,
@@ -97,6 +98,9 @@ class ShardsTable:
             self.columns: dict[str, pl.DataType] = dict(pl.read_parquet_schema(io.BytesIO(data)))
             if self.columns != expected:
                 raise ValueError(f"its columns are not those of its metadata: {_difference(self.columns, expected)}")
+            self.codes = {name: decode_codes(text) for name, text in self.facts.codes.items()}
+            if any(set(part.codes) - self.codes.keys() for part in self.facts.parts):
+                raise ValueError("its parts have codes that it does not know")
             self.schemas = [
                 {name: parse_dtype(text) for name, text in part.columns.items()} for part in self.facts.parts
             ]

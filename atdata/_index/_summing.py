@@ -11,6 +11,7 @@ from atdata._sidecars._table import SHARD
 
 from ._before import Before, Stamps
 from ._build import POSITION
+from ._codes import CodeBook
 from ._files import path
 from ._format import INDEX_VERSION, ColumnSet, IndexFacts, PartFacts, table_name
 from ._plan import Limits
@@ -29,15 +30,17 @@ class Gathered:
     """Parts and what the shards table says of their shards.
 
     Args:
-        unlisted: The fields whose values are not listed from the beginning.
+        before: The earlier index.
         limits: How much is listed.
 
     Attributes:
         unlisted: The fields whose values are not listed, because there are too many.
+        codes: Which list each code is.
     """
 
-    def __init__(self, unlisted: Iterable[str], limits: Limits) -> None:
-        self.unlisted = set(unlisted)
+    def __init__(self, before: Before | None, limits: Limits) -> None:
+        self.unlisted = set(before.unlisted if before else ())
+        self.codes = CodeBook(before.table.codes if before else {})
         self._limit = limits.values
         self._sizes: dict[str, int] = {}
         self._parts: list[PartFacts] = []
@@ -79,10 +82,11 @@ class Gathered:
         frame = pl.concat([_stamped(frame[POSITION].to_list(), sidecars, stamps, before), frame], how="horizontal")
         frame = frame.select(*COLUMNS, *columns)
         unlisted = sorted(name for name in self.unlisted if f"values:{name}" in columns)
-        if before and _is_same(before.table, frame, self._parts, sets):
+        parts, codes = self.codes.settled(self._parts)
+        if before and _is_same(before.table, frame, parts, sets):
             return before.table
         facts = IndexFacts(
-            index_version=INDEX_VERSION, created_at=now(), parts=self._parts, sets=list(sets), unlisted=unlisted
+            index_version=INDEX_VERSION, created_at=now(), parts=parts, sets=list(sets), unlisted=unlisted, codes=codes
         )
         data = encode_table(frame, facts)
         return ShardsTable(path(table_name(data)), data)

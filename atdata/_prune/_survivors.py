@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from atdata._unstable import calls_python
+from atdata._unstable import calls_python, draws_lots
 
 from ._rules import SHARD, Test, test_of
 from ._tree import flattened
@@ -68,7 +68,7 @@ def survivors(
     """
     if not pushed:
         return pl.repeat(False, shards, dtype=pl.Boolean, eager=True)
-    if len(pushed) != 1 or pushed[0] is None or calls_python(pushed[0]):
+    if len(pushed) != 1 or pushed[0] is None or calls_python(pushed[0]) or draws_lots(pushed[0]):
         return None
     tests = list(_tests(pushed[0], schema))
     if not tests:

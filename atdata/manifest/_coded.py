@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from atdata._index import few_values
+
 __all__ = ["Coded", "coded"]
 
 #: How many distinct values a column has at most, so that numbers of 16 bits are enough.
@@ -22,8 +24,6 @@ _BYTE = 1 << 8
 _COMPARED = 8
 #: So many rows are looked up at once: what that takes stays in the processor's cache.
 _AT_ONCE = 1 << 18
-#: How many rows tell whether a column is worth it, and how many times a value must appear in them on average.
-_TRIED, _REPEATED = 100_000, 8
 
 
 class Coded(NamedTuple):
@@ -63,21 +63,11 @@ class Coded(NamedTuple):
 
 def coded(column: pl.Series) -> Coded | None:
     """Return a column as numbers; None where it has too many distinct values, or is as small as numbers are."""
-    dtype = column.dtype
-    if not (dtype == pl.String or isinstance(dtype, pl.List)):
+    few = few_values(column, _MOST) if column.dtype == pl.String or isinstance(column.dtype, pl.List) else None
+    if few is None:
         return None
-    tried = column.head(_TRIED)
-    if tried.n_unique() * _REPEATED > len(tried):
-        return None
-    name, frame = column.name, column.to_frame()
-    values = frame.unique(maintain_order=True)
-    if len(values) > _MOST:
-        return None
-    numbered = values.with_row_index("__code__")
-    codes = frame.join(numbered, on=name, how="left", nulls_equal=True, maintain_order="left")["__code__"]
-    if codes.null_count():  # a value that does not equal itself
-        return None
-    return Coded(codes.cast(pl.UInt8 if len(values) <= _BYTE else pl.UInt16).alias(name), values[name])
+    dtype = pl.UInt8 if len(few.values) <= _BYTE else pl.UInt16
+    return Coded(few.places.cast(dtype).alias(column.name), few.values)
 
 
 def _looked_up(table: NDArray[np.bool_], codes: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from atdata._sidecars._union import Table, unified
 from atdata._store import Store
 from atdata._unstable import scan_widened
 
+from ._by_codes import by_codes
 from ._rows import Rows
 from ._scans import TableScans, scan_alike
 
@@ -54,15 +55,15 @@ class IndexedRows:
     @property
     def rows(self) -> Rows:
         """All rows."""
-        return Rows(self._schema, self._scan)
+        return Rows(self._schema, self._scan, self._scan)
 
-    def _scan(self, kept: pl.Series | None) -> pl.LazyFrame:
+    def _scan(self, kept: pl.Series | None, where: pl.Expr | None = None) -> pl.LazyFrame:
         part_of = self._index.part_of
         mask = np.ones(len(part_of), bool) if kept is None else kept.to_numpy()
         numbers = np.unique(part_of[mask & (part_of >= 0)])
-        plans = [self._part_scan([self._index.parts[number] for number in numbers])] if len(numbers) else []
-        rest_mask = mask[part_of < 0]
-        plans += self._scans.united(list(itertools.compress(self._rest, rest_mask)), self._union)
+        plans = [self._part_scan([self._index.parts[number] for number in numbers], where)] if len(numbers) else []
+        rest = self._scans.united(list(itertools.compress(self._rest, mask[part_of < 0])), self._union)
+        plans += rest if where is None else [rows.filter(where) for rows in rest]
         if not plans:
             return pl.LazyFrame(schema=self._schema)
         if len(plans) == 1:
@@ -70,20 +71,21 @@ class IndexedRows:
             return plans[0] if ordered else self._sorted(plans[0])
         return pl.concat(plans) if self._in_order and self._rest_is_last else self._sorted(pl.concat(plans))
 
-    def _part_scan(self, parts: Sequence[Part]) -> pl.LazyFrame:
+    def _part_scan(self, parts: Sequence[Part], where: pl.Expr | None) -> pl.LazyFrame:
         sources = [self._store.scan_source(part.name) for part in parts]
         paths = [source for source in sources if isinstance(source, str)]
-        stored = {SHARD: pl.String(), **self._union}
+        conditions, used = ([], {}) if where is None else by_codes(where, self._index.codes, self._union)
+        stored = {SHARD: pl.String(), **self._union, **used}
         if all(dict(part.columns) == dict(self._union) for part in parts) and len(paths) == len(sources):
-            rows = scan_alike(paths, None, schema={SHARD: pl.String(), **parts[0].columns})
+            rows = scan_alike(paths, None, schema={SHARD: pl.String(), **parts[0].columns, **used}, others="ignore")
         elif len(paths) == len(sources):
-            rows = scan_widened(paths, None, stored)
+            rows = scan_widened(paths, None, stored, others="ignore")
         else:
-            rows = pl.concat(scan_widened(source, None, stored) for source in sources)
+            rows = pl.concat(scan_widened(source, None, stored, others="ignore") for source in sources)
         passed = [shard_id for part in parts for shard_id in self._passed_over.get(part.name, ())]
         if passed:
             rows = rows.filter(~pl.col(SHARD).is_in(pl.Series(passed).implode()))
-        return rows.select(list(self._schema))
+        return (rows.filter(*conditions) if conditions else rows).select(list(self._schema))
 
     def _sorted(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         return rows.sort(pl.col(SHARD).cast(pl.Enum(self._shard_ids.tolist())), maintain_order=True)

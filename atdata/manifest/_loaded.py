@@ -14,7 +14,7 @@ from atdata._prune import conjuncts
 from atdata._sidecars._manifest import ShardManifest
 from atdata._sidecars._process import enter_polars
 from atdata._sidecars._table import KEY, PLACE, SHARD
-from atdata._unstable import calls_python
+from atdata._unstable import calls_python, draws_lots
 
 from ._coded import Coded, coded
 from ._describe import ShardFacts
@@ -154,7 +154,7 @@ class LoadedManifests(ManifestSource):
     def _alone(self, condition: pl.Expr) -> Coded | None:
         """Return the one coded column that a condition looks at; None where it looks at others."""
         names = set(condition.meta.root_names())
-        return self._coded.get(names.pop()) if len(names) == 1 else None
+        return self._coded.get(names.pop()) if len(names) == 1 and not draws_lots(condition) else None
 
     def _decoded(self, rows: pl.LazyFrame, names: AbstractSet[str] | None = None) -> pl.LazyFrame:
         """Return rows with the values that the numbers in some columns, or in all, stand for.

@@ -30,6 +30,14 @@ class Rows(NamedTuple):
     schema: pl.Schema
     #: Makes a plan of the rows of the shards that are True, one Boolean a shard; of all rows for None.
     scan: Callable[[pl.Series | None], pl.LazyFrame]
+    #: Makes a plan of such rows for which an expression holds, where there is a better way than to filter them.
+    filtered: Callable[[pl.Series | None, pl.Expr], pl.LazyFrame] | None = None
+
+    def where(self, kept: pl.Series | None, expression: pl.Expr) -> pl.LazyFrame:
+        """Return a plan of the rows of some shards for which an expression holds."""
+        if self.filtered is not None:
+            return self.filtered(kept, expression)
+        return self.scan(kept).filter(expression)
 
     @property
     def lazy(self) -> pl.LazyFrame:
@@ -176,7 +184,7 @@ class ManifestSource(abc.ABC):
         if expression is None:
             return Asked(rows.lazy, None)
         kept = self.pruned(check_row_wise(expression, rows.schema, question.quoted), rows)
-        return Asked(rows.scan(kept).filter(expression), kept)
+        return Asked(rows.where(kept, expression), kept)
 
     def _rows_for(self, question: Question) -> Rows:
         # A selector means other columns where there are more of them.

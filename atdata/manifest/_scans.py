@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import polars as pl
 
@@ -73,7 +73,10 @@ class TableScans:
 
 
 def scan_alike(
-    sources: list[str] | str | IO[bytes], file_paths: str | None, schema: Mapping[str, pl.DataType] | None = None
+    sources: list[str] | str | IO[bytes],
+    file_paths: str | None,
+    schema: Mapping[str, pl.DataType] | None = None,
+    others: Literal["raise", "ignore"] = "raise",
 ) -> pl.LazyFrame:
     """Scan Parquet files that have the columns of the first, or of a schema.
 
@@ -81,6 +84,13 @@ def scan_alike(
         sources: The files, in order.
         file_paths: The name of a column for the files' paths, or None.
         schema: Their columns, where they are known.
+        others: What becomes of columns that are not in a known schema.
     """
-    known = None if schema is None else dict(schema)
-    return pl.scan_parquet(sources, schema=known, include_file_paths=file_paths, glob=False, hive_partitioning=False)
+    return pl.scan_parquet(
+        sources,
+        schema=None if schema is None else dict(schema),
+        extra_columns=others,
+        include_file_paths=file_paths,
+        glob=False,
+        hive_partitioning=False,
+    )

@@ -117,7 +117,9 @@ class Folder(NamedTuple):
         seen = {}
         for place, part in enumerate(index.parts):
             rows = pl.read_parquet(self.store.path(part.name))
-            assert rows.schema == {"__shard__": pl.String(), **part.columns}
+            codes = {f"__code__:{name}": pl.UInt32() for name in part.codes}
+            assert rows.schema == {"__shard__": pl.String(), **part.columns, **codes}
+            rows = rows.drop(codes)
             assert rows["__shard__"].is_sorted()
             assert len(rows) == part.rows
             for number, position in enumerate(part.positions.tolist()):

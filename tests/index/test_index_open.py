@@ -12,7 +12,8 @@ import pytest
 from msgspec import structs
 
 import atdata
-from atdata._index import Headers, open_index
+from atdata._index import Headers, _codes, open_index
+from atdata._index._codes import decode_codes, encode_codes
 from atdata._index._files import find, path
 from atdata._index._format import table_name
 from atdata._index._plan import Limits
@@ -185,6 +186,11 @@ def part_with(facts, **changes):
     return structs.replace(facts, parts=[structs.replace(facts.parts[0], **changes), *facts.parts[1:]])
 
 
+def codes_with(facts, **columns):
+    codes = {name: encode_codes(decode_codes(text).with_columns(**columns)) for name, text in facts.codes.items()}
+    return structs.replace(facts, codes=codes)
+
+
 FORGERIES = {
     "a newer version": {"facts": lambda facts: structs.replace(facts, index_version="2.0.0")},
     "no version": {"metadata": {"atdata.index": "{}"}},
@@ -199,6 +205,13 @@ FORGERIES = {
     "dtypes in dtypes": {"facts": lambda facts: part_with(facts, columns={"a": "List(" * 50_000 + ")" * 50_000})},
     "no parts": {"facts": lambda facts: structs.replace(facts, parts=[])},
     "one part more": {"facts": lambda facts: structs.replace(facts, parts=[*facts.parts, facts.parts[0]])},
+    "codes of no field": {"facts": lambda facts: structs.replace(facts, codes={})},
+    "codes that are no Base64": {"facts": lambda facts: structs.replace(facts, codes={"tags": "é"})},
+    "codes that are no table": {"facts": lambda facts: structs.replace(facts, codes={"tags": "UEFSMQ=="})},
+    "codes of other columns": {"facts": lambda facts: codes_with(facts, value=pl.lit("x"))},
+    "codes of another dtype": {"facts": lambda facts: codes_with(facts, code=pl.col("code").cast(pl.Int64))},
+    "a code of two lists": {"facts": lambda facts: codes_with(facts, code=pl.lit(1, pl.UInt32))},
+    "a code of none": {"facts": lambda facts: codes_with(facts, code=pl.lit(None, pl.UInt32))},
     "no sets": {"facts": lambda facts: structs.replace(facts, sets=[])},
     "a column less": {"frame": lambda frame: frame.drop("min:score")},
     "a column more": {"frame": lambda frame: frame.with_columns(x=1)},
@@ -218,9 +231,11 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES.keys())
-def test_a_table_that_vouches_for_nonsense_is_left_out_with_one_warning(folder, forgery):
+def test_a_table_that_vouches_for_nonsense_is_left_out_with_one_warning(folder, monkeypatch, forgery):
+    monkeypatch.setattr(_codes, "_REPEATED", 1)  # so that there are codes
     folder.fill(4)
     folder.compact(limits=Limits(rows=10))
+    assert find(folder.store).tables[0].codes.keys() == {"tags"}
     forged(folder, **forgery)
     with pytest.warns(atdata.ManifestIndexWarning, match=folder.files("shards")[0]) as caught:
         assert folder.open() is None
@@ -229,10 +244,11 @@ def test_a_table_that_vouches_for_nonsense_is_left_out_with_one_warning(folder, 
     folder.check(covered=NAMES[:4])
 
 
-def test_a_forgery_of_nothing_is_none(folder):
+def test_a_forgery_of_nothing_is_none(folder, monkeypatch):
+    monkeypatch.setattr(_codes, "_REPEATED", 1)
     folder.fill(4)
     folder.compact(limits=Limits(rows=10))
-    forged(folder, facts=lambda facts: facts)
+    forged(folder, facts=codes_with)
     folder.check(covered=NAMES[:4])
 
 

@@ -15,6 +15,7 @@ from atdata._sidecars._aggregate import aggregate
 from atdata._sidecars._amend import default_kind
 from atdata._sidecars._fields import Column
 from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
+from atdata.manifest._by_codes import by_codes
 from atdata.manifest._row_wise import check_row_wise
 from tests.prune.strategies import cases, shard_name
 
@@ -83,8 +84,9 @@ def test_every_executor_finds_what_polars_finds(monkeypatch, capsys):
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    @given(cases(questions=QUESTIONS), st.booleans())
-    def law(case, counted):
+    @given(cases(questions=QUESTIONS), st.booleans(), st.sampled_from([0, 8]))
+    def law(case, counted, repeated):
+        monkeypatch.setattr("atdata._index._codes._REPEATED", repeated)  # 0: lists have codes, however few the rows
         asked = [question for predicate in case.predicates for question in answered(case, predicate, tally)]
         manifests = [manifest_of(frame, number, counted=counted) for number, frame in enumerate(case.frames)]
         with tempfile.TemporaryDirectory() as folder:
@@ -94,10 +96,13 @@ def test_every_executor_finds_what_polars_finds(monkeypatch, capsys):
                     assert found.equals(expected), f"{name}: {predicate}\n{case.rows}\n{found}"
                     if name in ("sidecars", "index"):
                         tally[f"ruled out, {name}"] += executor.explain(predicate).shards_ruled_out
+                    if name == "index":
+                        tally["by codes"] += bool(by_codes(predicate, executor._source.index.codes, case.columns)[1])
 
     law()
     if EXAMPLES != FEW:
         with capsys.disabled():
             sys.stdout.write(f"\n{dict(tally)}\n")
     assert tally["cases"] > 9 * tally["refused"]
+    assert tally["by codes"] > FEW // 50
     assert tally["ruled out, index"] >= tally["ruled out, sidecars"] > FEW // 2

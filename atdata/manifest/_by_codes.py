@@ -1,0 +1,57 @@
+"""Conditions on a column of lists, asked of the different lists, and then of the codes that stand for them."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from atdata._index import CODE
+from atdata._prune import conjuncts
+from atdata._unstable import calls_python, draws_lots
+
+__all__ = ["by_codes"]
+
+_FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
+
+def by_codes(
+    expression: pl.Expr, codes: Mapping[str, pl.DataFrame], schema: Mapping[str, pl.DataType]
+) -> tuple[list[pl.Expr], dict[str, pl.DataType]]:
+    """Return conditions that hold together where an expression holds, those on coded columns asked of their codes.
+
+    A condition that looks at one such column and nothing else decides each row by its list alone, so it is evaluated
+    once for each list that there is. What cannot be evaluated so stays as it is, to fail or not on the rows.
+
+    Args:
+        expression: Decides each row by that row.
+        codes: By field, which list each code is: ``code`` and ``value``.
+        schema: The columns that the expression means.
+
+    Returns:
+        The conditions, and the columns of codes that they look at.
+    """
+    if calls_python(expression) or draws_lots(expression):
+        return [expression], {}
+    conditions, used = list[pl.Expr](), dict[str, pl.DataType]()
+    for condition in conjuncts(expression):
+        names = set(condition.meta.root_names())
+        name = names.pop() if len(names) == 1 else ""
+        known = codes.get(name)
+        wanted = None if known is None or known["value"].dtype != schema[name] else _wanted(condition, name, known)
+        if wanted is None:
+            conditions.append(condition)
+        else:
+            conditions.append(pl.col(CODE + name).is_in(wanted.implode()))
+            used[CODE + name] = pl.UInt32()
+    return conditions, used
+
+
+def _wanted(condition: pl.Expr, name: str, codes: pl.DataFrame) -> pl.Series | None:
+    """Return the codes of the lists for which a condition holds; None where it cannot be asked of them."""
+    lists = codes["value"].alias(name).to_frame()
+    try:
+        holds = lists.select(condition.alias("__holds__")).to_series()
+    except _FAILURES:
+        return None
+    if holds.dtype != pl.Boolean or len(holds) != len(codes):
+        return None
+    return codes["code"].filter(holds.fill_null(value=False))
