@@ -74,7 +74,8 @@ class LoadedManifests(ManifestSource):
                 column = column.cast(pl.Enum(base.shard_ids))
             if short is not None:
                 self._coded[name] = short
-            held.append(column if short is None else short.codes)
+            # In one piece each: what is cut in other places than a mask is copied for each question.
+            held.append((column if short is None else short.codes).rechunk())
             sizes[name] = int(column.estimated_size()) if short is None else short.size
             _check(sizes, limit)
         self._frame = frame = pl.DataFrame(held)
