@@ -133,7 +133,8 @@ class Index:
         for number in self._first_of_sets:
             if any(not self._can_be_told(name, dtype) for name, dtype in sets[number].schema.items()):
                 return None
-            facts = set_facts(sets[number], told.filter(pl.Series(by_set == number)))
+            mine = by_set == number
+            facts = set_facts(sets[number], told if mine.all() else told.filter(pl.Series(mine)))
             if facts is None:
                 return None
             found.append(facts)
