@@ -15,10 +15,13 @@ mpl.use("svg")
 mpl.rcParams |= {"svg.hashsalt": "benchmarks", "svg.fonttype": "none", "font.size": 8, "axes.grid": True,
                  "grid.alpha": 0.3, "legend.fontsize": 7}  # fmt: skip
 from matplotlib import pyplot as plt  # noqa: E402 -- the backend comes first
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter  # noqa: E402 -- as above
 
 #: Width of a panel, height, height of one name in a list, and of the legend, in inches.
 _WIDTH, _HEIGHT, _NAME, _LEGEND = 4.4, 2.8, 0.19, 0.5
 _MARKERS = "osD^vP*Xh<>"
+#: Below this ratio of the longest to the shortest time, powers of ten alone would be too few ticks.
+_FEW_DECADES = 100
 
 
 def main() -> None:
@@ -61,6 +64,10 @@ def _dots(axis: Any, panel: dict[str, Any], _: list[str]) -> None:
     axis.axvline(1, color="black", linewidth=0.8)
     axis.set_xscale("log")
     axis.set_xlim(min(values) / 2, max(values) * 2)
+    if max(values) < _FEW_DECADES * min(values):
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel(panel["axis"])
 
 

@@ -181,7 +181,9 @@ def test_a_part_that_passes_the_end_is_an_error_and_never_short(store, offset, l
 
 
 def test_no_parts_are_filled_by_doing_nothing(store):
+    put(store, "a.bin", b"content")
     store.fill([])
+    assert store.names() == ["a.bin"]
 
 
 def test_a_file_that_is_opened_again_has_the_same_stamp(store):
