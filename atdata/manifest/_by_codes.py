@@ -29,7 +29,8 @@ def by_codes(
     Returns:
         The conditions, and the columns of codes that they look at.
     """
-    if calls_python(expression) or draws_lots(expression):
+    # A selector is one condition for each column, of which there are more where there are codes.
+    if calls_python(expression) or draws_lots(expression) or expression.meta.has_multiple_outputs():
         return [expression], {}
     conditions, used = list[pl.Expr](), dict[str, pl.DataType]()
     for condition in conjuncts(expression):

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars import selectors
 
 from atdata._index import CODE, _codes
 from atdata._index._codes import CodeBook, decode_codes, encode_codes, few_values, with_codes
@@ -93,9 +94,11 @@ def test_lists_are_not_read(folder):
         pl.col("tags").list.sample(1).list.contains("a"),
         pl.col("tags").list.eval(pl.element().shuffle(seed=1)).list.first() == "a",
         pl.col("tags").map_elements(is_ascending, pl.Boolean),
+        pl.all_horizontal(pl.all().is_not_null()),
+        pl.all_horizontal(selectors.integer() > 3) & pl.col("tags").list.contains("a"),
         pl.col("score") > 3,
     ],
-    ids=["fails", "of two columns", "samples", "shuffles", "Python", "no list"],
+    ids=["fails", "of two columns", "samples", "shuffles", "Python", "all columns", "a selector", "no list"],
 )
 def test_what_lists_alone_do_not_decide_is_asked_of_rows(folder, question):
     fill(folder)
@@ -104,6 +107,23 @@ def test_what_lists_alone_do_not_decide_is_asked_of_rows(folder, question):
     conditions, used = by_codes(question, index.codes, index.columns)
     assert used == {}
     assert [str(each) for each in conditions] == [str(question)]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        pl.all_horizontal(pl.all().is_not_null()),
+        pl.all_horizontal(selectors.integer() < 1 << 20) & pl.col("tags").list.contains("a"),
+    ],
+    ids=["all", "by dtype"],
+)
+def test_columns_of_codes_are_no_columns_of_a_selector(folder, question):
+    fill(folder)
+    folder.compact()
+    indexed, plain = executors(folder)
+    assert coded(indexed) == {"tags"}
+    assert plain.count(question) > 0
+    assert indexed.rows(question).equals(plain.rows(question))
 
 
 @given(st.lists(st.sampled_from(LISTS)), st.sampled_from([each for each in QUESTIONS if each != "text"]))
