@@ -15,6 +15,7 @@
     ├── StateError            (ValueError)          a state that an epoch cannot be taken up from
     ├── PartialFailureError                         work on many shards that failed on some
     ├── MissingPackageError   (ImportError)         an optional package that is not installed
+    ├── MemoryLimitError      (MemoryError)         more memory than was allowed
     ├── ShardError                                  a shard that cannot be used
     │   ├── ShardChangedError                       a shard that is not what its manifest promises
     │   └── ShardExistsError  (FileExistsError)     a shard that would be overwritten
@@ -394,7 +395,5 @@ def _shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-_WARNINGS = (MissingManifestWarning, StaleManifestWarning, UncommittedShardWarning, UnreadableImageWarning)
-_FAMILIES = (AtdataError, ShardError, ManifestError)
-for _public in (AtdataError, ManifestIndexWarning, *_WARNINGS, *(e for f in _FAMILIES for e in f.__subclasses__())):
+for _public in filter(lambda each: isinstance(each, type), [globals()[name] for name in __all__]):
     _public.__module__ = "atdata"  # where people import it from
