@@ -1,7 +1,6 @@
 """What stands beside an index, or comes in the middle of it, is answered as it is without one."""
 
 import decimal
-import os
 import shutil
 import threading
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import atdata
 from atdata import ManifestField
 from atdata.manifest import QueryExecutor
+from tests.aging import age
 
 OLD = Path(__file__).parents[1] / "golden" / "1.0.0"
 
@@ -31,12 +31,6 @@ class Sale:
 
 def write(folder, samples, name="new.tar", **options):
     atdata.write_samples(samples, folder / name, manifest=True, durable=False, **options)
-
-
-def age(folder, shard="*"):
-    """Set headers' times back: an index does not count on what changed within two seconds before it was made."""
-    for header in folder.rglob(f"{shard}.manifest.json"):
-        os.utime(header, ns=(0, header.stat().st_mtime_ns - 10**10))
 
 
 def compacted(folder):

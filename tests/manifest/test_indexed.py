@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 import atdata
 from atdata import F, ManifestField
 from atdata.manifest import QueryExecutor
+from tests.aging import age
 
 INDEX = "_manifest_index"
 
@@ -44,13 +45,6 @@ def photo(row):
 
 def write(folder, rows, name="p.tar", make=photo, **options):
     atdata.write_samples(map(make, rows), folder / name, maxcount=50, manifest=True, durable=False, **options)
-
-
-def age(folder, *begins):
-    """Set headers' times back: an index does not count on what changed within two seconds before it was made."""
-    for header in folder.rglob("*.manifest.json"):
-        if header.name.startswith(begins or ""):
-            os.utime(header, ns=(0, header.stat().st_mtime_ns - 10**10))
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from atdata._sidecars._fields import Column
 from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
 from atdata.manifest._by_codes import by_codes
 from atdata.manifest._row_wise import check_row_wise
+from tests.aging import age
 from tests.prune.strategies import cases, shard_name
 
 #: How many cases, so many of them about the same shards; `make soak` tries 20,000.
@@ -49,8 +50,7 @@ def executors(folder, manifests):
     """Yield all that can answer questions about some manifests, by name."""
     for each in manifests:
         ManifestWriter(folder / each.shard_id).write(each)
-        header = folder / f"{each.shard_id}.manifest.json"
-        os.utime(header, ns=(0, header.stat().st_mtime_ns - 10**10))
+    age(folder)
     yield "in memory", QueryExecutor(manifests)
     yield "sidecars", QueryExecutor.from_directory(folder)
     done = QueryExecutor.from_directory(folder).compact()

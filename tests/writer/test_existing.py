@@ -176,7 +176,7 @@ def test_adding_after_a_gap_goes_on_after_the_last(tmp_path: Path, photos: Photo
     assert [Path(shard).name for shard in ds.list_shards()] == ["p-000000.tar", "p-000002.tar", "p-000003.tar"]
 
 
-def refused(folder: Path, samples: Any, error: type[Exception], match: str, **options: Any) -> None:
+def check_refused(folder: Path, samples: Any, error: type[Exception], match: str, **options: Any) -> None:
     before = digests(folder)
     with pytest.raises(error, match=match):
         write(folder, samples, append=True, **options)
@@ -185,7 +185,7 @@ def refused(folder: Path, samples: Any, error: type[Exception], match: str, **op
 
 def test_another_type_is_not_added(tmp_path: Path, photos: Photos) -> None:
     write(tmp_path, photos(3))
-    refused(tmp_path, [DictSample(a=1)], SchemaError, "shard 'p-000000' holds Photo, found DictSample")
+    check_refused(tmp_path, [DictSample(a=1)], SchemaError, "shard 'p-000000' holds Photo, found DictSample")
 
 
 def version(**annotations: type) -> Any:
@@ -204,24 +204,30 @@ def test_a_type_that_has_grown_is_added_and_asked_together(tmp_path: Path) -> No
 def test_a_type_whose_column_became_something_else_is_not_added(tmp_path: Path) -> None:
     first, second = version(label=str), version(label=int)
     write(tmp_path, [first("a")])
-    refused(tmp_path, [second(1)], SchemaError, "'p-000000' and 'the new samples' differ .*'label' is String and Int64")
+    check_refused(
+        tmp_path, [second(1)], SchemaError, "'p-000000' and 'the new samples' differ .*'label' is String and Int64"
+    )
 
 
 def test_shards_without_manifests_are_not_added_to(tmp_path: Path, photos: Photos) -> None:
     write(tmp_path, photos(3), manifest=False)
-    refused(tmp_path, photos(1), ShardError, r"adds to shards with manifests, and 'p-000000', 'p-000001' .* have none")
+    check_refused(
+        tmp_path, photos(1), ShardError, r"adds to shards with manifests, and 'p-000000', 'p-000001' .* have none"
+    )
 
 
 def test_a_set_that_one_tar_broke_off_is_not_added_to(tmp_path: Path, photos: Photos) -> None:
     write(tmp_path, photos(3))
     (tmp_path / "p-000002.tar").write_bytes(b"half")
-    refused(tmp_path, photos(1), ShardError, "'p-000002' .* has none. Remove what a broken write left")
+    check_refused(tmp_path, photos(1), ShardError, "'p-000002' .* has none. Remove what a broken write left")
 
 
 @pytest.mark.parametrize("pattern", ["p-%04d.tar", "q.tar", "p.tar"])
 def test_a_set_of_another_pattern_is_not_added_to(tmp_path: Path, photos: Photos, pattern: str) -> None:
     atdata.write_samples(photos(1), tmp_path / pattern, manifest=True)
-    refused(tmp_path, photos(1), ShardError, r"adds shards named|adds to shards named p-%06d\.tar, and .* holds '[pq]")
+    check_refused(
+        tmp_path, photos(1), ShardError, r"adds shards named|adds to shards named p-%06d\.tar, and .* holds '[pq]"
+    )
 
 
 def test_the_pattern_that_the_set_was_written_with_is_added_to(tmp_path: Path, photos: Photos) -> None:
@@ -233,7 +239,7 @@ def test_the_pattern_that_the_set_was_written_with_is_added_to(tmp_path: Path, p
 def test_a_damaged_header_is_not_added_to(tmp_path: Path, photos: Photos) -> None:
     write(tmp_path, photos(3))
     (tmp_path / "p-000001.manifest.json").write_text("{}")
-    refused(tmp_path, photos(1), atdata.DamagedManifestError, "p-000001.manifest.json")
+    check_refused(tmp_path, photos(1), atdata.DamagedManifestError, "p-000001.manifest.json")
 
 
 @pytest.mark.parametrize(
