@@ -90,10 +90,14 @@ class CodeBook:
     def keep(self, part: PartFacts) -> None:
         """Add what is known of a part that stays."""
         for name in part.codes:
-            self.add(name, self._known.get(name))
+            self._join(name, self._known.get(name))
 
-    def add(self, name: str, codes: pl.DataFrame | None) -> None:
-        """Add the lists of a part."""
+    def add(self, codes: Mapping[str, pl.DataFrame]) -> None:
+        """Add the lists of a new part, by field."""
+        for name, each in codes.items():
+            self._join(name, each)
+
+    def _join(self, name: str, codes: pl.DataFrame | None) -> None:
         before = self._found.get(name, codes)
         if before is None or codes is None or before.schema != codes.schema:
             self._found[name] = None

@@ -204,16 +204,16 @@ class _Run:
         part = before.whole(kept) if before and kept and not maker.told else None
         if before and part is not None and (facts := before.parts[part]) is not None:
             self._parts_kept += 1
-            self._gathered.codes.keep(facts)
             self._gathered.add(facts, told)
             return
         for some, rows in before.read(kept) if before else ():
             maker.add_kept(some, rows)
         if told:
             self._parts_written += 1
-            self._gathered.add(self._publish(maker.made(self._sets.sets), told), told)
+            new, codes = self._publish(maker.made(self._sets.sets), told)
+            self._gathered.add(new, told, codes)
 
-    def _publish(self, made: Made, told: Sequence[pl.DataFrame]) -> PartFacts:
+    def _publish(self, made: Made, told: Sequence[pl.DataFrame]) -> tuple[PartFacts, dict[str, pl.DataFrame]]:
         digests = dict(
             itertools.chain.from_iterable(each.select(POSITION, "header_digest").iter_rows() for each in told)
         )
@@ -221,8 +221,6 @@ class _Run:
         columns = {each: dtype_text(dtype) for each, dtype in made.rows.schema.items() if each != NUMBER}
         count = len(made.rows)
         rows, codes = with_codes(made.rows)
-        for field, found in codes.items():
-            self._gathered.codes.add(field, found)
         data = encode_part(rows, [self._sidecars[each].shard_id for each in made.positions])
         publish(self._store, name, data)
         try:
@@ -230,7 +228,7 @@ class _Run:
         except FileNotFoundError:
             raise DamagedPartError(name) from None  # another run removed it already
         sha256 = hashlib.sha256(data).hexdigest()
-        return PartFacts(name, count, len(data), sha256, stamp.time, stamp.tag, columns, list(codes))
+        return PartFacts(name, count, len(data), sha256, stamp.time, stamp.tag, columns, list(codes)), codes
 
     def _failed(self, shard_id: str, error: Exception) -> None:
         if self._on_error == "raise":

@@ -9,7 +9,7 @@ import polars as pl
 from atdata._sidecars._aggregate import bound
 from atdata._sidecars._dtypes import value_text
 
-from ._format import STATISTICS, ColumnSet, value_dtype
+from ._format import ColumnSet, statistics_among, value_dtype
 
 __all__ = ["SetFacts", "counted", "set_facts"]
 
@@ -36,8 +36,9 @@ def set_facts(columns: ColumnSet, told: pl.DataFrame) -> SetFacts | None:
     schema = columns.schema
     aggregates = {}
     for name, kind in columns.aggregates.items():
-        own = [f"{what}:{name}" for what in STATISTICS if f"{what}:{name}" in told.columns]
-        filled = told.select("rows", *own).filter(pl.col(f"nulls:{name}") < pl.col("rows"))
+        filled = told.select("rows", *statistics_among(told.columns, name)).filter(
+            pl.col(f"nulls:{name}") < pl.col("rows")
+        )
         summary = _numeric(name, filled) if kind == "numeric" else _listed(name, kind, filled, schema[name])
         if summary is None:
             return None

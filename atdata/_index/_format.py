@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -31,6 +31,7 @@ __all__ = [
     "fields_of",
     "listed_fields",
     "part_name",
+    "statistics_among",
     "statistics_of",
     "table_name",
     "union_of",
@@ -188,6 +189,11 @@ def listed_fields(sets: Iterable[ColumnSet]) -> set[str]:
 
 #: What is said of a field.
 STATISTICS = ("min", "max", "nulls", "nans", "mean", "distinct", "values", "counts", "truncated")
+
+
+def statistics_among(columns: Collection[str], name: str) -> list[str]:
+    """Return which columns are a field's statistics."""
+    return [each for what in STATISTICS if (each := f"{what}:{name}") in columns]
 
 
 def statistics_of(name: str, dtype: pl.DataType, *, listed: bool) -> dict[str, pl.DataType]:

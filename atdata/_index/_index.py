@@ -13,7 +13,7 @@ from atdata._sidecars._union import Table, unified
 
 from ._facts import SetFacts, counted, set_facts
 from ._files import path
-from ._format import STATISTICS, value_dtype
+from ._format import statistics_among, value_dtype
 from ._shards import ShardsTable
 
 __all__ = ["Index", "Part"]
@@ -177,7 +177,7 @@ class Index:
 
     def _statistics_of(self, name: str) -> dict[str, pl.Expr]:
         """Return the columns of a field's statistics in the dtype that the covered shards give the field."""
-        kinds = [f"{kind}:{name}" for kind in STATISTICS if f"{kind}:{name}" in self.table.columns]
+        kinds = statistics_among(self.table.columns, name)
         found = {each: pl.col(each) for each in kinds}
         if not kinds or name not in self.columns:
             return {} if name != KEY else found

@@ -1,7 +1,7 @@
 """The shards table, gathered part by part."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
@@ -35,20 +35,31 @@ class Gathered:
 
     Attributes:
         unlisted: The fields whose values are not listed, because there are too many.
-        codes: Which list each code is.
     """
 
     def __init__(self, before: Before | None, limits: Limits) -> None:
         self.unlisted = set(before.unlisted if before else ())
-        self.codes = CodeBook(before.table.codes if before else {})
+        self._codes = CodeBook(before.table.codes if before else {})
         self._limit = limits.values
         self._sizes: dict[str, int] = {}
         self._parts: list[PartFacts] = []
         #: Small files, because frames of 100,000 shards take as much memory as the rest of a run.
         self._told: list[bytes] = []
 
-    def add(self, part: PartFacts, told: Iterable[pl.DataFrame]) -> None:
-        """Add a part, and what there is to say of its shards."""
+    def add(
+        self, part: PartFacts, told: Iterable[pl.DataFrame], codes: Mapping[str, pl.DataFrame] | None = None
+    ) -> None:
+        """Add a part, and what there is to say of its shards.
+
+        Args:
+            part: The part.
+            told: The shards table's columns, of its shards.
+            codes: By field, which list each of its codes is; None for a part that stays.
+        """
+        if codes is None:
+            self._codes.keep(part)
+        else:
+            self._codes.add(codes)
         for each in told:
             for column in each.columns:
                 if column.startswith("values:"):
@@ -82,7 +93,7 @@ class Gathered:
         frame = pl.concat([_stamped(frame[POSITION].to_list(), sidecars, stamps, before), frame], how="horizontal")
         frame = frame.select(*COLUMNS, *columns)
         unlisted = sorted(name for name in self.unlisted if f"values:{name}" in columns)
-        parts, codes = self.codes.settled(self._parts)
+        parts, codes = self._codes.settled(self._parts)
         if before and _is_same(before.table, frame, parts, sets):
             return before.table
         facts = IndexFacts(

@@ -6,11 +6,12 @@ import polars as pl
 
 from atdata._index import CODE
 from atdata._prune import conjuncts
-from atdata._unstable import calls_python, draws_lots
+from atdata._unstable import calls_python
+
+from ._row_wise import only_column
+from ._rows import FAILURES
 
 __all__ = ["by_codes"]
-
-_FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 def by_codes(
@@ -30,15 +31,15 @@ def by_codes(
         The conditions, and the columns of codes that they look at.
     """
     # A selector is one condition for each column, of which there are more where there are codes.
-    if calls_python(expression) or draws_lots(expression) or expression.meta.has_multiple_outputs():
+    if calls_python(expression) or expression.meta.has_multiple_outputs():
         return [expression], {}
+    # A list of another dtype is another list.
+    same = {name for name, known in codes.items() if known["value"].dtype == schema.get(name)}
     conditions, used = list[pl.Expr](), dict[str, pl.DataType]()
     for condition in conjuncts(expression):
-        names = set(condition.meta.root_names())
-        name = names.pop() if len(names) == 1 else ""
-        known = codes.get(name)
-        wanted = None if known is None or known["value"].dtype != schema[name] else _wanted(condition, name, known)
-        if wanted is None:
+        name = only_column(condition)
+        wanted = None if name is None or name not in same else _wanted(condition, name, codes[name])
+        if name is None or wanted is None:
             conditions.append(condition)
         else:
             conditions.append(pl.col(CODE + name).is_in(wanted.implode()))
@@ -51,7 +52,7 @@ def _wanted(condition: pl.Expr, name: str, codes: pl.DataFrame) -> pl.Series | N
     lists = codes["value"].alias(name).to_frame()
     try:
         holds = lists.select(condition.alias("__holds__")).to_series()
-    except _FAILURES:
+    except FAILURES:
         return None
     if holds.dtype != pl.Boolean or len(holds) != len(codes):
         return None

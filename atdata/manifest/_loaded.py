@@ -14,13 +14,13 @@ from atdata._prune import conjuncts
 from atdata._sidecars._manifest import ShardManifest
 from atdata._sidecars._process import enter_polars
 from atdata._sidecars._table import KEY, PLACE, SHARD
-from atdata._unstable import calls_python, draws_lots
+from atdata._unstable import calls_python
 
 from ._coded import Coded, coded
 from ._describe import ShardFacts
 from ._key_index import KeyIndex
 from ._predicate import Question
-from ._row_wise import check_row_wise
+from ._row_wise import check_row_wise, only_column
 from ._rows import FAILURES, ManifestSource, Rows
 
 __all__ = ["Loaded", "LoadedManifests"]
@@ -134,11 +134,12 @@ class LoadedManifests(ManifestSource):
             if self._keys is not None and key is not None:
                 found = pl.Series(self._keys.rows(key), dtype=pl.UInt32)
                 return self._decoded(self._frame.select(pl.all().gather(found)).lazy()).filter(expression)
-            names = self._numbers & set(condition.meta.root_names())
-            if (alone := self._alone(condition)) is not None:
-                masks.append(alone.holds(condition))
+            if (name := only_column(condition)) in self._coded:
+                masks.append(self._coded[name].holds(condition))
+            elif self._numbers.isdisjoint(condition.meta.root_names()):
+                held.append(condition)
             else:
-                (rest if names else held).append(condition)
+                rest.append(condition)
         # Polars does not ask before it looks up what it could ask before, so the order is given here.
         needed = self._numbers & {name for condition in rest for name in condition.meta.root_names()}
         rows = self._decoded(_filtered(self._marked(masks), held), needed)
@@ -151,11 +152,6 @@ class LoadedManifests(ManifestSource):
         # A column, and no literal: all of Polars' engines know how to cut it with the others.
         mask = functools.reduce(operator.and_, masks).alias(_HOLDS)
         return self._frame.with_columns(mask).lazy().filter(_HOLDS).drop(_HOLDS)
-
-    def _alone(self, condition: pl.Expr) -> Coded | None:
-        """Return the one coded column that a condition looks at; None where it looks at others."""
-        names = set(condition.meta.root_names())
-        return self._coded.get(names.pop()) if len(names) == 1 and not draws_lots(condition) else None
 
     def _decoded(self, rows: pl.LazyFrame, names: AbstractSet[str] | None = None) -> pl.LazyFrame:
         """Return rows with the values that the numbers in some columns, or in all, stand for.

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 import polars as pl
 
 from atdata._errors import PredicateError, first_line
-from atdata._unstable import calls_python, passes_through, pushed_predicate
+from atdata._unstable import calls_python, draws_lots, passes_through, pushed_predicate
 
-__all__ = ["check_row_wise"]
+__all__ = ["check_row_wise", "only_column"]
 
 #: Levels of operands within operands; Polars hands on a few hundred.
 _DEEP = 400
@@ -71,6 +71,18 @@ def check_row_wise(
     if not row_wise:
         raise PredicateError.not_row_wise(_shown(predicate), calls_python=calls_python(predicate))
     return pushed
+
+
+def only_column(condition: pl.Expr) -> str | None:
+    """Return the column whose value alone decides a row-wise condition; None where others do, or chance.
+
+    Examples:
+        >>> only_column(pl.col("tags").list.contains("dog"))
+        'tags'
+        >>> only_column(pl.col("tags").list.contains(pl.col("label")))
+    """
+    names = set(condition.meta.root_names())
+    return names.pop() if len(names) == 1 and not draws_lots(condition) else None
 
 
 def _is_row_wise(predicate: pl.Expr, schema: Mapping[str, pl.DataType], pushed: Sequence[pl.Expr | None]) -> bool:

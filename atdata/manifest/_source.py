@@ -32,9 +32,9 @@ __all__ = ["StoredManifests"]
 
 #: Of fewer shards no header is read to rule some out: looking into their tables takes no longer.
 _FEW = 200
-#: Of how many shards at least, and of what share, the headers are read to find out whether a predicate rules any out,
-#: before all are read.
-_TRIED, _TRIED_OF_MANY = 16, 0.01
+#: Of how many shards at least, and of one in how many, the headers are read to find out whether a predicate rules any
+#: out, before all are read.
+_TRIED, _ONE_IN = 16, 100
 #: Headers are read where at most this share of the shards tried may hold matches: to read one takes half of what it
 #: takes to look into a table.
 _WORTH_IT = 0.5
@@ -147,7 +147,7 @@ class StoredManifests(ManifestSource):
             return survivors(pushed, rows.schema, _Indexed(self.index), len(self._sidecars))
         if len(self._sidecars) < _FEW:
             return None
-        step = int(min(-(-len(self._sidecars) // _TRIED), 1 / _TRIED_OF_MANY))
+        step = min(-(-len(self._sidecars) // _TRIED), _ONE_IN)
         kept = self._survivors(pushed, rows, self._sidecars[::step])
         if kept is None or kept.mean() > _WORTH_IT:  # type: ignore[operator]  # a number: there are shards
             return None

@@ -252,10 +252,10 @@ def table(*both):
 
 def test_two_lists_of_one_code_leave_the_field_out():
     book = CodeBook({})
-    book.add("tags", table((7, ["a"])))
-    book.add("sizes", table((7, ["a"])))
-    book.add("tags", table((7, ["b"])))
-    book.add("tags", table((8, ["c"])))
+    book.add({"tags": table((7, ["a"]))})
+    book.add({"sizes": table((7, ["a"]))})
+    book.add({"tags": table((7, ["b"]))})
+    book.add({"tags": table((8, ["c"]))})
     parts, codes = book.settled([part(["tags", "sizes"])])
     assert [each.codes for each in parts] == [["sizes"]]
     assert codes.keys() == {"sizes"}
@@ -265,7 +265,8 @@ def test_two_lists_of_one_code_leave_the_field_out():
 def test_lists_of_other_elements_leave_the_field_out():
     book = CodeBook({"tags": table((7, ["a"]))})
     book.keep(part(["tags"]))
-    book.add("tags", pl.DataFrame({"code": [1], "value": [[1]]}, {"code": pl.UInt32(), "value": pl.List(pl.Int64())}))
+    numbers = pl.DataFrame({"code": [1], "value": [[1]]}, {"code": pl.UInt32(), "value": pl.List(pl.Int64())})
+    book.add({"tags": numbers})
     assert book.settled([part(["tags"])])[1] == {}
 
 
