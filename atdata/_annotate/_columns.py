@@ -238,8 +238,9 @@ def _made(name: str, values: Any) -> pl.Series:
 def _of_values(name: str, values: list[Any]) -> pl.Series:
     """Return Python values as a column; their types are looked at, because Polars cuts floats in lists of integers."""
     is_list = any(isinstance(each, list | tuple) for each in values)
-    if (kind := next((type(each) for each in values if each is not None), None)) in _NUMPY_TIMES:
-        nat: Any = kind("NaT")
+    first: Any = next((each for each in values if each is not None), None)
+    if type(first) in _NUMPY_TIMES:
+        nat = np.array("NaT", first.dtype)[()]  # of the unit that is there: NumPy deprecates those without one
         return pl.Series(name, np.array([nat if each is None else each for each in values]))
     if is_list and not all(each is None or isinstance(each, list | tuple) for each in values):
         raise SchemaError(f"some values of {name!r} are lists, and others are not")

@@ -10,7 +10,7 @@ import numpy as np
 from atdata._errors import SchemaError
 from atdata._lens import Lens
 from atdata._reader import Opened, Picks, SampleReader, Step, Steps, batched, through
-from atdata._sample import DictSample, SampleBatch, bare_type, fields_of, is_sample_type
+from atdata._sample import DictSample, SampleBatch, bare_type, fields_of, is_sample_type, written_type
 from atdata._sidecars._table import KEY, SHARD
 
 from ._selection import Everything, Matching, Selection, Taken
@@ -112,7 +112,7 @@ class DatasetBase(Generic[S]):
             ManifestError: A manifest is damaged or gone.
         """
         if not issubclass(self.sample_type, DictSample):
-            return {field.name: bare_type(field.annotation)[0] for field in fields_of(self.sample_type)}
+            return {field.name: written_type(field.annotation) for field in fields_of(self.sample_type)}
         self._check_types(self._opened.shard_ids)
         columns = self._opened.manifests.whole.schema if self._opened.has_manifests else {}
         return {name: dtype for name, dtype in columns.items() if not name.startswith("__")}

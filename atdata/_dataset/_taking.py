@@ -162,7 +162,10 @@ def _at_places(picks: Picks, frame: pl.DataFrame) -> NDArray[np.integer[Any]] | 
         return None
     numbers = shard_numbers(frame[SHARD], picks.shard_ids).to_numpy()
     offsets = frame[OFFSET].cast(pl.Int64).to_numpy()
-    if max(offsets.max(initial=0), picks.offsets.max(initial=0)) > _MAX_OFFSET or len(picks.shard_ids) > _MAX_SHARDS:
+    if (
+        max(np.max(offsets, initial=0), np.max(picks.offsets, initial=0)) > _MAX_OFFSET
+        or len(picks.shard_ids) > _MAX_SHARDS
+    ):
         return None
     wanted, known = _places(numbers, offsets), _places(picks.shards, picks.offsets)
     order = None if (known[1:] >= known[:-1]).all() else np.argsort(known, kind="stable")

@@ -57,7 +57,7 @@ def _thinned(array: NDArray[Any]) -> NDArray[np.uint8]:
     pixels: NDArray[np.uint8] = array[::step, ::step].reshape(
         -(-array.shape[0] // step), -(-array.shape[1] // step), -1
     )
-    brightest = int(pixels.max())
+    brightest = int(np.max(pixels))
     if pixels.shape[2] == 1 and 0 < brightest <= _DARK:
         pixels = (pixels * (255.0 / brightest)).astype(np.uint8)
     return pixels

@@ -132,7 +132,7 @@ def _passed(tests: Sequence[Test], rows: pl.DataFrame) -> NDArray[np.bool_]:
     except _FAILURES:
         # What cannot be evaluated proves nothing, and takes nothing from the proofs of others.
         alone = [[test] for test in tests] if len(tests) > 1 else [[]]
-        passed = np.logical_and.reduce([_passed(each, rows) for each in alone])
+        passed = np.all([_passed(each, rows) for each in alone], axis=0)
     return passed
 
 

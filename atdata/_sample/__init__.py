@@ -4,7 +4,7 @@ from ._batch import SampleBatch
 from ._codec import codec_of
 from ._computed import Computed, computed, computed_of
 from ._dict import DictSample
-from ._fields import Field, bare_type, fields_of, resolving
+from ._fields import Field, bare_type, fields_of, resolving, written_type
 from ._gather import Gatherer, gatherer_of
 from ._image import ImageField, ImageHead, check_encoded, image_head
 from ._packable import PackableSample, decoder_of, encode_sample, is_sample_type, packable, snapshot
@@ -35,4 +35,5 @@ __all__ = [
     "packable",
     "resolving",
     "snapshot",
+    "written_type",
 ]

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
+from numpy.typing import NDArray
 
 from atdata._errors import SchemaError
 
-__all__ = ["Field", "bare_type", "fields_of", "is_packable", "remember_fields", "resolving"]
+__all__ = ["Field", "bare_type", "fields_of", "is_packable", "remember_fields", "resolving", "written_type"]
 
 #: Where a class keeps its resolved fields; looked up in the class itself, never in its bases.
 _FIELDS = "_atdata_fields_"
@@ -106,10 +107,15 @@ def _own_hints(sample_type: type, local_names: Mapping[str, Any] | None) -> dict
     return hints
 
 
-def bare_type(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Return an annotation without ``Annotated``, ``NewType`` and type aliases, and the metadata of ``Annotated``."""
+def bare_type(annotation: Any, *, but: Any = None) -> tuple[Any, tuple[Any, ...]]:
+    """Return an annotation without ``Annotated``, ``NewType`` and type aliases, and the metadata of ``Annotated``.
+
+    The alias `but` stays, with its parameters if it has any.
+    """
     metadata: tuple[Any, ...] = ()
     while True:
+        if but is not None and but in (annotation, typing.get_origin(annotation)):
+            return annotation, metadata
         if typing.get_origin(annotation) is typing.Annotated:
             metadata += annotation.__metadata__
             annotation = annotation.__origin__
@@ -121,6 +127,15 @@ def bare_type(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
             annotation = _filled_in(origin, typing.get_args(annotation))
         else:
             return annotation, metadata
+
+
+def written_type(annotation: Any) -> Any:
+    """Return an annotation as its author would compare it: as `bare_type`, but for ``NDArray`` and ``NDArray[…]``.
+
+    NumPy's ``NDArray`` is a type alias itself from NumPy 2.5 on (Python 3.12 and later).
+    """
+    annotation, _ = bare_type(annotation, but=NDArray)
+    return annotation
 
 
 def _filled_in(alias: Any, arguments: tuple[Any, ...]) -> Any:

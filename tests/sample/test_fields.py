@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Annotated, NewType, TypeVar
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from atdata._errors import SchemaError
-from atdata._sample import bare_type, fields_of
+from atdata._sample import bare_type, fields_of, written_type
 from atdata._sample._fields import _filled_in
 
 Metres = NewType("Metres", float)
@@ -78,6 +80,16 @@ def test_a_field_does_not_change():
 )
 def test_the_bare_type_is_what_is_under_names_and_metadata(annotation, bare, metadata):
     assert bare_type(annotation) == (bare, metadata)
+
+
+@pytest.mark.parametrize("arrays", [NDArray, NDArray[np.uint8]], ids=str)
+def test_the_written_type_of_an_array_is_numpys_alias_on_every_numpy(arrays):
+    assert written_type(arrays) == arrays
+    assert written_type(Annotated[NewType("Pixels", arrays), "rgb"]) == arrays
+
+
+def test_the_written_type_of_anything_else_is_its_bare_type():
+    assert written_type(Annotated[Metres, 1]) is float
 
 
 class Alias:
