@@ -7,7 +7,7 @@ import math
 import pathlib
 import typing
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -150,7 +150,24 @@ def _inferred(name: str, values: Sequence[Any]) -> pl.Series:
         if len(found) > 1 and found != {"int", "float"}:
             raise ValueError(f"{' and '.join(sorted(found))}{place and ' at '}{place}")
     whole = {"int"} == kinds.get("") and max((each for each in cells if each is not None), default=0) >= 1 << 63
-    return pl.Series(name, pa.array(cells, pa.uint64() if whole else None))
+    array = pa.array(cells, pa.uint64() if whole else None)
+    ordered = _in_order_of_keys(array.type, cells)
+    return pl.Series(name, array if array.type == ordered else pa.array(cells, ordered))
+
+
+def _in_order_of_keys(dtype: Any, cells: Iterable[Any]) -> Any:
+    """Return an Arrow type with each struct's fields in the order of the keys; older versions of pyarrow sort them."""
+    import pyarrow as pa  # noqa: PLC0415 -- as above
+
+    if not pa.types.is_nested(dtype):
+        return dtype
+    values: list[Any] = [cell for cell in cells if cell is not None]
+    if not pa.types.is_struct(dtype):
+        return pa.list_(_in_order_of_keys(dtype.value_type, (item for value in values for item in value)))
+    keys = dict.fromkeys(key for value in values for key in value)
+    return pa.struct(
+        [(key, _in_order_of_keys(dtype.field(key).type, (value.get(key) for value in values))) for key in keys]
+    )
 
 
 def _plain(value: Any, place: str, kinds: dict[str, set[str]]) -> Any:

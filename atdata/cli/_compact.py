@@ -1,6 +1,8 @@
 """Making a folder's index, with a bar that shows how far it is."""
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -27,13 +29,8 @@ def run_compact(directory: Path, *, recursive: bool, manifests: Path | None, kee
         ManifestError: A manifest is damaged, or there is none.
     """
     executor = QueryExecutor.from_directory(directory, recursive=recursive, manifests=manifests, index="never")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("shards", total=None)
-        done = executor.compact(
-            on_error="collect" if keep_going else "raise",
-            progress=lambda count, total: bar.update(task, completed=count, total=total),
-        )
+    with _progress() as report:
+        done = executor.compact(on_error="collect" if keep_going else "raise", progress=report)
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{done.shards:,} shards, {done.rows:,} samples: {done.size:,} bytes of index in "
@@ -46,3 +43,15 @@ def run_compact(directory: Path, *, recursive: bool, manifests: Path | None, kee
     if len(done.failures) > _NAMED:
         console.print(f"and {len(done.failures) - _NAMED:,} more")
     return 1 if done.failures else 0
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar on a terminal, and give what moves it; anywhere else show nothing, and give None."""
+    if not sys.stderr.isatty():  # older versions of rich print an empty line for a bar that is disabled
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("shards", total=None)
+        yield lambda count, total: bar.update(task, completed=count, total=total)

@@ -142,6 +142,13 @@ def test_values_say_their_column(values: list[Any], dtype: pl.DataType, cells: l
     assert str(made.to_list()) == str(cells) if "nan" in str(cells) else made.to_list() == cells
 
 
+def test_structs_have_their_fields_in_the_order_of_the_keys() -> None:
+    made = column("x", [None, [{"b": {"d": 1, "c": 2}}], [{"b": None, "a": 0.5}]], None)
+    inner = pl.Struct({"d": pl.Int64, "c": pl.Int64})
+    assert made.dtype == pl.List(pl.Struct({"b": inner, "a": pl.Float64}))
+    assert made.to_list() == [None, [{"b": {"d": 1, "c": 2}, "a": None}], [{"b": None, "a": 0.5}]]
+
+
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
