@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks._driver import WorkerFailedError
@@ -38,12 +38,9 @@ def main(arguments: Sequence[str], root: Path) -> int:
     options = parser.parse_args(arguments)
     try:
         general, limits = _limits(options.limit)
+        _check(options, limits)
     except ValueError as error:
         parser.error(str(error))
-    if options.control and options.after:
-        parser.error("--control compares BEFORE with itself; omit AFTER")
-    if options.pairs < _FEWEST and not options.small:
-        parser.error(f"expected at least {_FEWEST} pairs, found {options.pairs}")
     kept = root / ".bench" / "compare"
     kept.mkdir(parents=True, exist_ok=True)
     try:
@@ -99,16 +96,32 @@ def _limits(texts: Sequence[str]) -> tuple[float | None, dict[str, float]]:
     return general, limits
 
 
+def _check(options: argparse.Namespace, limits: Mapping[str, float]) -> None:
+    """Refuse options that do not fit together.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if options.control and options.after:
+        raise ValueError("--control compares BEFORE with itself; omit AFTER")
+    if options.pairs < (1 if options.small else _FEWEST):
+        raise ValueError(f"expected at least {_FEWEST} pairs, found {options.pairs}")
+    missing = [name for name in limits if not _parts(name) <= set(options.jobs)]
+    if missing:
+        raise ValueError(f"limits of jobs that are not measured: {', '.join(missing)}; add them to --jobs")
+
+
+def _parts(name: str) -> set[str]:
+    """Return the jobs that a row is made of."""
+    return {PARALLEL} if name == IDEAL else set(name.split("/", 1))
+
+
 def _compare(
     options: argparse.Namespace, limits: dict[str, float], general: float | None, root: Path, folder: Path
 ) -> int:
     names = (options.before, options.before if options.control else options.after or ".")
     before, after = (copy_tree(name, root, folder / f"tree-{side}") for side, name in zip("ab", names, strict=True))
     print(f"before: {before}\nafter: {after}")
-    missing = _missing(limits, options.jobs)
-    if missing:
-        print(f"limits of jobs that are not measured: {', '.join(missing)}", file=sys.stderr)
-        return _FAILED
     first_load = load()
     series = measure((before, after), _jobs(options), options.pairs, folder, small=options.small)
     rows = rows_of(series, limits, general)
@@ -118,11 +131,6 @@ def _compare(
     if any(row.verdict == "broken" for row in rows):
         return _BROKEN
     return _FAILED if any(measured.failure for measured in series) else 0
-
-
-def _missing(limits: dict[str, float], jobs: Sequence[str]) -> list[str]:
-    measured = {*jobs, *([IDEAL] if PARALLEL in jobs else [])}
-    return [name for name in limits if name not in measured and not {*name.split("/", 1)} <= measured]
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:

@@ -49,7 +49,7 @@ def measure(trees: tuple[Tree, Tree], jobs: Sequence[Job], pairs: int, folder: P
         jobs: What they do.
         pairs: How often each side does it.
         folder: Holds the sides' data.
-        small: Whether jobs are done once a measurement, however short they are, by one pair of processes.
+        small: Whether jobs are done and counted once, however short they are, by one pair of processes.
 
     Raises:
         WorkerFailedError: A version cannot be imported.
@@ -71,7 +71,7 @@ def measure(trees: tuple[Tree, Tree], jobs: Sequence[Job], pairs: int, folder: P
                 order = (1, 0) if pair % 2 else (0, 1)
                 _with_each(series, lambda measured, sides=sides, order=order: _pair(sides, measured, order))
             if life == lives - 1:
-                _with_each(series, lambda measured, sides=sides: _count(sides, measured))
+                _with_each(series, lambda measured, sides=sides: _count(sides, measured, 1 if small else _COUNTED))
     return series
 
 
@@ -106,6 +106,6 @@ def _pair(sides: Sequence[Side], measured: Measured, order: Sequence[int]) -> No
         measured.facts[index].append(answer["facts"])
 
 
-def _count(sides: Sequence[Side], measured: Measured) -> None:
+def _count(sides: Sequence[Side], measured: Measured, times: int) -> None:
     for index, side in enumerate(sides):
-        measured.counts[index].extend(side.count(measured.job) for _ in range(_COUNTED))
+        measured.counts[index].extend(side.count(measured.job) for _ in range(times))

@@ -16,6 +16,7 @@ __all__ = [
 FINEST = 1.05
 _CONFIDENCE = 0.95
 _RESAMPLES = 10_000
+_SEED = 0
 
 Verdict = Literal["broken", "kept", "undecided"]
 Difference = Literal["slower", "faster", "same", "undecided"]
@@ -45,8 +46,8 @@ def ratios(before: Sequence[float], after: Sequence[float]) -> list[float]:
     return [second / first for first, second in zip(before, after, strict=True)]
 
 
-def interval_of(values: Sequence[float], *, seed: int = 0) -> Interval:
-    """Return the median with its percentile bootstrap interval; the same for the same values and seed.
+def interval_of(values: Sequence[float]) -> Interval:
+    """Return the median with its percentile bootstrap interval; the same for the same values.
 
     Raises:
         ValueError: There are no values.
@@ -54,7 +55,7 @@ def interval_of(values: Sequence[float], *, seed: int = 0) -> Interval:
     if not values:
         raise ValueError("expected at least one value, found none")
     sample = np.asarray(values, np.float64)
-    drawn = np.random.default_rng(seed).integers(len(sample), size=(_RESAMPLES, len(sample)))
+    drawn = np.random.default_rng(_SEED).integers(len(sample), size=(_RESAMPLES, len(sample)))
     medians = np.median(sample[drawn], axis=1)
     tail = (1 - _CONFIDENCE) / 2
     low, high = np.quantile(medians, (tail, 1 - tail))

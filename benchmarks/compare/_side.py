@@ -41,7 +41,7 @@ class Side:
         seed: The seed of hashing, which decides the order of sets.
 
     Raises:
-        WorkerFailedError: The version cannot be imported, or another one was.
+        WorkerFailedError: The version cannot be imported, or another one would be.
     """
 
     def __init__(self, name: str, tree: Tree, folder: Path, seed: int) -> None:
@@ -91,9 +91,9 @@ class Side:
             raise WorkerFailedError(f"{self._name}: {str(error).strip().splitlines()[-1]}") from error
 
     def _check(self, tree: Tree) -> None:
-        imported = self._run("import atdata; print(atdata.__file__)", None).output.strip()
-        if not Path(imported).is_relative_to(tree.folder):
-            raise WorkerFailedError(f"{self._name}: expected the library of {tree.folder}, imported {imported}")
+        origin = self._run("import importlib.util as u; print(u.find_spec('atdata').origin)", None).output.strip()
+        if not Path(origin).is_relative_to(tree.folder):
+            raise WorkerFailedError(f"{self._name}: expected the library of {tree.folder}, found {origin}")
 
     def _run(self, program: str, job: Job | None) -> "_Ended":
         data = [str(path) for path in (self._folder / "data").glob(f"rows-*-{job.samples}x{job.shards}")] if job else []
