@@ -19,8 +19,6 @@ _LIVES = 5
 #: A measurement repeats a job until it takes about this many CPU seconds.
 _PIECE = 0.15
 _MOST_REPEATS = 500
-#: A count is taken so often, to see whether it is the same each time.
-_COUNTED = 3
 
 
 @dataclasses.dataclass(slots=True)
@@ -32,7 +30,7 @@ class Measured:
     cpu: tuple[list[float], list[float]] = dataclasses.field(default_factory=lambda: ([], []))
     #: Further numbers of each measurement.
     facts: tuple[list[dict[str, float]], list[dict[str, float]]] = dataclasses.field(default_factory=lambda: ([], []))
-    #: Counts of each of a few runs.
+    #: Counts of one run in each life, to see whether they are the same each time.
     counts: tuple[list[dict[str, int]], list[dict[str, int]]] = dataclasses.field(default_factory=lambda: ([], []))
     repeats: int = 1
     #: Why the job cannot be compared; empty where it can.
@@ -49,7 +47,7 @@ def measure(trees: tuple[Tree, Tree], jobs: Sequence[Job], pairs: int, folder: P
         jobs: What they do.
         pairs: How often each side does it.
         folder: Holds the sides' data.
-        small: Whether jobs are done and counted once, however short they are, by one pair of processes.
+        small: Whether jobs are done once a measurement, however short they are, by one pair of processes.
 
     Raises:
         WorkerFailedError: A version cannot be imported.
@@ -70,8 +68,7 @@ def measure(trees: tuple[Tree, Tree], jobs: Sequence[Job], pairs: int, folder: P
                 sys.stderr.write(f"pair {pair + 1} of {pairs}\n")
                 order = (1, 0) if pair % 2 else (0, 1)
                 _with_each(series, lambda measured, sides=sides, order=order: _pair(sides, measured, order))
-            if life == lives - 1:
-                _with_each(series, lambda measured, sides=sides: _count(sides, measured, 1 if small else _COUNTED))
+            _with_each(series, lambda measured, sides=sides: _count(sides, measured))
     return series
 
 
@@ -106,6 +103,6 @@ def _pair(sides: Sequence[Side], measured: Measured, order: Sequence[int]) -> No
         measured.facts[index].append(answer["facts"])
 
 
-def _count(sides: Sequence[Side], measured: Measured, times: int) -> None:
+def _count(sides: Sequence[Side], measured: Measured) -> None:
     for index, side in enumerate(sides):
-        measured.counts[index].extend(side.count(measured.job) for _ in range(times))
+        measured.counts[index].append(side.count(measured.job))

@@ -28,8 +28,8 @@ _SURE = 0.995
 _SELECTIVE = (pl.col("confidence") > _SURE) & (pl.col("label") == "dog")
 _NAMES = ("bird", "boat", "car", "cat", "deer", "dog", "frog", "horse", "plane", "truck")
 _BATCH = 32
-#: Steps of the loop that shows how much of the machine is free.
-_STEPS = 1_500_000
+#: Steps of the loop that shows how much of the machine is free, and how often it and the writing take turns.
+_STEPS, _ROUNDS = 2_000_000, 3
 
 
 @atdata.packable
@@ -245,7 +245,7 @@ def describe(setup: Setup) -> Task:
 
 
 def parallel(setup: Setup) -> Task:
-    """Write with one process and with several, beside a loop that one and several processes run; in wall seconds.
+    """Write with one process and with several, in turn with a loop that one and several processes run; in wall seconds.
 
     Its facts are how many times faster several processes were than one, and what the machine gave at that moment: how
     many times the work of one process several did in the same time.
@@ -256,12 +256,16 @@ def parallel(setup: Setup) -> Task:
     folder, facts = setup.scratch / "parallel", {}
     _spin_all(pool, processes, steps=1)
 
-    def run() -> int:
+    def one_round() -> tuple[float, ...]:
         alone, together = (_wall(lambda count=count: _spin_all(pool, count)) for count in (1, processes))
         one, several = (
-            _wall(lambda name=name, executor=executor: _write(samples, folder / name, setup, executor=executor))
-            for name, executor in (("one", None), ("several", pool))
+            _wall(lambda executor=executor: _write(samples, folder / "set", setup, executor=executor, overwrite=True))
+            for executor in (None, pool)
         )
+        return alone, together, one, several
+
+    def run() -> int:
+        alone, together, one, several = map(sum, zip(*(one_round() for _ in range(_ROUNDS)), strict=True))
         facts.update(speedup=one / several, capacity=processes * alone / together)
         return len(samples)
 
