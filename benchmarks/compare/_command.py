@@ -24,6 +24,7 @@ __all__ = ["main"]
 
 #: Fewer pairs say too little.
 _FEWEST = 20
+_FEWEST_PROCESSES = 2
 _BROKEN, _FAILED = 1, 2
 
 
@@ -65,7 +66,13 @@ def _parser() -> argparse.ArgumentParser:
         "--limit", action="append", default=[], metavar="[JOB=]RATIO",
         help="highest ratio of all jobs, or of one; FIRST/SECOND=RATIO is of two jobs after; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="of the parallel job")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=max(_FEWEST_PROCESSES, os.cpu_count() or 1),
+        metavar="N",
+        help="of the parallel job",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="append JSON lines here")
     parser.add_argument("--folder", type=Path, help="where data and copies lie meanwhile (.bench/compare)")
     parser.add_argument("--small", action="store_true", help="tiny, once each: a test that all of it runs")
@@ -106,6 +113,8 @@ def _check(options: argparse.Namespace, limits: Mapping[str, float]) -> None:
         raise ValueError("--control compares BEFORE with itself; omit AFTER")
     if options.pairs < (1 if options.small else _FEWEST):
         raise ValueError(f"expected at least {_FEWEST} pairs, found {options.pairs}")
+    if options.processes < _FEWEST_PROCESSES:
+        raise ValueError(f"expected at least {_FEWEST_PROCESSES} processes, found {options.processes}")
     missing = [name for name in limits if not _parts(name) <= set(options.jobs)]
     if missing:
         raise ValueError(f"limits of jobs that are not measured: {', '.join(missing)}; add them to --jobs")

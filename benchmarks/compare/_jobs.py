@@ -64,6 +64,6 @@ JOBS = {
         Job("compact", "index 20 shards", "jobs:compact", **_ROWS),
         Job("slice", "save and load half of 50,000 rows", "jobs:slices", **_ROWS),
         Job("describe", "open 20 shards and describe", "jobs:describe", **_ROWS),
-        Job(PARALLEL, "write with several processes, over the ideal", "jobs:parallel", samples=500, shards=2),
+        Job(PARALLEL, "write with several processes, over the ideal", "jobs:parallel", samples=200, shards=2),
     )
 }

@@ -1,5 +1,6 @@
 """Two versions are compared by paired ratios; a limit is broken only if the whole interval lies beyond it."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from benchmarks.compare._paired import (
     verdict,
 )
 from benchmarks.compare._rows import Count, Row, Speedup, counts_of, rows_of, speedups_of
+from benchmarks.compare._side import Side
 from benchmarks.compare._table import control_line, counts_lines, speedup_lines, table
 from benchmarks.compare._trees import TreeNotFoundError, copy_tree
 
@@ -323,6 +325,36 @@ def test_answers_that_differ_are_not_compared(fake, monkeypatch):
     assert (open_.failure, open_.cpu) == ("the answers differ: 7 before, 8 after", ([], []))
 
 
+# The jobs
+
+
+@pytest.fixture(scope="module")
+def side(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("side")
+    with Side("before", copy_tree(".", ROOT, folder / "tree"), folder / "a", seed=0) as side:
+        yield side
+
+
+#: Samples, shards or facts that each job of long-lived processes counts.
+COUNTS = {
+    "open": 30, "query": 0, "query-index": 0, "getitem": 10, "iterate": 30, "batches": 30, "shuffled": 30, "fetch": 10,
+    "write": 30, "write-durable": 30, "append": 30, "annotate": 30, "compact": 3, "slice": 13, "describe": 9,
+    "parallel": 30,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_does_its_work_again_and_again_and_tells_its_cost(name, side):
+    job = JOBS[name].small()
+    if name == "parallel":
+        job = dataclasses.replace(job, picks=2)
+    side.prepare(job)
+    answer = side.measure(job, 2)
+    assert answer["cpu"] > 0
+    assert answer["count"] == COUNTS.get(name, 0)
+    assert answer["facts"].keys() == ({"speedup", "capacity"} if name == "parallel" else set())
+
+
 # Versions
 
 
@@ -375,6 +407,7 @@ def compare(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["HEAD", "--limit", "open=2", "--jobs", "query"], "limits of jobs that are not measured: open"),
         (["HEAD", "--pairs", "19"], "expected at least 20 pairs, found 19"),
         (["HEAD", ".", "--control"], "omit AFTER"),
+        (["HEAD", "--processes", "1"], "expected at least 2 processes, found 1"),
     ],
 )
 def test_options_that_cannot_be_decided_are_refused(arguments, message, tmp_path, capsys):
