@@ -22,6 +22,7 @@ from ._fresh import imports, memory
 from ._report import summary
 from ._results import Results, Writer, read_results
 from ._run import Machine, Peak, Record, Run, Sizes, load
+from .compare import main as compare
 
 _ROOT = Path(__file__).resolve().parent.parent
 _KEPT = _ROOT / ".bench"
@@ -34,7 +35,9 @@ _LARGE_JOBS = ("open", "index", "query", "describe", "growth")
 
 
 def main() -> int:
-    """Run the benchmarks; return the exit status."""
+    """Run the benchmarks, or compare two versions; return the exit status."""
+    if sys.argv[1:2] == ["compare"]:
+        return compare(sys.argv[2:], _ROOT)
     parser = _parser()
     options = parser.parse_args()
     if options.write_docs and options.small:

@@ -26,14 +26,15 @@ class WorkerFailedError(Exception):
 
 
 class Worker:
-    """One long-lived process in one environment."""
+    """One long-lived process in one environment, with the caller's environment variables or others."""
 
-    def __init__(self, interpreter: Path, log: Path) -> None:
+    def __init__(self, interpreter: Path, log: Path, variables: Mapping[str, str] | None = None) -> None:
         self.interpreter = interpreter
         self._log = log.open("w", encoding="utf-8")
         self._process = subprocess.Popen(
-            [interpreter, _WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True
-        )
+            [interpreter, _WORKER],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, env=variables,
+        )  # fmt: skip
         hello = self.ask("hello")
         self.versions: dict[str, str] = {"python": hello["python"], **hello["versions"]}
 

@@ -16,6 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import cost
 import peak
 from common import Setup, Task
 
@@ -93,13 +94,42 @@ def _alone(name: str) -> dict[str, Any]:
     return {"seconds": seconds, "count": count, "digest": digest, "peak": rise}
 
 
+def _measure(name: str, repeats: int) -> dict[str, Any]:
+    """Run a task several times, and return the CPU seconds of one."""
+    task = _TASKS[name]
+    gc.collect()
+    gc.freeze()  # as in `_run`
+    cpu, result = 0.0, None
+    for _ in range(repeats):
+        task.before()
+        begin = cost.cpu_seconds()
+        result = task.run()
+        cpu += cost.cpu_seconds() - begin
+        task.after()
+    gc.unfreeze()
+    count, _ = task.answer(result)
+    return {"cpu": cpu / repeats, "count": count, "facts": task.facts()}
+
+
+def _count(name: str) -> dict[str, Any]:
+    task = _TASKS[name]
+    task.before()
+    with cost.counting() as counts:
+        task.run()
+    task.after()
+    return {"counts": counts}
+
+
 def _forget() -> dict[str, Any]:
     _TASKS.clear()
     gc.collect()
     return {}
 
 
-_DO = {"hello": _hello, "prepare": _prepare, "prove": _prove, "run": _run, "alone": _alone, "forget": _forget}
+_DO = {
+    "hello": _hello, "prepare": _prepare, "prove": _prove, "run": _run, "alone": _alone, "measure": _measure,
+    "count": _count, "forget": _forget,
+}  # fmt: skip
 
 if __name__ == "__main__":
     main()
