@@ -17,7 +17,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile $
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-pythons check check-all workflows soak lint types mutants bench bench-large docs update clean python-version
+.PHONY: help demo test test-all test-pythons check check-all workflows soak lint types mutants compare bench bench-large docs update clean python-version
 
 help:
 	@echo "make demo       see the library at work on 1,797 handwritten digits"
@@ -26,6 +26,7 @@ help:
 	@echo "make check-all  the slow tests, too, on every supported Python, with pinned, newest and oldest dependencies"
 	@echo "make soak       laws on random cases, kills and races, for an hour (SOAK=10 for ten)"
 	@echo "make mutants    how many small faults in the code do the tests find? (N=200 SEED=1)"
+	@echo "make compare BEFORE=main  does the working tree cost more than a revision? CPU seconds in pairs, and counts"
 	@echo "make bench      measure beside the original library and the peers (needs Python 3.12, too)"
 	@echo "make bench-large  the same of 100 million rows in 100,000 shards, and nothing else (30 GB of disk)"
 	@echo "make docs       build the documentation into site/"
@@ -91,6 +92,11 @@ soak: $(STAMP)
 # docs/benchmarks.md is written of it by `python -m benchmarks --from .bench/results.jsonl --write-docs`.
 bench: $(STAMP)
 	@PYTHON312='$(PYTHON312)' $(RUN) benchmarks
+
+# Two versions side by side: BEFORE is a revision, and the working tree comes after it.
+BEFORE ?= HEAD
+compare: $(STAMP)
+	$(RUN) benchmarks compare $(BEFORE)
 
 bench-large: $(STAMP)
 	@PYTHON312='$(PYTHON312)' $(RUN) benchmarks --large
