@@ -1,7 +1,7 @@
 """Reading samples to train on: shuffled, split among ranks and workers, taken up again where it was left."""
 
 import functools
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args, overload
 
 import atdata._epoch as epochs
 from atdata._options import check_limit, whole
@@ -16,6 +16,9 @@ __all__ = ["Training"]
 
 S = TypeVar("S")
 
+#: What becomes of a last step that does not come out even among the ranks: see :meth:`Dataset.to_torch`.
+Uneven: TypeAlias = Literal["pad", "drop"]
+
 
 class Training(DatasetBase[S]):
     """What reads a dataset's samples to train on them."""
@@ -28,7 +31,7 @@ class Training(DatasetBase[S]):
         batch_size: None = None,
         seed: int | None = None,
         epoch: int = 0,
-        window: "epochs.WindowLike" = None,
+        window: int | str | None = None,
     ) -> "epochs.Epoch[S]": ...
 
     @overload
@@ -40,7 +43,7 @@ class Training(DatasetBase[S]):
         batch_size: int,
         seed: int | None = None,
         epoch: int = 0,
-        window: "epochs.WindowLike" = None,
+        window: int | str | None = None,
     ) -> "epochs.Epoch[SampleBatch[S]]": ...
 
     @overload
@@ -51,7 +54,7 @@ class Training(DatasetBase[S]):
         batch_size: int,
         seed: int | None = None,
         epoch: int = 0,
-        window: "epochs.WindowLike" = None,
+        window: int | str | None = None,
     ) -> "epochs.Epoch[SampleBatch[S]]": ...
 
     def shuffled(
@@ -61,7 +64,7 @@ class Training(DatasetBase[S]):
         batch_size: int | None = None,
         seed: int | None = None,
         epoch: int = 0,
-        window: "epochs.WindowLike" = None,
+        window: int | str | None = None,
     ) -> "epochs.Epoch[Any]":
         """Return all samples in a shuffled order, each once: an :class:`Epoch`, which can be left and taken up again.
 
@@ -96,10 +99,10 @@ class Training(DatasetBase[S]):
         shuffle: bool = False,
         seed: int = 0,
         epoch: int = 0,
-        window: "epochs.WindowLike" = None,
+        window: int | str | None = None,
         rank: int | None = None,
         world_size: int | None = None,
-        uneven: "epochs.Uneven" = "pad",
+        uneven: Uneven = "pad",
         collate: "Collate | None" = None,
         style: Literal["iterable"] = "iterable",
     ) -> "SampleStream": ...
@@ -114,10 +117,10 @@ class Training(DatasetBase[S]):
         shuffle: bool = False,
         seed: int = 0,
         epoch: int = 0,
-        window: "epochs.WindowLike" = None,
+        window: int | str | None = None,
         rank: int | None = None,
         world_size: int | None = None,
-        uneven: "epochs.Uneven" = "pad",
+        uneven: Uneven = "pad",
         collate: "Collate | None" = None,
         style: Literal["iterable", "map"] = "iterable",
     ) -> "SampleStream | SampleMap":
@@ -150,7 +153,7 @@ class Training(DatasetBase[S]):
 
         check_limit("batch_size", batch_size)
         for name, value, choices in (
-            ("uneven", uneven, get_args(epochs.Uneven)),
+            ("uneven", uneven, get_args(Uneven)),
             ("style", style, ("iterable", "map")),
         ):
             if value not in choices:

@@ -6,9 +6,8 @@ from atdata._doorway import doorway
 
 if TYPE_CHECKING:
     from ._epoch import Epoch
-    from ._part import Part, Uneven
+    from ._part import Part
     from ._split import Split
-    from ._window import WindowLike
 else:
     __getattr__, __dir__ = doorway(
         __name__,
@@ -16,8 +15,6 @@ else:
             "Epoch": "atdata._epoch._epoch",
             "Part": "atdata._epoch._part",
             "Split": "atdata._epoch._split",
-            "Uneven": "atdata._epoch._part",
-            "WindowLike": "atdata._epoch._window",
         },
     )
 
@@ -25,6 +22,4 @@ __all__ = [
     "Epoch",
     "Part",
     "Split",
-    "Uneven",
-    "WindowLike",
 ]
