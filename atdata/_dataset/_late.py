@@ -186,7 +186,7 @@ class Late(DatasetBase[S]):
                 "write_samples(ds, path, manifest=True) writes what comes out of the steps"
             )
         metadata = self.content_metadata
-        from ._export import ExportOptions, export  # noqa: PLC0415 -- kept out of `import atdata`
+        from ._export import ExportOptions, export  # noqa: PLC0415 -- only this call needs it
 
         options = ExportOptions(
             path,

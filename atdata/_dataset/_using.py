@@ -154,7 +154,7 @@ class Using(DatasetBase[S]):
             {'captions-000000': ['a', 'b'], 'captions-000001': ['c']}
             >>> folder.cleanup()
         """
-        from ._work import Checkpoint, named_shards, process_shards  # noqa: PLC0415 -- kept out of `import atdata`
+        from ._work import Checkpoint, named_shards, process_shards  # noqa: PLC0415 -- only this call needs it
 
         urls = {shard_id: self._opened.store.url(f"{shard_id}.tar") for shard_id in self.shards}
         named = named_shards(shards, urls)
