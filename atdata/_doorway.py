@@ -18,14 +18,14 @@ def doorway(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], A
         modules: The full name of the module that defines each name; for a submodule, its own.
 
     Examples:
-        >>> get, _ = doorway("collections", {"abc": "collections.abc", "Real": "numbers"})
-        >>> get("abc"), get("Real")
-        (<module 'collections.abc' ...>, <class 'numbers.Real'>)
+        >>> get, _ = doorway("json", {"JSONDecoder": "json.decoder", "decoder": "json.decoder"})
+        >>> get("JSONDecoder"), get("decoder").__name__
+        (<class 'json.decoder.JSONDecoder'>, 'json.decoder')
     """
 
     def __getattr__(name: str) -> Any:  # noqa: N807 -- its name in the package
         if name not in modules:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = importlib.import_module(modules[name])
         value = module if modules[name] == f"{package}.{name}" else getattr(module, name)
         return vars(sys.modules[package]).setdefault(name, value)
