@@ -8,8 +8,9 @@ that answer::
     for photo in ds.fetch(dogs): ...
 """
 
-from atdata._dataset import Dataset, DatasetDict, ShardWriter, load_dataset, write_samples
-from atdata._epoch import Epoch
+from typing import TYPE_CHECKING
+
+from atdata._doorway import doorway
 from atdata._errors import (
     AmbiguousKeyError,
     AtdataError,
@@ -38,19 +39,55 @@ from atdata._errors import (
     UnreadableImageWarning,
     UnsupportedFormatError,
 )
-from atdata._lens import Lens, LensNetwork, identity, lens
-from atdata._sample import DictSample, ImageField, PackableSample, SampleBatch, packable
-from atdata.manifest import (
-    F,
-    ManifestBuilder,
-    ManifestField,
-    ManifestWriter,
-    QueryExecutor,
-    SampleLocation,
-    ShardManifest,
-    manifest_column,
-    query_fields,
-)
+
+if TYPE_CHECKING:
+    from atdata import manifest as manifest
+    from atdata._dataset import Dataset, DatasetDict, ShardWriter, load_dataset, write_samples
+    from atdata._epoch import Epoch
+    from atdata._lens import Lens, LensNetwork, identity, lens
+    from atdata._sample import DictSample, ImageField, PackableSample, SampleBatch, packable
+    from atdata.manifest import (
+        F,
+        ManifestBuilder,
+        ManifestField,
+        ManifestWriter,
+        QueryExecutor,
+        SampleLocation,
+        ShardManifest,
+        manifest_column,
+        query_fields,
+    )
+else:
+    __getattr__, __dir__ = doorway(
+        __name__,
+        {
+            "Dataset": "atdata._dataset",
+            "DatasetDict": "atdata._dataset",
+            "DictSample": "atdata._sample",
+            "Epoch": "atdata._epoch",
+            "F": "atdata.manifest",
+            "ImageField": "atdata._sample",
+            "Lens": "atdata._lens",
+            "LensNetwork": "atdata._lens",
+            "ManifestBuilder": "atdata.manifest",
+            "ManifestField": "atdata.manifest",
+            "ManifestWriter": "atdata.manifest",
+            "PackableSample": "atdata._sample",
+            "QueryExecutor": "atdata.manifest",
+            "SampleBatch": "atdata._sample",
+            "SampleLocation": "atdata.manifest",
+            "ShardManifest": "atdata.manifest",
+            "ShardWriter": "atdata._dataset",
+            "identity": "atdata._lens",
+            "lens": "atdata._lens",
+            "load_dataset": "atdata._dataset",
+            "manifest": "atdata.manifest",
+            "manifest_column": "atdata.manifest",
+            "packable": "atdata._sample",
+            "query_fields": "atdata.manifest",
+            "write_samples": "atdata._dataset",
+        },
+    )
 
 __version__ = "0.1.0"
 

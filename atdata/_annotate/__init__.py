@@ -1,10 +1,28 @@
 """Late columns: matched to samples, added to manifests shard by shard."""
 
-from ._amending import OnError
-from ._annotate import annotate, drop_columns
-from ._annotation import AnnotateOptions
-from ._columns import Columns
-from ._matching import Extra, Missing
+from typing import TYPE_CHECKING
+
+from atdata._doorway import doorway
+
+if TYPE_CHECKING:
+    from ._amending import OnError
+    from ._annotate import annotate, drop_columns
+    from ._annotation import AnnotateOptions
+    from ._columns import Columns
+    from ._matching import Extra, Missing
+else:
+    __getattr__, __dir__ = doorway(
+        __name__,
+        {
+            "AnnotateOptions": "atdata._annotate._annotation",
+            "Columns": "atdata._annotate._columns",
+            "Extra": "atdata._annotate._matching",
+            "Missing": "atdata._annotate._matching",
+            "OnError": "atdata._annotate._amending",
+            "annotate": "atdata._annotate._annotate",
+            "drop_columns": "atdata._annotate._annotate",
+        },
+    )
 
 __all__ = [
     "AnnotateOptions",

@@ -7,8 +7,8 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar, get_args, get_origin
 
 import numpy as np
 
+import atdata._lens as lenses
 from atdata._errors import SchemaError
-from atdata._lens import Lens
 from atdata._reader import Opened, Picks, SampleReader, Step, Steps, batched, through
 from atdata._sample import DictSample, SampleBatch, bare_type, fields_of, is_sample_type, written_type
 from atdata._sidecars._table import KEY, SHARD
@@ -74,7 +74,7 @@ class DatasetBase(Generic[S]):
         maps = [step.function for step in self._steps if step.kind == "map"]
         if not maps:
             return self._read_type()
-        return maps[-1].view_type if isinstance(maps[-1], Lens) else None
+        return maps[-1].view_type if isinstance(maps[-1], lenses.Lens) else None
 
     def _named_type(self) -> Any:
         return self._given_type or next(iter(self._type_arguments()), None)

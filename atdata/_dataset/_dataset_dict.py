@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import atdata._notebook as notebook
 from atdata._errors import SplitNotFoundError, listed
-from atdata._notebook import Facts, shown
 
 from ._dataset import Dataset
 from ._splits import unknown_split
@@ -84,8 +84,8 @@ class DatasetDict(dict[str, Dataset[S]]):
         return f"DatasetDict({{{counts}}}{f', {self.sample_type.__name__}' if self.sample_type else ''})"
 
     def _repr_html_(self) -> str:
-        return shown(self, self._facts)
+        return notebook.shown(self, self._facts)
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> "notebook.Facts":
         rows = [[split, len(each.list_shards()), each.sample_type.__name__] for split, each in self.items()]
-        return Facts("DatasetDict", head=["split", "shards", "type"], rows=rows)
+        return notebook.Facts("DatasetDict", head=["split", "shards", "type"], rows=rows)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import atdata._annotate as annotating
 from atdata._reader import Opened, OpenShards, Picks, batched, through
 from atdata._sample import SampleBatch
 from atdata._sidecars._names import Listing
@@ -92,11 +93,11 @@ class Late(DatasetBase[S]):
             >>> folder.cleanup()
         """
         self._check_annotatable()
-        from atdata._annotate import AnnotateOptions, annotate  # noqa: PLC0415 -- kept out of `import atdata`
-
-        options = AnnotateOptions(on, replace, missing, extra, aggregates or {}, run, batch_size, on_error, progress)
+        options = annotating.AnnotateOptions(
+            on, replace, missing, extra, aggregates or {}, run, batch_size, on_error, progress
+        )
         selected = None if isinstance(self._selection, Everything) else self._picks()
-        return self._with(annotate(self._opened, selected, self._read_batches, columns, options))
+        return self._with(annotating.annotate(self._opened, selected, self._read_batches, columns, options))
 
     def drop_columns(self, *names: str, on_error: "OnError" = "raise") -> Self:
         """Remove columns from the manifests of the whole dataset, and return the dataset without them.
@@ -121,9 +122,7 @@ class Late(DatasetBase[S]):
             raise TypeError(
                 "columns are dropped from whole shards, and this is a selection; drop them from the dataset"
             )
-        from atdata._annotate import drop_columns  # noqa: PLC0415 -- kept out of `import atdata`
-
-        return self._with(drop_columns(self._opened, names, on_error))
+        return self._with(annotating.drop_columns(self._opened, names, on_error))
 
     def export(
         self,
@@ -187,7 +186,7 @@ class Late(DatasetBase[S]):
                 "write_samples(ds, path, manifest=True) writes what comes out of the steps"
             )
         metadata = self.content_metadata
-        from ._export import ExportOptions, export  # noqa: PLC0415 -- kept out of `import atdata`
+        from ._export import ExportOptions, export  # noqa: PLC0415 -- only this call needs it
 
         options = ExportOptions(
             path,

@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from atdata._notebook import Facts, Picture, picture_of, shown
+import atdata._notebook as notebook
+import atdata._tables as tables
 from atdata._sample import is_sample_type
 
 from ._base import DatasetBase, type_text
@@ -31,7 +32,7 @@ class Showing(DatasetBase[S]):
         return f"{self._name()}({', '.join(parts)})"
 
     def _repr_html_(self) -> str:
-        return shown(self, self._facts)
+        return notebook.shown(self, self._facts)
 
     def _name(self) -> str:
         named = self._named_type()
@@ -50,18 +51,20 @@ class Showing(DatasetBase[S]):
             if count := sum(step.kind == kind for step in self._steps):
                 yield f"{count} {kind}{'s'[: count != 1]}"
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> "notebook.Facts":
         opened, shards = self._opened, len(self._opened.shard_ids)
         title, notes = self._name(), [opened.store.url()]
         if not opened.has_manifests or shards > _SHARDS:
             why = "describe() reads all headers" if opened.has_manifests else "no manifests: len() walks the tars"
-            return Facts(title, [f"{_shards(shards)}; {why}", *notes], list(self._choice()))
+            return notebook.Facts(title, [f"{_shards(shards)}; {why}", *notes], list(self._choice()))
         statistics = {row["field"]: row for row in opened.executor.describe().iter_rows(named=True)}
         if statistics and not isinstance(self._selection, Everything):
             notes.append("the statistics are those of all samples")
         head, rows = self._table(statistics)
         pictures = list(itertools.islice(self._pictures(), _PICTURES))
-        return Facts(title, [f"{self._counts()} {_shards(shards)}", *notes], list(self._choice()), head, rows, pictures)
+        return notebook.Facts(
+            title, [f"{self._counts()} {_shards(shards)}", *notes], list(self._choice()), head, rows, pictures
+        )
 
     def _counts(self) -> str:
         everything = self._opened.count()
@@ -80,20 +83,18 @@ class Showing(DatasetBase[S]):
         ]
         return ["field", "type", *used], rows
 
-    def _pictures(self) -> Iterator[Picture]:
+    def _pictures(self) -> "Iterator[notebook.Picture]":
         """Yield the first image of each of the first samples; what a function makes may take long, and is not read."""
         if self._seen_type() is None or self._filters:
             return
-        from atdata._tables import row_of  # noqa: PLC0415 -- kept out of `import atdata`
-
         everything = isinstance(self._selection, Everything)  # whose first samples are found without all its tables
         first = self if everything else self._over(self._selection.first(_PICTURES))
         for sample in first._samples():  # noqa: SLF001 -- of one class
-            values = row_of(sample)
-            uri = next((found for value in values.values() if (found := picture_of(value)) is not None), None)
+            values = tables.row_of(sample)
+            uri = next((found for value in values.values() if (found := notebook.picture_of(value)) is not None), None)
             if uri is None:
                 return
-            yield Picture(uri, _caption(values))
+            yield notebook.Picture(uri, _caption(values))
 
 
 def _shards(count: int) -> str:

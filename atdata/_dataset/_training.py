@@ -1,20 +1,23 @@
 """Reading samples to train on: shuffled, split among ranks and workers, taken up again where it was left."""
 
 import functools
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args, overload
 
-from atdata._epoch import Epoch, Part, Split, Uneven, WindowLike
+import atdata._epoch as epochs
 from atdata._options import check_limit, whole
-from atdata._sample import SampleBatch
 
 from ._base import DatasetBase
 
 if TYPE_CHECKING:
+    from atdata._sample import SampleBatch
     from atdata._torch import Collate, SampleMap, SampleStream
 
 __all__ = ["Training"]
 
 S = TypeVar("S")
+
+#: What becomes of a last step that does not come out even among the ranks: see :meth:`Dataset.to_torch`.
+Uneven: TypeAlias = Literal["pad", "drop"]
 
 
 class Training(DatasetBase[S]):
@@ -28,8 +31,8 @@ class Training(DatasetBase[S]):
         batch_size: None = None,
         seed: int | None = None,
         epoch: int = 0,
-        window: WindowLike = None,
-    ) -> Epoch[S]: ...
+        window: int | str | None = None,
+    ) -> "epochs.Epoch[S]": ...
 
     @overload
     def shuffled(
@@ -40,8 +43,8 @@ class Training(DatasetBase[S]):
         batch_size: int,
         seed: int | None = None,
         epoch: int = 0,
-        window: WindowLike = None,
-    ) -> Epoch[SampleBatch[S]]: ...
+        window: int | str | None = None,
+    ) -> "epochs.Epoch[SampleBatch[S]]": ...
 
     @overload
     def shuffled(
@@ -51,8 +54,8 @@ class Training(DatasetBase[S]):
         batch_size: int,
         seed: int | None = None,
         epoch: int = 0,
-        window: WindowLike = None,
-    ) -> Epoch[SampleBatch[S]]: ...
+        window: int | str | None = None,
+    ) -> "epochs.Epoch[SampleBatch[S]]": ...
 
     def shuffled(
         self,
@@ -61,8 +64,8 @@ class Training(DatasetBase[S]):
         batch_size: int | None = None,
         seed: int | None = None,
         epoch: int = 0,
-        window: WindowLike = None,
-    ) -> Epoch[Any]:
+        window: int | str | None = None,
+    ) -> "epochs.Epoch[Any]":
         """Return all samples in a shuffled order, each once: an :class:`Epoch`, which can be left and taken up again.
 
         The order is a function of :attr:`digest`, seed, epoch and window alone.
@@ -85,8 +88,8 @@ class Training(DatasetBase[S]):
         whole("buffer_shards", buffer_shards)
         whole("buffer_samples", buffer_samples)
         check_limit("batch_size", batch_size)
-        part = functools.partial(self._part, Split(batch_size=batch_size or 1), batched=batch_size is not None)
-        return Epoch(part, seed=seed, epoch=epoch, window=window)
+        part = functools.partial(self._part, epochs.Split(batch_size=batch_size or 1), batched=batch_size is not None)
+        return epochs.Epoch(part, seed=seed, epoch=epoch, window=window)
 
     @overload
     def to_torch(
@@ -96,7 +99,7 @@ class Training(DatasetBase[S]):
         shuffle: bool = False,
         seed: int = 0,
         epoch: int = 0,
-        window: WindowLike = None,
+        window: int | str | None = None,
         rank: int | None = None,
         world_size: int | None = None,
         uneven: Uneven = "pad",
@@ -114,7 +117,7 @@ class Training(DatasetBase[S]):
         shuffle: bool = False,
         seed: int = 0,
         epoch: int = 0,
-        window: WindowLike = None,
+        window: int | str | None = None,
         rank: int | None = None,
         world_size: int | None = None,
         uneven: Uneven = "pad",
@@ -149,7 +152,10 @@ class Training(DatasetBase[S]):
         from atdata._torch import SampleMap, SampleStream, rank_here  # noqa: PLC0415 -- only who trains needs PyTorch
 
         check_limit("batch_size", batch_size)
-        for name, value, choices in (("uneven", uneven, get_args(Uneven)), ("style", style, ("iterable", "map"))):
+        for name, value, choices in (
+            ("uneven", uneven, get_args(Uneven)),
+            ("style", style, ("iterable", "map")),
+        ):
             if value not in choices:
                 raise ValueError(f"{name} is one of {', '.join(choices)}; found {value!r}")
         if style == "map":
@@ -159,11 +165,11 @@ class Training(DatasetBase[S]):
             raise ValueError("collate makes something of a batch: give batch_size too, or the DataLoader a collate_fn")
         whole("seed", seed)  # None would be another order on each rank
         rank, world_size = rank_here(rank, world_size)
-        split = Split(rank, world_size, batch_size or 1, uneven == "drop")
+        split = epochs.Split(rank, world_size, batch_size or 1, uneven == "drop")
         part = self._part(split, batched=batch_size is not None)
         return SampleStream(part, part.fresh(seed=seed if shuffle else None, epoch=epoch, window=window), collate)
 
-    def _by_position(self, *, plain: bool) -> Part:
+    def _by_position(self, *, plain: bool) -> "epochs.Part":
         if not plain:
             raise ValueError(
                 'style="map" takes no other option: batches, order, ranks and collate_fn are for the DataLoader '
@@ -171,7 +177,7 @@ class Training(DatasetBase[S]):
             )
         if self._filters:
             raise ValueError("positions among filtered samples are known once they are read: where() selects before")
-        return self._part(Split(), batched=False)
+        return self._part(epochs.Split(), batched=False)
 
-    def _part(self, split: Split, *, batched: bool) -> Part:
-        return Part(self._picks(), self._reader, self.digest, steps=self._steps, split=split, batched=batched)
+    def _part(self, split: "epochs.Split", *, batched: bool) -> "epochs.Part":
+        return epochs.Part(self._picks(), self._reader, self.digest, steps=self._steps, split=split, batched=batched)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import polars as pl
 
+import atdata._lens as lenses
+import atdata._tables as tables
 from atdata._errors import DecodeError, SchemaError
-from atdata._lens import StructuralLens, view_of
 from atdata._options import check_limit
 from atdata._reader import Step, through
 from atdata._sample import DictSample, SampleBatch, decoder_of
@@ -90,9 +91,9 @@ class Using(DatasetBase[S]):
         seen = self._seen_type()
         if seen is None:
             raise SchemaError("as_type() comes before map(): what a function makes of samples has no known type")
-        lens = view_of(seen, sample_type)
+        lens = lenses.view_of(seen, sample_type)
         viewed: Any = self._then(Step("map", lens))
-        if not self._steps and (isinstance(lens, StructuralLens) or seen is sample_type):
+        if not self._steps and (isinstance(lens, lenses.StructuralLens) or seen is sample_type):
             viewed = self._but(_given_type=sample_type)
         return viewed  # type: ignore[no-any-return]  # of the same class, with other samples
 
@@ -153,7 +154,7 @@ class Using(DatasetBase[S]):
             {'captions-000000': ['a', 'b'], 'captions-000001': ['c']}
             >>> folder.cleanup()
         """
-        from ._work import Checkpoint, named_shards, process_shards  # noqa: PLC0415 -- kept out of `import atdata`
+        from ._work import Checkpoint, named_shards, process_shards  # noqa: PLC0415 -- only this call needs it
 
         urls = {shard_id: self._opened.store.url(f"{shard_id}.tar") for shard_id in self.shards}
         named = named_shards(shards, urls)
@@ -166,9 +167,7 @@ class Using(DatasetBase[S]):
         Raises:
             SchemaError: A function made the samples, and one of them has no fields.
         """
-        from atdata._tables import to_dict  # noqa: PLC0415 -- kept out of `import atdata`
-
-        return to_dict(self._samples(), self._seen_type(), limit)
+        return tables.to_dict(self._samples(), self._seen_type(), limit)
 
     def to_pandas(self, limit: int | None = None) -> "pd.DataFrame":
         """Return the samples as a pandas frame, arrays as objects in it; at most ``limit`` of them.
@@ -176,9 +175,7 @@ class Using(DatasetBase[S]):
         Raises:
             SchemaError: A function made the samples, and one of them has no fields.
         """
-        from atdata._tables import to_pandas  # noqa: PLC0415 -- kept out of `import atdata`
-
-        return to_pandas(self._samples(), self._seen_type(), limit)
+        return tables.to_pandas(self._samples(), self._seen_type(), limit)
 
     def to_polars(self, limit: int | None = None) -> pl.DataFrame:
         """Return the samples as a Polars frame; at most ``limit`` of them.
@@ -189,9 +186,7 @@ class Using(DatasetBase[S]):
         Raises:
             SchemaError: A field's values make no column; the error names the field.
         """
-        from atdata._tables import to_polars  # noqa: PLC0415 -- kept out of `import atdata`
-
-        return to_polars(self._samples(), self._seen_type(), limit)
+        return tables.to_polars(self._samples(), self._seen_type(), limit)
 
     def to_parquet(
         self,
@@ -216,9 +211,7 @@ class Using(DatasetBase[S]):
             FileExistsError: With ``maxcount``: there are files of such names, which would be mixed with the new ones.
         """
         check_limit("maxcount", maxcount)
-        from atdata._tables import to_parquet  # noqa: PLC0415 -- kept out of `import atdata`
-
-        return to_parquet(self._samples(), self._seen_type(), path, sample_map, maxcount)
+        return tables.to_parquet(self._samples(), self._seen_type(), path, sample_map, maxcount)
 
     def _by_shard(self) -> Callable[[str], Iterator[S]]:
         """Return what gives the samples of one shard, in their order."""

@@ -1,14 +1,25 @@
 """The order of an epoch: shuffled, split among ranks and workers, left and taken up again. Arithmetic, then reading."""
 
-from ._epoch import Epoch
-from ._part import Part, Uneven
-from ._split import Split
-from ._window import WindowLike
+from typing import TYPE_CHECKING
+
+from atdata._doorway import doorway
+
+if TYPE_CHECKING:
+    from ._epoch import Epoch
+    from ._part import Part
+    from ._split import Split
+else:
+    __getattr__, __dir__ = doorway(
+        __name__,
+        {
+            "Epoch": "atdata._epoch._epoch",
+            "Part": "atdata._epoch._part",
+            "Split": "atdata._epoch._split",
+        },
+    )
 
 __all__ = [
     "Epoch",
     "Part",
     "Split",
-    "Uneven",
-    "WindowLike",
 ]

@@ -3,7 +3,7 @@
 import dataclasses
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,10 @@ from ._split import Split
 from ._state import EpochState, ShareState
 from ._window import Window, WindowLike
 
-__all__ = ["Part", "Reads", "State", "Uneven", "Walk"]
+__all__ = ["Part", "Reads", "State", "Walk"]
 
 #: A state as a caller keeps it: what JSON can hold.
 State: TypeAlias = dict[str, Any]
-#: What becomes of a last step that does not come out even among the ranks: see :class:`Split`.
-Uneven: TypeAlias = Literal["pad", "drop"]
 
 #: How many samples' places are put in order at once: few at first, so that the first sample comes soon.
 _FIRST_ROWS, _LAST_ROWS = 1 << 10, 1 << 16

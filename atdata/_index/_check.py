@@ -107,7 +107,7 @@ def _said(odd: Mapping[str, int]) -> str:
 
 
 def _lengths(some: Sequence[Loaded]) -> list[int]:
-    import pyarrow as pa  # noqa: PLC0415 -- kept out of `import atdata`
+    import pyarrow as pa  # noqa: PLC0415 -- only this call needs it
     import pyarrow.parquet as pq  # noqa: PLC0415 -- as above
 
     # Polars tells how many rows the files have together; a footer tells it of one in 40 µs.

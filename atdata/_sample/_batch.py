@@ -9,8 +9,8 @@ from typing import Any, Generic, Self, TypeVar, get_args
 
 import numpy as np
 
+import atdata._notebook as notebook
 from atdata._errors import SampleValueError, SchemaError, listed, near_misses
-from atdata._notebook import Facts, Picture, picture_of, shown
 
 from ._plan import plan_of
 
@@ -118,15 +118,18 @@ class SampleBatch(Generic[T]):
         return f"SampleBatch({self._count} x {name})"
 
     def _repr_html_(self) -> str:
-        return shown(self, self._facts)
+        return notebook.shown(self, self._facts)
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> "notebook.Facts":
         names = self._names()
         columns = {name: getattr(self, name) for name in names}
         rows = [[name, _said(column), _first(column)] for name, column in columns.items()]
-        pictures = [each for each in map(picture_of, self._images(columns)) if each is not None]
-        return Facts(
-            repr(self), head=["field", "batch", "first"], rows=rows, pictures=[Picture(each, "") for each in pictures]
+        pictures = [each for each in map(notebook.picture_of, self._images(columns)) if each is not None]
+        return notebook.Facts(
+            repr(self),
+            head=["field", "batch", "first"],
+            rows=rows,
+            pictures=[notebook.Picture(each, "") for each in pictures],
         )
 
     def _names(self) -> list[str]:
@@ -137,7 +140,9 @@ class SampleBatch(Generic[T]):
 
     def _images(self, columns: Mapping[str, Any]) -> list[Any]:
         """Return the first values of the first field that looks like images."""
-        return next((list(column[:_SHOWN]) for column in columns.values() if picture_of(column[0]) is not None), [])
+        return next(
+            (list(column[:_SHOWN]) for column in columns.values() if notebook.picture_of(column[0]) is not None), []
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         # Once samples were made, they are what the batch holds; their arrays would cross twice.

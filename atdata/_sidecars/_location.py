@@ -2,7 +2,7 @@
 
 import msgspec
 
-from atdata._notebook import Facts, html_of
+import atdata._notebook as notebook
 
 __all__ = ["SampleLocation"]
 
@@ -32,4 +32,4 @@ class SampleLocation(msgspec.Struct, frozen=True, order=True, gc=False, repr_omi
 
     def _repr_html_(self) -> str:
         rows = [[name, getattr(self, name)] for name in self.__struct_fields__]
-        return html_of(Facts("SampleLocation", head=["", ""], rows=rows))
+        return notebook.html_of(notebook.Facts("SampleLocation", head=["", ""], rows=rows))

@@ -20,7 +20,7 @@ __all__ = ["from_pandas", "row_mask", "to_pandas"]
 
 def to_pandas(frame: pl.DataFrame) -> "pd.DataFrame":
     """Return a frame with the dtypes that ``pandas.read_parquet`` gives, and lists as Python lists."""
-    import pandas as pd  # noqa: PLC0415 -- kept out of `import atdata`
+    import pandas as pd  # noqa: PLC0415 -- only this call needs it
 
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
     plain = pl.DataFrame([column for column in frame.get_columns() if column.name not in lists])

@@ -116,7 +116,7 @@ class ColumnGatherer:
         return next(row for row, end in enumerate(self._ends[1:]) if index < end) if self._is_list else index
 
     def _lists(self, flat: pl.Series) -> pl.Series:
-        import pyarrow as pa  # noqa: PLC0415 -- kept out of `import atdata`
+        import pyarrow as pa  # noqa: PLC0415 -- only this call needs it
 
         offsets = pa.array(self._ends, pa.int64())
         mask = pa.array(self._nulls, pa.bool_()) if any(self._nulls) else None

@@ -1,7 +1,23 @@
 """Samples as tables: dicts, pandas and Polars frames, Parquet files."""
 
-from ._frames import row_of, to_dict, to_pandas, to_polars
-from ._parquet import to_parquet
+from typing import TYPE_CHECKING
+
+from atdata._doorway import doorway
+
+if TYPE_CHECKING:
+    from ._frames import row_of, to_dict, to_pandas, to_polars
+    from ._parquet import to_parquet
+else:
+    __getattr__, __dir__ = doorway(
+        __name__,
+        {
+            "row_of": "atdata._tables._frames",
+            "to_dict": "atdata._tables._frames",
+            "to_pandas": "atdata._tables._frames",
+            "to_parquet": "atdata._tables._parquet",
+            "to_polars": "atdata._tables._frames",
+        },
+    )
 
 __all__ = [
     "row_of",

@@ -48,7 +48,7 @@ def _stacked(array: NDArray[Any]) -> pl.Series:
 
 def _nested(arrays: Sequence[NDArray[Any]]) -> pl.Series:
     """Return arrays of any shapes as lists of lists, made of their ends: Polars takes long for Python's lists."""
-    import pyarrow as pa  # noqa: PLC0415 -- kept out of `import atdata`
+    import pyarrow as pa  # noqa: PLC0415 -- only this call needs it
 
     made = _flat(np.concatenate([array.reshape(-1) for array in arrays])).to_arrow()
     shapes = np.array([array.shape for array in arrays], np.int64)

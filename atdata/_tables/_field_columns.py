@@ -142,7 +142,7 @@ def _naive(moment: dt.datetime) -> dt.datetime:
 
 
 def _inferred(name: str, values: Sequence[Any]) -> pl.Series:
-    import pyarrow as pa  # noqa: PLC0415 -- kept out of `import atdata`
+    import pyarrow as pa  # noqa: PLC0415 -- only this call needs it
 
     kinds: dict[str, set[str]] = {}
     cells = [_plain(value, "", kinds) for value in values]

@@ -105,7 +105,7 @@ def to_pandas(samples: Iterable[Any], sample_type: type | None, limit: int | Non
     Raises:
         SchemaError: A sample has no fields.
     """
-    import pandas as pd  # noqa: PLC0415 -- kept out of `import atdata`
+    import pandas as pd  # noqa: PLC0415 -- only this call needs it
 
     table = Table(sample_type)
     values = table.values(_first(samples, limit))

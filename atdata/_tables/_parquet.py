@@ -114,7 +114,7 @@ class _Files:
             temporary.unlink()
 
     def _begin(self, schema: "pa.Schema") -> None:
-        import pyarrow.parquet as pq  # noqa: PLC0415 -- kept out of `import atdata`
+        import pyarrow.parquet as pq  # noqa: PLC0415 -- only this call needs it
 
         self._end()
         self._rows = 0

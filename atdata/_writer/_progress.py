@@ -57,7 +57,7 @@ class Progress:
 
 
 def _bar(doing: str) -> "Bar":
-    from rich.console import Console  # noqa: PLC0415 -- kept out of `import atdata`
+    from rich.console import Console  # noqa: PLC0415 -- only this call needs it
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- as above
     from rich.progress import Progress as Bar  # noqa: PLC0415 -- as above
 

@@ -7,8 +7,8 @@ from typing import Literal, Self, TypeAlias, get_args
 
 import polars as pl
 
+import atdata._index as indexes
 from atdata._errors import ManifestError, PredicateError
-from atdata._index import Compacted, compact
 from atdata._sidecars._location import SampleLocation
 from atdata._sidecars._manifest import ShardManifest
 from atdata._sidecars._names import Listing
@@ -143,7 +143,7 @@ class QueryExecutor:
         *,
         on_error: Literal["raise", "collect"] = "raise",
         progress: Callable[[int, int], None] | None = None,
-    ) -> Compacted:
+    ) -> "indexes.Compacted":
         """Make the index of the folder, or bring it up to date; from then on it answers, here and where it is opened.
 
         The index is a cache beside the manifests, in ``_manifest_index``: it can be removed at any time. Shards that
@@ -168,7 +168,7 @@ class QueryExecutor:
             )
         enter_polars()
         store, listing = self._list_again()
-        done = compact(store, listing.committed, on_error=on_error, report=progress)
+        done = indexes.compact(store, listing.committed, on_error=on_error, report=progress)
         if self._reopen is not None:
             again = self._reopen()
             self._source, self.uncommitted = again._source, again.uncommitted  # noqa: SLF001 -- of one class

@@ -26,6 +26,10 @@ Photo(np.zeros((2, 2), np.uint8), label=7)  # type: ignore[arg-type]  # label is
 ManifestField("number")  # type: ignore[arg-type]  # no such aggregate
 
 
+atdata.Datset(".")  # type: ignore[attr-defined]  # no such name, although names are imported when they are used
+assert_type(atdata.manifest.F.label == "dog", atdata.manifest.Predicate)
+
+
 def read(folder: str) -> None:
     dataset = atdata.Dataset[Photo](folder)
     assert_type(dataset.head(), list[Photo])
