@@ -1,4 +1,4 @@
-"""Samples and datasets that tests share, and what holds for all property tests."""
+"""Samples and datasets that tests share, and the seed of a soak."""
 
 import itertools
 from collections.abc import Callable
@@ -7,16 +7,17 @@ from typing import Annotated
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from numpy.typing import NDArray
 
 import atdata
 from atdata import ManifestField
 from atdata.manifest import ManifestBuilder
+from tests.tiers import SEED, SOAK
 
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("atdata", deadline=None, print_blob=True)
-settings.load_profile("atdata")
+
+def pytest_report_header() -> list[str]:
+    """Say how much is tried, and how to try the same again."""
+    return [f"soak: SOAK={SOAK:g} SOAK_SEED={SEED}"] if SOAK else []
 
 
 @atdata.packable

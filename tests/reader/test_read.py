@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ from atdata._reader._plan import LOCAL
 from atdata._reader._read import SampleReader
 from atdata._store import Disk, LocalStore
 from atdata.cli._digits import Digit
+from tests.tiers import law
 
 DESCRIPTORS = Path("/proc/self/fd")
 needs_proc = pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="counts descriptors where Linux lists them")
@@ -89,7 +90,7 @@ def _picks(dataset):
 # -- the samples asked for
 
 
-@settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(indices=st.lists(st.integers(0, 99), max_size=120), keys=st.booleans(), small=st.booleans())
 def test_any_order_and_multiplicity_is_read_as_one_by_one(dataset, picks, indices, keys, small):
     chosen = picks[np.array(indices, np.intp)]

@@ -12,7 +12,7 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from atdata._errors import DecodeError, SampleValueError, SchemaError
 from atdata._sample import decoder_of, encode_sample, packable
 from atdata._sample._plan import pack, plan_of
+from tests.tiers import law
 
-law = settings(derandomize=True, deadline=None, max_examples=60)
+LAW = law(60)
 
 
 @packable
@@ -88,25 +89,25 @@ def as_map(payload):
     return msgpack.unpackb(payload, strict_map_key=False)
 
 
-@law
+@LAW
 @given(NATIVES)
 def test_natives_come_back_as_they_were(sample):
     assert Natives.from_bytes(sample.packed) == sample
 
 
-@law
+@LAW
 @given(NATIVES)
 def test_the_payload_is_a_map_from_field_name_to_value(sample):
     assert as_map(sample.packed) == vars(sample)
 
 
-@law
+@LAW
 @given(NESTED)
 def test_nested_values_come_back_as_they_were(sample):
     assert Nested.from_bytes(sample.packed) == sample
 
 
-@law
+@LAW
 @given(NESTED)
 def test_the_payload_of_nested_values_holds_lists_and_maps(sample):
     expected = {**vars(sample), "pair": list(sample.pair), "many": list(sample.many)}
@@ -132,7 +133,7 @@ def test_an_array_of_any_length_is_a_bin_that_msgpack_reads(length):
     assert bin_ == b"\x03|u1\x01" + length.to_bytes(8, "little") + pixels.tobytes()
 
 
-@law
+@LAW
 @given(hnp.arrays(hnp.scalar_dtypes(), hnp.array_shapes(min_dims=0, min_side=0, max_side=5)))
 def test_an_array_comes_back_as_it_was(array):
     again = Photo.from_bytes(photo(pixels=array).packed).pixels
@@ -314,14 +315,14 @@ def test_random_damage_to_a_payload_gives_a_sample_or_a_decode_error():
     assert outcomes == {True, False}
 
 
-@law
+@LAW
 @given(st.binary(max_size=100))
 def test_random_bytes_are_refused(payload):
     with pytest.raises(DecodeError):
         Natives.from_bytes(payload)
 
 
-@law
+@LAW
 @given(ANYTHING)
 def test_any_other_msgpack_value_is_refused(value):
     with pytest.raises(DecodeError):
