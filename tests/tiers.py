@@ -88,6 +88,6 @@ def law(examples: int, *, soaking: int | None = None, **options: Any) -> Callabl
 
 
 def slow_beyond(count: int, values: Iterable[Any]) -> list[Any]:
-    """Return parameters of which the first few are for every check, and the others are slow."""
-    values = list(values)
-    return [*values[:count], *(pytest.param(value, marks=pytest.mark.slow) for value in values[count:])]
+    """Return parameters, or tuples of some, of which the first few are for every check and the others are slow."""
+    sets = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*each, marks=[pytest.mark.slow] if at >= count else []) for at, each in enumerate(sets)]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -24,7 +23,7 @@ from atdata import (
     ShardChangedError,
     UnsupportedFormatError,
 )
-from tests.tiers import law
+from tests.tiers import chance, law, rounds
 
 Photos = Callable[..., list[Any]]
 MEMBER = "atdata.slice"
@@ -188,15 +187,16 @@ def test_what_is_no_slice_is_refused(saved: Path, tmp_path: Path) -> None:
         Dataset(tmp_path / "other.slice.parquet")
 
 
+@pytest.mark.soak
 def test_every_flipped_byte_is_noticed_or_harmless(saved: Path) -> None:
     data = saved.read_bytes()
     expected = Dataset(saved)
     before, digest = packed(expected), expected.digest
-    rng = np.random.default_rng(3)
+    numbers = chance()
     noticed = 0
-    for at in rng.integers(0, len(data), 150):
+    for _ in range(rounds(150)):
         flipped = bytearray(data)
-        flipped[at] ^= 1 << int(rng.integers(8))
+        flipped[numbers.randrange(len(data))] ^= 1 << numbers.randrange(8)
         saved.write_bytes(flipped)
         try:
             opened = Dataset(saved)

@@ -100,5 +100,5 @@ def test_every_executor_finds_what_polars_finds(monkeypatch, capsys):
         with capsys.disabled():
             sys.stdout.write(f"\n{dict(tally)}\n")
     assert tally["cases"] > 9 * tally["refused"]
-    assert tally["by codes"] > 1
+    assert tally["by codes"] > 0
     assert tally["ruled out, index"] >= tally["ruled out, sidecars"] > 50

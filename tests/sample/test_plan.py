@@ -1,7 +1,6 @@
 """A sample's payload: read by the msgpack package, and hostile payloads refused."""
 
 import json
-import random
 import subprocess
 import sys
 import textwrap
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from atdata._errors import DecodeError, SampleValueError, SchemaError
 from atdata._sample import decoder_of, encode_sample, packable
 from atdata._sample._plan import pack, plan_of
-from tests.tiers import law
+from tests.tiers import chance, law, rounds
 
 LAW = law(60)
 
@@ -254,12 +253,13 @@ def test_a_type_that_is_no_dataclass_is_refused_by_name():
         plan_of(int)
 
 
+@pytest.mark.soak
 def test_threads_write_and_read_samples_of_one_type():
     failures = []
 
     def work(number):
-        for turn in range(200):
-            sample = photo(label=f"{number}-{turn}", tags=[str(number)] * turn)
+        for turn in range(rounds(200)):
+            sample = photo(label=f"{number}-{turn}", tags=[str(number)] * (turn % 200))
             again = Photo.from_bytes(sample.packed)
             if (again.label, again.tags) != (sample.label, sample.tags):
                 failures.append((number, turn))
@@ -303,11 +303,12 @@ def test_each_flipped_bit_of_a_payload_gives_a_sample_or_a_decode_error():
     assert outcomes == {True, False}
 
 
+@pytest.mark.soak
 def test_random_damage_to_a_payload_gives_a_sample_or_a_decode_error():
-    numbers = random.Random(8)
+    numbers = chance()
     payload = Nested(["a"], [[1, 2]], {"x": 0.5}, {1: "y"}, (1, "z"), (0.5,), "m", {"k": [1, "v"]}).packed
     outcomes = set()
-    for _ in range(5000):
+    for _ in range(rounds(5000)):
         damaged = bytearray(payload)
         for _ in range(numbers.randrange(1, 5)):
             damaged[numbers.randrange(len(damaged))] = numbers.randrange(256)

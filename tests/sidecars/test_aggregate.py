@@ -16,6 +16,7 @@ from atdata._sidecars._fields import Column
 from tests.tiers import law
 
 LAW = law(100)
+FEWER = law(40, soaking=600)  # for each dtype
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 #: Text that repeats, with some of it far from ASCII.
 WORDS = st.one_of(st.sampled_from(["dog", "cat", "", "é", "漢", "\U0010ffff", "True"]), st.text(max_size=5))
@@ -359,7 +360,7 @@ TEXTUAL_DTYPES = pytest.mark.parametrize("dtype", TEXTUAL, ids=str)
 @TEXTUAL_DTYPES
 @pytest.mark.soak
 def test_the_bounds_of_times_and_decimals_are_exact_text_and_there_is_no_mean(dtype):
-    @LAW
+    @FEWER
     @given(st.lists(st.none() | TEXTUAL[dtype], max_size=12))
     def holds(values):
         known = [value for value in values if value is not None]
@@ -376,7 +377,7 @@ def test_the_bounds_of_times_and_decimals_are_exact_text_and_there_is_no_mean(dt
 @TEXTUAL_DTYPES
 @pytest.mark.soak
 def test_times_and_decimals_are_counted_by_value(dtype):
-    @LAW
+    @FEWER
     @given(st.lists(st.none() | TEXTUAL[dtype], max_size=12))
     def holds(values):
         summary = json.loads(json.dumps(of(values, "categorical", dtype)))
@@ -389,7 +390,7 @@ def test_times_and_decimals_are_counted_by_value(dtype):
 @TEXTUAL_DTYPES
 @pytest.mark.soak
 def test_the_elements_of_times_and_decimals_are_sorted_by_value(dtype):
-    @LAW
+    @FEWER
     @given(st.lists(st.none() | st.lists(TEXTUAL[dtype], max_size=4), max_size=6))
     def holds(values):
         summary = json.loads(json.dumps(of(values, "set", pl.List(dtype))))
@@ -403,7 +404,7 @@ def test_the_elements_of_times_and_decimals_are_sorted_by_value(dtype):
 @TEXTUAL_DTYPES
 @pytest.mark.soak
 def test_a_truncated_aggregate_of_times_and_decimals_bounds_them_all(dtype):
-    @LAW
+    @FEWER
     @given(st.lists(TEXTUAL[dtype], min_size=2, max_size=12, unique=True))
     def holds(values):
         short = json.loads(json.dumps(truncated(of(values, "categorical", dtype), 1, dtype)))

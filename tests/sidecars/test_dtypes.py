@@ -12,7 +12,7 @@ import atdata
 from atdata._sidecars._dtypes import SCALARS, dtype_text, is_number, parse_dtype, text_value, value_text
 from tests.tiers import law
 
-LAW = law(100)
+LAW = law(50, soaking=600)
 UTC = pl.Datetime("us", "UTC")
 DTYPES = sorted({*SCALARS.values(), UTC, pl.Decimal(12, 2), pl.Decimal(38, 38), pl.Decimal(38, 0)}, key=str)
 #: The values of each dtype, by what the dtype itself can hold.
