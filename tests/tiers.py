@@ -19,6 +19,8 @@ __all__ = ["SEED", "SOAK", "chance", "law", "rounds", "slow_beyond"]
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 
+#: Where examples that failed are kept for the next soak.
+DATABASE = Path(__file__).parents[1] / ".hypothesis" / "examples"
 #: How many times as much a soak tries at ``SOAK=1``, where nothing else is said.
 TIMES = 10
 
@@ -73,8 +75,7 @@ def law(examples: int, *, soaking: int | None = None, **options: Any) -> Callabl
     options["suppress_health_check"] = [HealthCheck.too_slow, *options.get("suppress_health_check", ())]
     options |= {"deadline": None, "print_blob": True}  # time says more about the machine than about the code
     if SOAK:
-        database = DirectoryBasedExampleDatabase(Path(__file__).parents[1] / ".hypothesis" / "examples")
-        options |= {"derandomize": False, "database": database}
+        options |= {"derandomize": False, "database": DirectoryBasedExampleDatabase(DATABASE)}
     else:
         options |= {"derandomize": True, "database": None}
     chosen = settings(max_examples=rounds(examples, soaking=soaking), **options)
