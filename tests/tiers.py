@@ -21,8 +21,8 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 #: Where examples that failed are kept for the next soak.
 DATABASE = Path(__file__).parents[1] / ".hypothesis" / "examples"
-#: How many times as much a soak tries at ``SOAK=1``, where nothing else is said.
-TIMES = 10
+#: How many times as many rounds, and examples of laws, a soak tries at ``SOAK=1``, where nothing else is said.
+ROUNDS, EXAMPLES = 10, 20
 
 
 def read_soak(text: str | None) -> float:
@@ -55,7 +55,7 @@ if SOAK:
 
 def rounds(count: int, *, soaking: int | None = None) -> int:
     """Return how many times to try: ``count``, or when soaking ``soaking`` at ``SOAK=1`` (ten times ``count``)."""
-    return max(1, round(SOAK * (soaking or TIMES * count))) if SOAK else count
+    return max(1, round(SOAK * (soaking or ROUNDS * count))) if SOAK else count
 
 
 def chance(*names: object) -> random.Random:
@@ -68,7 +68,7 @@ def law(examples: int, *, soaking: int | None = None, **options: Any) -> Callabl
 
     Args:
         examples: in a check, always the same ones.
-        soaking: examples at ``SOAK=1``, random ones; ten times ``examples`` by default. Those that fail are tried
+        soaking: examples at ``SOAK=1``, random ones; twenty times ``examples`` by default. Those that fail are tried
             first in the next soak.
         **options: further settings of Hypothesis.
     """
@@ -78,7 +78,7 @@ def law(examples: int, *, soaking: int | None = None, **options: Any) -> Callabl
         options |= {"derandomize": False, "database": DirectoryBasedExampleDatabase(DATABASE)}
     else:
         options |= {"derandomize": True, "database": None}
-    chosen = settings(max_examples=rounds(examples, soaking=soaking), **options)
+    chosen = settings(max_examples=rounds(examples, soaking=soaking or EXAMPLES * examples), **options)
 
     def decorate(test: Test) -> Test:
         if SOAK:  # before the settings, because a seed alone would do without the database

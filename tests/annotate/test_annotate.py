@@ -347,7 +347,7 @@ VALUES: dict[Any, Any] = {
 }
 
 
-@law(25, soaking=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_annotating_is_a_left_join(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("joined")

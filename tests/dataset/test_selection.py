@@ -64,7 +64,7 @@ def test_what_was_taken_narrows_in_its_own_order(written: Dataset[Any], made: li
     assert len(expected) > 1
 
 
-@law(25, soaking=500)
+@law(25)
 @given(st.data())
 def test_where_composes(tmp_path_factory: pytest.TempPathFactory, photos: Photos, data: st.DataObject) -> None:
     folder = tmp_path_factory.getbasetemp() / "composes"

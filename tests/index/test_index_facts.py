@@ -74,7 +74,7 @@ def unrounded(frame):
     return frame.drop("top").sort("field")
 
 
-@law(20, soaking=400)
+@law(20)
 @given(shards())
 @example([{"n": [1]}, {"text": ["a"]}, {"n": [None]}])
 @example([{"marks": [[float("nan"), float("nan"), 1.0]]}])
