@@ -1,22 +1,24 @@
-"""Samples and datasets that tests share, and what holds for all property tests."""
+"""Samples and datasets that tests share, and the seed of a soak."""
 
 import itertools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from numpy.typing import NDArray
 
 import atdata
 from atdata import ManifestField
 from atdata.manifest import ManifestBuilder
+from tests.tiers import SEED, SOAK
 
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("atdata", deadline=None, print_blob=True)
-settings.load_profile("atdata")
+
+def pytest_report_header() -> list[str]:
+    """Say how much is tried, and how to try the same again."""
+    return [f"soak: SOAK={SOAK:g} SOAK_SEED={SEED}"] if SOAK else []
 
 
 @atdata.packable
@@ -56,10 +58,19 @@ def photo_type() -> type[Photo]:
     return Photo
 
 
+@pytest.fixture(scope="session")
+def photos_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """250 photos in three shards, for tests to copy."""
+    folder = tmp_path_factory.mktemp("photos")
+    atdata.write_samples(make_photos(250), folder / "photos.tar", maxcount=100, manifest=True, durable=False)
+    return folder
+
+
 @pytest.fixture
-def written(tmp_path: Path) -> atdata.Dataset[Photo]:
-    """250 photos in three shards."""
-    return atdata.write_samples(make_photos(250), tmp_path / "photos.tar", maxcount=100, manifest=True, durable=False)
+def written(tmp_path: Path, photos_folder: Path) -> atdata.Dataset[Photo]:
+    """250 photos in three shards of the test's own."""
+    shutil.copytree(photos_folder, tmp_path, copy_function=shutil.copy, dirs_exist_ok=True)  # as new as if written
+    return atdata.Dataset[Photo](tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
 import atdata
 from atdata import AmbiguousKeyError, Dataset, ManifestError, SampleKeyError, SchemaError
+from tests.tiers import law
 
 
 @atdata.packable
@@ -346,7 +347,7 @@ VALUES: dict[Any, Any] = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_annotating_is_a_left_join(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("joined")

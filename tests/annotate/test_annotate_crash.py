@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from atdata._annotate._annotation import AnnotateOptions
 from atdata._reader._opened import Opened, OpenShards
 from atdata._sidecars._names import read_listing
 from atdata._store import Disk, LocalStore
+from tests.tiers import chance, rounds, slow_beyond
 
 COUNT, SHARDS = 6, 2
 #: What the column says before, if it is there, and after.
@@ -122,8 +122,13 @@ def before_and_after(change: str) -> tuple[list[Any], list[Any]]:
     return {"add": (none, NEW), "replace": (OLD, NEW), "drop": (OLD, none)}[change]
 
 
-@pytest.mark.parametrize("change", ["add", "replace", "drop"])
-@pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
+@pytest.mark.parametrize(
+    ("change", "for_good"),
+    slow_beyond(
+        3,
+        [("add", False), ("replace", True), ("drop", False), ("add", True), ("replace", False), ("drop", True)],
+    ),
+)
 def test_a_fault_at_any_call_leaves_each_shard_old_or_new_and_a_retry_ends_the_work(tmp_path, change, for_good):
     before, after = before_and_after(change)
     disk = FailingDisk()
@@ -171,15 +176,16 @@ while True:
 """
 
 
+@pytest.mark.soak
 def test_after_a_kill_each_shard_is_old_or_new_and_the_same_call_ends_the_work(tmp_path):
     ds = atdata.write_samples(map(Item, range(60)), tmp_path / "p.tar", maxcount=10, manifest=True)
     keys = ds.scan().select("__key__").collect()
-    rng = random.Random(20261122)
-    for _ in range(4):
+    numbers = chance()
+    for _ in range(rounds(3)):
         with subprocess.Popen([sys.executable, "-c", LOOP, str(tmp_path)], stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             assert child.stdout.readline() == "ready\n"
-            time.sleep(0.02 + rng.random() * 0.3)
+            time.sleep(numbers.uniform(0.02, 0.32))
             child.send_signal(signal.SIGKILL)
         found = Dataset[Item](tmp_path).scan().collect()
         values = found["late"].to_list() if "late" in found.columns else [None] * 60
@@ -193,7 +199,9 @@ def test_after_a_kill_each_shard_is_old_or_new_and_the_same_call_ends_the_work(t
     assert len([path for path in tmp_path.iterdir() if not path.name.startswith(".tmp-")]) == 18
 
 
-def test_of_many_that_annotate_at_once_no_column_is_lost(tmp_path):
+@pytest.mark.soak
+@pytest.mark.parametrize("turn", range(rounds(1)))
+def test_of_many_that_annotate_at_once_no_column_is_lost(tmp_path, turn):  # noqa: ARG001 -- each turn is another race
     folder = written(tmp_path, annotated=False)
     keys = Dataset(folder).scan().select("__key__").collect()
     refused: list[str] = []
@@ -220,13 +228,14 @@ def test_of_many_that_annotate_at_once_no_column_is_lost(tmp_path):
     assert len(list(folder.iterdir())) == 3 * SHARDS
 
 
+@pytest.mark.soak
 def test_who_reads_while_columns_are_replaced_gets_old_or_new_ones_or_is_told_to_open_again(tmp_path):
     folder = written(tmp_path, annotated=True)
     keys = Dataset(folder).scan().select("__key__").collect()
     stop, told = threading.Event(), []
 
     def replace() -> None:
-        for round_ in range(24):
+        for round_ in range(rounds(24)):
             Dataset(folder).annotate(keys.with_columns(late=pl.Series([NEW, OLD][round_ % 2])), replace=True)
         stop.set()
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -10,9 +11,7 @@ import pytest
 import atdata
 from atdata import QueryExecutor
 
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "atdata", *arguments], capture_output=True, text=True, check=False)
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def folder(written: atdata.Dataset[object]) -> Path:
     return Path(written.list_shards()[0]).parent
 
 
-def test_it_makes_the_index_and_says_what_it_did(folder: Path) -> None:
+def test_it_makes_the_index_and_says_what_it_did(run: Run, folder: Path) -> None:
     done = run("compact", str(folder))
     assert done.returncode == 0, done.stderr
     assert "3 shards, 250 samples:" in done.stdout
@@ -28,12 +27,12 @@ def test_it_makes_the_index_and_says_what_it_did(folder: Path) -> None:
     assert QueryExecutor.from_directory(folder).explain().shards_indexed == 3
 
 
-def test_a_second_time_reads_nothing(folder: Path) -> None:
+def test_a_second_time_reads_nothing(run: Run, folder: Path) -> None:
     run("compact", str(folder))
     assert "0 sample tables were read" in run("compact", str(folder)).stdout
 
 
-def test_a_damaged_shard_is_one_message(folder: Path) -> None:
+def test_a_damaged_shard_is_one_message(run: Run, folder: Path) -> None:
     (folder / "photos-000001.manifest.parquet").write_bytes(b"none")
     done = run("compact", str(folder))
     assert done.returncode == 1
@@ -42,7 +41,7 @@ def test_a_damaged_shard_is_one_message(folder: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_damaged_shard_can_be_left_out(folder: Path) -> None:
+def test_a_damaged_shard_can_be_left_out(run: Run, folder: Path) -> None:
     (folder / "photos-000001.manifest.parquet").write_bytes(b"none")
     done = run("compact", str(folder), "--keep-going")
     assert done.returncode == 1
@@ -52,7 +51,14 @@ def test_a_damaged_shard_can_be_left_out(folder: Path) -> None:
     assert rows["__shard__"].unique(maintain_order=True).to_list() == ["photos-000000", "photos-000002"]
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_it_runs_as_a_module(folder: Path) -> None:
+    command = [sys.executable, "-m", "atdata", "compact", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3 shards, 250 samples:" in done.stdout
+
+
+def test_a_folder_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
     done = run("compact", str(tmp_path / "nowhere"))
     assert (done.returncode, done.stdout) == (1, "")
     assert "nowhere is no folder" in done.stderr

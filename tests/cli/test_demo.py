@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -12,8 +13,10 @@ import atdata
 from atdata.cli import Digit
 from atdata.cli._digits import ASCII_SHADES, draw, read_digits
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+
+def process(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "atdata", *arguments], capture_output=True, text=True, check=False)
 
 
@@ -21,7 +24,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder that `atdata demo --dir` keeps, and what it printed."""
     folder = tmp_path_factory.mktemp("demo") / "digits"
-    done = run("demo", "--dir", str(folder))
+    done = process("demo", "--dir", str(folder))
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 
@@ -59,7 +62,7 @@ def test_confidence_is_negative_exactly_where_another_mean_is_nearer(kept: tuple
     assert 0 < doubtful.sum() < 300
 
 
-def test_a_second_run_refuses_the_folder_with_a_message(kept: tuple[Path, str]) -> None:
+def test_a_second_run_refuses_the_folder_with_a_message(run: Run, kept: tuple[Path, str]) -> None:
     folder, _ = kept
     done = run("demo", "--dir", str(folder))
     assert done.returncode == 1
@@ -67,8 +70,8 @@ def test_a_second_run_refuses_the_folder_with_a_message(kept: tuple[Path, str]) 
     assert "Traceback" not in done.stderr
 
 
-def test_without_a_folder_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+def test_without_a_folder_nothing_is_left_behind(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert run("demo").returncode == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -84,19 +87,19 @@ def test_the_last_step_is_a_program_that_runs(kept: tuple[Path, str]) -> None:
     assert pl.col("digit") is not None
 
 
-def test_the_version_is_the_packages() -> None:
+def test_the_version_is_the_packages(run: Run) -> None:
     assert run("--version").stdout.strip() == atdata.__version__
 
 
 def test_a_terminal_without_unicode_gets_the_digits_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    done = run("demo")
+    done = process("demo")
     assert done.returncode == 0, done.stderr
     nines = sorted((each for each in read_digits() if each.digit == 9), key=lambda each: each.confidence)
     assert all(line in done.stdout for line in draw(nines[0].pixels, ASCII_SHADES))
 
 
-def test_a_narrow_terminal_gets_fewer_digits_abreast(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_gets_fewer_digits_abreast(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     printed = run("demo").stdout
     drawn = [line for line in printed.splitlines() if "█" in line]
@@ -104,7 +107,7 @@ def test_a_narrow_terminal_gets_fewer_digits_abreast(monkeypatch: pytest.MonkeyP
     assert max(map(len, drawn)) <= 40
 
 
-def test_a_file_as_folder_is_one_message(tmp_path: Path) -> None:
+def test_a_file_as_folder_is_one_message(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run("demo", "--dir", str(tmp_path / "file"))
     assert done.returncode == 1

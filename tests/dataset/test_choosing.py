@@ -7,12 +7,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import atdata
 from atdata import AtdataError, Dataset, DictSample, PredicateError
+from tests.tiers import law
 
 Photos = Callable[..., list[Any]]
 
@@ -95,7 +96,7 @@ def test_nulls_are_counted_too(written: Dataset[Any]) -> None:
     assert dict(written.value_counts("confidence").iter_rows())[None] == nulls
 
 
-@settings(max_examples=60, deadline=None)
+@law(60)
 @given(*[st.lists(st.integers(0, 59), max_size=30)] * 2)
 def test_sets_are_combined_as_lists_would_be(
     tmp_path_factory: pytest.TempPathFactory, photos: Photos, one: list[int], two: list[int]

@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from atdata._writer._names import ShardNames
 from atdata._writer._open_shard import HeaderFacts
 from atdata._writer._progress import Progress
 from atdata._writer._set_writer import SetOptions, SetWriter
+from tests.tiers import chance, rounds
 
 Photos = Callable[..., list[Any]]
 
@@ -149,15 +149,16 @@ atdata.write_samples(samples(), sys.argv[1] + "/p.tar", maxcount=20, manifest=Tr
 """
 
 
+@pytest.mark.soak
 def test_after_a_kill_every_committed_shard_is_whole_and_every_finished_one_is_there(tmp_path: Path) -> None:
-    rng = random.Random(20261122)
-    for attempt in range(6):
+    numbers = chance()
+    for attempt in range(rounds(4)):
         folder = tmp_path / str(attempt)
         folder.mkdir()
         with subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             first = child.stdout.readline()  # it has begun
-            time.sleep(rng.random() * 0.4)
+            time.sleep(numbers.uniform(0, 0.4))
             child.send_signal(signal.SIGKILL)
             taken = int([first, *child.stdout.read().splitlines()][-1])
         committed = assert_every_header_tells_the_truth(folder)
@@ -170,6 +171,7 @@ def test_after_a_kill_every_committed_shard_is_whole_and_every_finished_one_is_t
             assert indices == list(range(20 * len(committed)))
 
 
+@pytest.mark.soak
 def test_two_writers_of_one_path_leave_one_writers_samples(tmp_path: Path) -> None:
     program = """
 import sys, atdata
@@ -183,7 +185,7 @@ try:
 except atdata.ShardExistsError:
     sys.exit(7)
 """
-    for round_ in range(3):
+    for round_ in range(rounds(1, soaking=30)):
         folder = tmp_path / str(round_)
         folder.mkdir()
         writers = [subprocess.Popen([sys.executable, "-c", program, str(folder), str(each)]) for each in range(4)]
@@ -194,6 +196,7 @@ except atdata.ShardExistsError:
         assert [path.name for path in folder.iterdir() if path.name.startswith(".tmp-")] == []
 
 
+@pytest.mark.soak
 def test_who_reads_while_a_set_is_replaced_gets_old_or_new_samples_or_an_error(
     tmp_path: Path, photos: Photos, photo_type: Any
 ) -> None:
@@ -202,7 +205,7 @@ def test_who_reads_while_a_set_is_replaced_gets_old_or_new_samples_or_an_error(
     stop, read, refused = threading.Event(), [0, 0], [0]
 
     def replace() -> None:
-        for round_ in range(40):
+        for round_ in range(rounds(40)):
             atdata.write_samples(
                 versions[round_ % 2], tmp_path / "p.tar", maxcount=10, manifest=True, overwrite=True, durable=False
             )

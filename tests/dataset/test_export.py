@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
@@ -20,6 +20,7 @@ from atdata import Dataset, ManifestField, SampleValueError
 from atdata._dataset import _export
 from atdata._sidecars._copied import _parents
 from atdata._store import Disk, LocalStore
+from tests.tiers import law
 
 
 @atdata.packable
@@ -171,7 +172,7 @@ def test_shards_with_other_columns_are_put_together(tmp_path, ds):
     assert header(tmp_path / "out" / "x-000001.manifest.json")["samples"]["columns"]["late"] == "Int64"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_selection_exports_as_it_is_fetched(tmp_path_factory, ds, data):
     rows = data.draw(st.lists(st.integers(0, 24), min_size=1, max_size=40))

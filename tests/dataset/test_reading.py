@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import atdata
 from atdata import Dataset, PredicateError, SampleIndexError, SampleKeyError, SampleValueError
+from tests.tiers import law
 
 Photos = Callable[..., list[Any]]
 
@@ -67,7 +68,7 @@ def test_filtering_and_mapping_go_on_in_order(written: Dataset[Any], made: list[
     assert packed(sure.where(label="dog")) == packed(photo for photo in expected if photo.label == "dog")
 
 
-@settings(max_examples=20, deadline=None)
+@law(20)
 @given(st.integers(1, 40), st.integers(2, 5))
 def test_steps_hold_under_batching(
     tmp_path_factory: pytest.TempPathFactory, photos: Photos, size: int, keep: int

@@ -7,12 +7,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import atdata
 from atdata import Dataset, F, ManifestNotFoundError, PredicateError
+from tests.tiers import law
 
 Photos = Callable[..., list[Any]]
 
@@ -63,7 +64,7 @@ def test_what_was_taken_narrows_in_its_own_order(written: Dataset[Any], made: li
     assert len(expected) > 1
 
 
-@settings(max_examples=60, deadline=None)
+@law(25)
 @given(st.data())
 def test_where_composes(tmp_path_factory: pytest.TempPathFactory, photos: Photos, data: st.DataObject) -> None:
     folder = tmp_path_factory.getbasetemp() / "composes"

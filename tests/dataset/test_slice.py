@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import atdata
@@ -24,6 +24,7 @@ from atdata import (
     ShardChangedError,
     UnsupportedFormatError,
 )
+from tests.tiers import law
 
 Photos = Callable[..., list[Any]]
 MEMBER = "atdata.slice"
@@ -55,7 +56,7 @@ def test_a_slice_opens_as_the_selection(written: Dataset[Any], saved: Path) -> N
     assert opened.explain().predicate == "(label='dog') AND ([(col(\"confidence\")) > (dyn float: 0.5)])"
 
 
-@settings(max_examples=30, deadline=None)
+@law(30)
 @given(st.lists(st.integers(0, 59), max_size=20))
 def test_order_and_multiplicity_are_kept(
     tmp_path_factory: pytest.TempPathFactory, photos: Photos, order: list[int]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from atdata import ManifestNotFoundError
 from atdata._dataset._splits import by_split, split_of, unknown_split
+from tests.tiers import law
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,7 @@ parts = st.sampled_from(["train", "val", "test", "images", "a", "0"])
 names = st.lists(parts, min_size=1, max_size=3).map("/".join)
 
 
+@law(100)
 @given(st.lists(names, unique=True, min_size=1))
 @pytest.mark.filterwarnings("ignore:.*name no split")
 def test_every_shard_that_was_named_is_in_one_split(shard_ids: list[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import atdata
@@ -21,6 +21,7 @@ from atdata import (
     SampleValueError,
     ShardError,
 )
+from tests.tiers import law
 
 Photos = Callable[..., list[Any]]
 
@@ -94,7 +95,7 @@ def test_keys_and_locations_are_taken(written: Dataset[Any], made: list[Any]) ->
     assert packed(written.take(bare)) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@law(40)
 @given(st.lists(st.integers(-60, 59)), st.lists(st.integers(0, 200)))
 def test_taking_is_indexing(
     tmp_path_factory: pytest.TempPathFactory, photos: Photos, first: list[int], second: list[int]

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import webdataset
 
 import atdata
 from atdata import (
@@ -136,6 +135,8 @@ def test_fields_ask_questions(written: Dataset[Any], tmp_path: Path) -> None:
 
 
 def test_what_webdataset_reads_is_wrapped(written: Dataset[Any], photos: Photos) -> None:
+    import webdataset  # noqa: PLC0415 -- it imports PyTorch, which takes seconds
+
     samples: list[Any] = []
     for path in written.list_shards():
         with Path(path).open("rb") as tar:

@@ -4,12 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from atdata._epoch._order import Layout, Order
 from atdata._epoch._window import Window
+from tests.tiers import law
 
 #: Shard and size in bytes of each row.
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 50)), max_size=60)
@@ -35,13 +36,13 @@ def shards_of(count: int, per_shard: int, size: int = 10) -> list[tuple[int, int
     return [(row // per_shard, size) for row in range(count)]
 
 
-@settings(derandomize=True, deadline=None)
+@law(100)
 @given(ROWS, WINDOWS, st.text())
 def test_every_row_comes_once_for_any_window(rows: list[tuple[int, int]], window: Window, key: str) -> None:
     assert sorted(whole(rows, window, key)) == list(range(len(rows)))
 
 
-@settings(derandomize=True, deadline=None)
+@law(100)
 @given(ROWS, WINDOWS, st.data())
 def test_a_position_gives_its_row_whatever_else_is_asked(
     rows: list[tuple[int, int]], window: Window, data: st.DataObject
@@ -52,7 +53,7 @@ def test_a_position_gives_its_row_whatever_else_is_asked(
     assert found.tolist() == [everything[position] for position in positions]
 
 
-@settings(derandomize=True, deadline=None)
+@law(100)
 @given(ROWS, st.integers(1, 4))
 def test_a_window_of_shards_holds_all_rows_of_so_many_shards(rows: list[tuple[int, int]], count: int) -> None:
     order = order_of(rows, Window(shards=count))
@@ -62,7 +63,7 @@ def test_a_window_of_shards_holds_all_rows_of_so_many_shards(rows: list[tuple[in
     assert sum(len(window) for window in windows) == len({shard for shard, _ in rows})  # no shard is in two
 
 
-@settings(derandomize=True, deadline=None)
+@law(100)
 @given(ROWS, st.integers(1, 400))
 def test_a_window_of_bytes_is_within_its_bytes_or_one_piece(rows: list[tuple[int, int]], size: int) -> None:
     order = order_of(rows, Window(size=size))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import SampleBatch, SampleIndexError, StateError
@@ -17,6 +17,7 @@ from atdata._epoch._part import Part, State
 from atdata._epoch._split import Split
 from atdata._reader._picks import NO_CRC, Picks, PlainKeys
 from atdata._reader._steps import Step, batched
+from tests.tiers import law
 
 DIGEST = "d" * 64
 
@@ -74,7 +75,7 @@ WINDOWS = st.sampled_from([None, 1, 2, "20 B", "1 kB"])
 WORLDS, WORKERS, SIZES = st.integers(1, 4), st.integers(0, 5), st.integers(1, 6)
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@law(300)
 @given(st.data())
 def test_each_sample_exactly_once_however_an_epoch_is_left_and_taken_up(data: st.DataObject) -> None:
     count, window = data.draw(st.integers(0, 50)), data.draw(WINDOWS)
@@ -99,7 +100,7 @@ def test_each_sample_exactly_once_however_an_epoch_is_left_and_taken_up(data: st
     assert found.total() - count <= repeats  # what a last step that did not come out even was filled up with
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@law(200)
 @given(st.data())
 def test_ranks_and_workers_together_give_the_order_of_one_alone(data: st.DataObject) -> None:
     count, window, size = data.draw(st.integers(0, 60)), data.draw(WINDOWS), data.draw(SIZES)
@@ -113,7 +114,7 @@ def test_ranks_and_workers_together_give_the_order_of_one_alone(data: st.DataObj
     assert len(together) - count < world
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@law(200)
 @given(st.data())
 def test_a_worker_goes_on_where_its_own_state_was_saved(data: st.DataObject) -> None:
     count, size, workers = data.draw(st.integers(0, 60)), data.draw(SIZES), data.draw(st.integers(1, 4))
@@ -130,7 +131,7 @@ def test_a_worker_goes_on_where_its_own_state_was_saved(data: st.DataObject) -> 
         assert flat(items) + flat(part.begin(state, worker, workers)) == everything
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@law(100)
 @given(st.integers(0, 60), SIZES, st.integers(0, 20), WINDOWS)
 def test_filtered_and_mapped_samples_come_once_and_batches_stay_full(
     count: int, size: int, kill: int, window: Any

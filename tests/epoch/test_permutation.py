@@ -6,11 +6,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from atdata._epoch._permutation import Permutation
+from tests.tiers import law
 
 #: The two ways: numbers that are sorted, and numbers that are enciphered.
 SMALL, LARGE = 1 << 16, (1 << 16) + 1
@@ -31,7 +32,7 @@ def test_every_number_is_there_once(count: int) -> None:
     assert np.array_equal(np.sort(whole(count)), np.arange(count))
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@law(30)
 @given(st.one_of(st.integers(1, 2000), st.integers(LARGE, 10**12)), st.text(), st.data())
 def test_numbers_at_different_positions_are_different_and_in_range(count: int, key: str, data: st.DataObject) -> None:
     positions = data.draw(st.lists(st.integers(0, count - 1), unique=True, max_size=50))

@@ -1,13 +1,14 @@
 """Ranks and workers: arithmetic over what is left of an epoch."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata._epoch._split import Split
+from tests.tiers import law
 
 LEFT, WORLD, BATCH = st.integers(0, 60), st.integers(1, 5), st.integers(1, 7)
-check = settings(derandomize=True, deadline=None)
+LAW = law(100)
 
 
 def batches(split: Split, left: int) -> list[list[int]]:
@@ -19,7 +20,7 @@ def ranks(world_size: int, batch_size: int, *, drop: bool) -> list[Split]:
     return [Split(rank, world_size, batch_size, drop) for rank in range(world_size)]
 
 
-@check
+@LAW
 @given(LEFT, WORLD, BATCH, st.booleans())
 def test_ranks_get_as_many_batches_as_long(left: int, world: int, size: int, drop: bool) -> None:  # noqa: FBT001 -- drawn
     lengths = [[len(batch) for batch in batches(split, left)] for split in ranks(world, size, drop=drop)]
@@ -28,7 +29,7 @@ def test_ranks_get_as_many_batches_as_long(left: int, world: int, size: int, dro
     assert sum(lengths[0]) == Split(0, world, size, drop).samples(left, len(lengths[0]))
 
 
-@check
+@LAW
 @given(LEFT, WORLD, BATCH)
 def test_padding_repeats_less_than_one_sample_a_rank_from_the_start(left: int, world: int, size: int) -> None:
     given = sorted(each for split in ranks(world, size, drop=False) for batch in batches(split, left) for each in batch)
@@ -39,7 +40,7 @@ def test_padding_repeats_less_than_one_sample_a_rank_from_the_start(left: int, w
         assert given == sorted([*range(left), *range(repeated)])
 
 
-@check
+@LAW
 @given(LEFT, WORLD, BATCH)
 def test_dropping_gives_full_batches_each_sample_once_and_loses_less_than_a_step(
     left: int, world: int, size: int
@@ -51,7 +52,7 @@ def test_dropping_gives_full_batches_each_sample_once_and_loses_less_than_a_step
     assert left - len(flat) < world * size
 
 
-@check
+@LAW
 @given(LEFT, BATCH)
 def test_one_rank_alone_repeats_and_drops_nothing(left: int, size: int) -> None:
     assert [each for batch in batches(Split(batch_size=size), left) for each in batch] == list(range(left))
@@ -63,7 +64,7 @@ def test_a_step_takes_the_ranks_batches_side_by_side() -> None:
     assert batches(Split(1, 2, 3), 13) == [[3, 4, 5], [9, 10, 11], [0]]
 
 
-@check
+@LAW
 @given(LEFT, WORLD, BATCH, st.booleans(), st.data())
 def test_some_steps_at_once_are_those_steps(
     left: int,
@@ -79,7 +80,7 @@ def test_some_steps_at_once_are_those_steps(
     assert found.tolist() == [position for step in some for position in each[step]]
 
 
-@check
+@LAW
 @given(LEFT, WORLD, BATCH, st.data())
 def test_after_some_steps_everything_before_is_done_and_nothing_after(
     left: int, world: int, size: int, data: st.DataObject

@@ -4,12 +4,13 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import StateError
 from atdata._epoch._state import EpochState, ShareState
 from atdata._epoch._window import Window
+from tests.tiers import law
 
 DIGEST = "0123456789abcdef" * 4
 WORD = st.integers(0, (1 << 64) - 1)
@@ -37,7 +38,7 @@ STATE = EpochState(DIGEST, 1000, 7, 3, Window(size=1000), 500).to_dict()
 SHARE = dataclasses.asdict(ShareState(0, 2, 32, 1, 4, drop=False, read=64))
 
 
-@settings(derandomize=True, deadline=None)
+@law(100)
 @given(STATES)
 def test_a_state_comes_back_through_json_in_less_than_1_kb(state: EpochState) -> None:
     text = json.dumps(state.to_dict())

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 import atdata
 import atdata.manifest
 
@@ -13,9 +11,8 @@ NAMED = {name.rpartition(".")[2] for name in re.findall(r"\.\. auto\w+:: (\S+)",
 ERRORS = set(re.findall(r"\w+", PAGE.partition("automodule:: atdata._errors")[2]))
 
 
-@pytest.mark.parametrize("name", sorted({*atdata.__all__, *atdata.manifest.__all__}))
-def test_the_reference_names_every_public_thing(name: str) -> None:
-    assert name in NAMED | ERRORS
+def test_the_reference_names_every_public_thing() -> None:
+    assert {*atdata.__all__, *atdata.manifest.__all__} - NAMED - ERRORS == set()
 
 
 def test_the_reference_names_nothing_else() -> None:

@@ -13,6 +13,7 @@ from atdata._index._format import PartFacts
 from atdata._index._plan import Limits
 from atdata.manifest import QueryExecutor
 from atdata.manifest._by_codes import by_codes
+from tests.tiers import law
 
 LISTS = [[], None, ["a"], ["a", "b"], ["b", "a"], [None], ["a", None], ["é", ""], ["a" * 100]]
 TAGS = pl.List(pl.String())
@@ -126,6 +127,7 @@ def test_columns_of_codes_are_no_columns_of_a_selector(folder, question):
     assert indexed.rows(question).equals(plain.rows(question))
 
 
+@law(100)
 @given(st.lists(st.sampled_from(LISTS)), st.sampled_from([each for each in QUESTIONS if each != "text"]))
 def test_a_condition_on_codes_is_one_on_lists(lists, name):
     question = QUESTIONS[name]

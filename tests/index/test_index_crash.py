@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import itertools
-import random
 import select
 import shutil
 import signal
@@ -19,6 +18,7 @@ from atdata._index import _compact, compact
 from atdata._index._files import find
 from atdata._index._plan import Limits
 from atdata._store import Disk, LocalStore
+from tests.tiers import chance, rounds, slow_beyond
 
 NAMES = [f"s-{number:03d}" for number in range(12)]
 SMALL = Limits(rows=10)
@@ -55,13 +55,15 @@ def bring_back(folder):
         path.rename(path.with_suffix(""))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", slow_beyond(4, range(rounds(20))))
 def test_after_a_kill_the_answers_are_right_and_one_more_run_heals(folder, seed):
     folder.fill(12)
-    process = run(folder, seed, -1)
+    numbers = chance(seed)
+    process = run(folder, numbers.randrange(10**9), -1)
     ready, _, _ = select.select([process.stdout], [], [], 60)
     assert ready
-    time.sleep(random.Random(seed).uniform(0, 0.4))
+    time.sleep(numbers.uniform(0, 0.4))
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
@@ -76,15 +78,16 @@ def test_after_a_kill_the_answers_are_right_and_one_more_run_heals(folder, seed)
     assert folder.compact(limits=SMALL).parts_written == 0
 
 
+@pytest.mark.soak
 def test_two_runs_at_once_both_end_and_readers_see_what_is_right(folder):
     folder.fill(12)
     folder.compact(limits=SMALL)
-    processes = [run(folder, seed, 15, "no") for seed in range(2)]
-    chance, seen = random.Random(0), 0
+    processes = [run(folder, 0, rounds(6, soaking=150), "no") for _ in range(2)]
+    numbers, seen = chance(), 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a part may go between the listing and the reading of it
         while any(process.poll() is None for process in processes):
-            path = chance.choice(sorted(folder.store.root.glob("*.manifest.json*")))
+            path = numbers.choice(sorted(folder.store.root.glob("*.manifest.json*")))
             path.rename(path.with_suffix("") if path.suffix == ".away" else f"{path}.away")
             with contextlib.suppress(FileNotFoundError):  # of a part that goes while it is read
                 index = folder.open()
@@ -153,11 +156,11 @@ def changed(folder):
     return [name for name in NAMES[:10] if name != "s-001"]
 
 
-@pytest.mark.parametrize("persistent", [False, True])
-def test_a_fault_at_any_call_leaves_right_answers_and_one_more_run_heals(folder, tmp_path, persistent):
+@pytest.mark.parametrize(("persistent", "first"), slow_beyond(2, [(False, 0), (True, 1), (False, 1), (True, 0)]))
+def test_a_fault_at_any_call_leaves_right_answers_and_one_more_run_heals(folder, tmp_path, persistent, first):
     covered = changed(folder)
     faults = 0
-    for number in itertools.count():
+    for number in itertools.count(first, 2):
         copy = type(folder)(LocalStore(tmp_path / "copy", durable=False))
         shutil.copytree(folder.store.root, copy.store.root)
         copy.compact(limits=Limits(rows=10, batch=10))  # an index of the copy, which has other inodes
@@ -175,7 +178,7 @@ def test_a_fault_at_any_call_leaves_right_answers_and_one_more_run_heals(folder,
         if disk.calls <= number:
             break
         faults += 1
-    assert faults > 15
+    assert faults > 7
 
 
 def test_a_part_that_another_run_removed_is_made_again(folder, monkeypatch):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -17,6 +17,7 @@ from atdata._sidecars._dtypes import parse_dtype
 from atdata._sidecars._header import parse_header
 from atdata._store import LocalStore
 from atdata.manifest._describe import ShardFacts, describe
+from tests.tiers import law
 
 FLOATS = st.sampled_from([0.0, 0.5, -1.25, 1e300, float("nan"), float("inf"), float("-inf"), 0.1])
 TEXTS = st.sampled_from(["", "a", "b", "é", "😀", "z" * 70, "\U0010ffff" * 70])
@@ -73,7 +74,7 @@ def unrounded(frame):
     return frame.drop("top").sort("field")
 
 
-@settings(max_examples=40)
+@law(20)
 @given(shards())
 @example([{"n": [1]}, {"text": ["a"]}, {"n": [None]}])
 @example([{"marks": [[float("nan"), float("nan"), 1.0]]}])
@@ -91,7 +92,7 @@ def test_describe_says_the_same_by_the_index_as_by_the_headers(drawn):
             assert describe(index.facts())["top"].to_list() == expected["top"].to_list()
 
 
-@settings(max_examples=25)
+@law(25)
 @given(shards())
 def test_bounds_hold_and_values_are_all_there_are(drawn):
     with tempfile.TemporaryDirectory() as root:

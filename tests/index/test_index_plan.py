@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata._index._plan import Run, plan
+from tests.tiers import law
 
 #: Three parts of three, two and four shards.
 STARTS = np.array([0, 3, 5, 9])
@@ -57,6 +58,7 @@ def test_no_shards_need_no_part():
     assert planned([]) == []
 
 
+@law(100)
 @given(
     st.lists(st.integers(-1, 8), max_size=14, unique_by=lambda row: row if row >= 0 else object()),
     st.lists(st.floats(0.01, 1), min_size=3, max_size=3),

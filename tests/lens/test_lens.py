@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import atdata
 from atdata import Lens, SchemaError, identity
+from tests.tiers import law
 
 
 @atdata.packable
@@ -142,6 +143,7 @@ def test_lenses_join_from_right_to_left_with_at() -> None:
 
 
 @pytest.mark.parametrize("name", LENSES)
+@law(100)
 @given(data=st.data())
 def test_well_behaved_lenses_stay_so_when_they_join(name: str, data: st.DataObject) -> None:
     lens, sources, views = LENSES[name]
@@ -151,6 +153,7 @@ def test_well_behaved_lenses_stay_so_when_they_join(name: str, data: st.DataObje
     assert lens.put(view, lens.put(other, source)) == lens.put(view, source)
 
 
+@law(100)
 @given(photos, st.builds(Word, st.text()))
 def test_it_is_the_same_however_lenses_are_joined(photo: Photo, word: Word) -> None:
     left = (identity(Photo) | photo_to_caption) | caption_to_word

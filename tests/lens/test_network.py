@@ -14,6 +14,7 @@ import atdata
 from atdata import DictSample, ImageField, Lens, LensNetwork, LensNotFoundError, ManifestField, SchemaError, identity
 from atdata._lens._network import view_of
 from atdata._lens._structure import StructuralLens
+from tests.tiers import law
 
 
 @atdata.packable
@@ -127,6 +128,7 @@ wholes = st.builds(Whole, st.text(), st.integers(0, 9), st.none() | st.floats(al
 parts = st.builds(Part, st.none() | st.floats(allow_nan=False), st.text())
 
 
+@law(100)
 @given(wholes, parts, parts)
 def test_a_view_by_the_fields_is_well_behaved(whole: Any, part: Any, other: Any) -> None:
     lens = view_of(Whole, Part)

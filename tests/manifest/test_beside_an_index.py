@@ -13,6 +13,7 @@ import atdata
 from atdata import ManifestField
 from atdata.manifest import QueryExecutor
 from tests.aging import age
+from tests.tiers import rounds
 
 OLD = Path(__file__).parents[1] / "golden" / "1.0.0"
 
@@ -130,9 +131,11 @@ def test_slices_of_an_indexed_dataset(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::atdata.UncommittedShardWarning")  # of a shard that is being written
+@pytest.mark.soak
 def test_questions_while_the_index_is_made_again_and_again(tmp_path):
     write(tmp_path, [Photo("dog", n) for n in range(400)], "p.tar", maxcount=50)
     executor = compacted(tmp_path)
+    turns = rounds(6)
     failures, asked, ended = list[BaseException](), [0, 0], threading.Event()
 
     def ask(number):
@@ -150,7 +153,7 @@ def test_questions_while_the_index_is_made_again_and_again(tmp_path):
     for thread in threads:
         thread.start()
     try:
-        for turn in range(8):
+        for turn in range(turns):
             write(tmp_path, [Photo("dog", 400 + 50 * turn + n) for n in range(50)], "p.tar", append=True, maxcount=50)
             age(tmp_path, f"p-{8 + turn:06d}")
             executor.compact()
@@ -160,5 +163,5 @@ def test_questions_while_the_index_is_made_again_and_again(tmp_path):
             thread.join()
     assert failures == []
     assert min(asked) > 0
-    assert executor.count() == 800
-    assert executor.explain().shards_indexed == 16
+    assert executor.count() == 400 + 50 * turns
+    assert executor.explain().shards_indexed == 8 + turns

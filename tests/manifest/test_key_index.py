@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata.manifest._key_index import KeyIndex
+from tests.tiers import law
 
 KEYS = st.text("abé漢😀\uffff0", max_size=3)
 
 
+@law(100)
 @given(st.lists(KEYS), KEYS, st.booleans())
 def test_the_rows_are_those_of_a_list(keys: list[str], sought: str, in_order: bool) -> None:  # noqa: FBT001 -- drawn
     keys = sorted(keys) if in_order else keys

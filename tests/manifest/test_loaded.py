@@ -12,6 +12,7 @@ import atdata
 from atdata import F, ManifestField
 from atdata.manifest import QueryExecutor
 from atdata.manifest._coded import coded
+from tests.tiers import law
 
 WORDS = [None, "dog", "cat", "", "é"]
 TAGS = [[], ["indoor"], ["outdoor", "sharp"], ["sharp", "outdoor"]]
@@ -85,6 +86,7 @@ def test_the_answers_are_those_of_the_manifests(stored, loaded, name):
     assert loaded.count(question) == stored.count(question)
 
 
+@law(100)
 @given(
     st.lists(st.sampled_from(WORDS)), st.sampled_from([pl.col("x") == "dog", pl.col("x").is_null(), pl.col("x") > "c"])
 )

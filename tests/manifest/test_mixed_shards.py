@@ -5,7 +5,7 @@ import pickle
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import atdata
@@ -16,8 +16,9 @@ from atdata._sidecars._writer import publish_manifest
 from atdata._store import MemoryStore
 from atdata.manifest import QueryExecutor, ShardManifest
 from atdata.manifest._source import StoredManifests
+from tests.tiers import law
 
-LAW = settings(derandomize=True, deadline=None, max_examples=40)
+LAW = law(40)
 PLACE = {"__key__": pl.String(), "__offset__": pl.Int64(), "__size__": pl.Int64(), "__crc32__": pl.UInt32()}
 
 

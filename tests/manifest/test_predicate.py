@@ -152,7 +152,7 @@ def test_beside_a_function_a_condition_is_row_wise_too(where):
 
 
 def test_a_condition_that_fails_on_rows_beside_a_function_is_the_predicates_fault():
-    with pytest.raises(atdata.PredicateError, match="the manifests are sound.*conversion"):
+    with pytest.raises(atdata.PredicateError, match="the manifests are sound"):
         EXECUTOR.query([pl.col("label").cast(pl.Int64) > 1, lambda df: df["a"] > 0])
 
 

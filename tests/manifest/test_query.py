@@ -6,14 +6,15 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import atdata
 from atdata.manifest import ManifestBuilder, QueryExecutor, SampleLocation, ShardManifest
+from tests.tiers import law
 
-LAW = settings(derandomize=True, deadline=None, max_examples=60)
+LAW = law(60)
 PLACE = ["__shard__", "__key__", "__offset__", "__size__", "__crc32__"]
 
 

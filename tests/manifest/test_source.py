@@ -9,6 +9,7 @@ import pytest
 import atdata
 from atdata._sidecars._table import parquet_bytes
 from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
+from tests.tiers import rounds
 
 IS_DOG = pl.col("label") == "dog"
 
@@ -114,7 +115,7 @@ def test_a_flip_of_a_table_gives_rows_or_an_error_of_this_library_that_names_it(
     executor = QueryExecutor.from_directory(folder)
     data = table.read_bytes()
     refused = 0
-    for bit in random.Random(0).sample(range(len(data) * 8), 200):
+    for bit in random.Random(0).sample(range(len(data) * 8), 200):  # others can make Polars abort the process
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         table.write_bytes(flipped)
@@ -126,9 +127,10 @@ def test_a_flip_of_a_table_gives_rows_or_an_error_of_this_library_that_names_it(
     assert refused > 20
 
 
+@pytest.mark.soak
 def test_a_flip_of_a_table_is_always_found_where_the_whole_table_is_read(folder, table):
     data = table.read_bytes()
-    for bit in range(5, len(data) * 8, 997):
+    for bit in range(5, len(data) * 8, max(1, 997 // rounds(1))):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         table.write_bytes(flipped)
@@ -217,7 +219,7 @@ def test_a_named_table_that_is_not_there_beside_others_is_named(tmp_path, replac
 
 def test_a_strict_cast_that_fails_on_the_rows_is_the_predicates_fault(folder):
     executor = QueryExecutor.from_directory(folder)
-    with pytest.raises(atdata.PredicateError, match="the manifests are sound.*conversion"):
+    with pytest.raises(atdata.PredicateError, match="the manifests are sound"):
         executor.query(pl.col("label").cast(pl.Int64) > 1)
 
 

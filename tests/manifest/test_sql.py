@@ -1,11 +1,12 @@
 """SQL of every kind, right and wrong."""
 
+import re
+
 import polars as pl
 import pytest
 
 import atdata
 from atdata.manifest import QueryExecutor, ShardManifest
-from atdata.manifest._sql import parse_sql
 
 FRAME = pl.DataFrame(
     {
@@ -62,6 +63,7 @@ RIGHT = {
     "`label` = 'dog'": {0},
 }
 
+#: What is refused, and the words of this library that say why.
 WRONG = {
     # empty
     "": "is empty; give the condition alone",
@@ -74,12 +76,9 @@ WRONG = {
     "DROP TABLE df": "is a whole statement .DROP.",
     "WHERE label = 'dog'": "holds WHERE.*without the WHERE",
     "where a > 1": "holds WHERE",
-    "a > 1 ORDER BY a": "no condition that Polars understands.*ORDER",
-    "a > 1 LIMIT 3": "no condition that Polars understands.*LIMIT",
     # several
     "a > 1; a < 3": "holds ';'.*several conditions in a list",
     "a > 1;": "holds ';'",
-    "a > 1, a < 3": "unexpected token ','",
     # comments
     "a > 1 -- AND ok": "holds a comment, which may hide a part",
     "a > 1 /* AND */ AND ok": "holds a comment",
@@ -111,18 +110,9 @@ WRONG = {
     "1": "expected a Boolean",
     "'dog'": "expected a Boolean",
     "NULL": "expected a Boolean",
-    # syntax
-    "label = 'dog": "Unterminated string",
-    "a >": "unable to parse",
-    "a > 1 AND": "unable to parse",
-    "(a > 1": "no condition that Polars understands",
-    "*": "unable to parse",
-    "a = 1 b = 2": "unexpected token '='",
+    # a name for the result, or an AND that is missing
     "a > 1 ok": "names its result 'ok'.*is an AND or OR missing",
     "a > 1 AS x": "names its result 'x'",
-    "label = $1": "no condition that Polars understands",
-    "label = ?": "no condition that Polars understands",
-    "nosuch(a) = 1": "unsupported function 'nosuch'",
     # columns and types
     'label = "dog"': r"column 'dog'.*double quotes name a column, and text stands in single quotes: 'dog'; the",
     "labell = 'dog'": "column 'labell'.*did you mean 'label'",
@@ -131,16 +121,49 @@ WRONG = {
 }
 
 
+#: What Polars refuses; its own words for why, which follow ours, differ from one version to the next.
+NOT_UNDERSTOOD = [
+    "a > 1 ORDER BY a",
+    "a > 1 LIMIT 3",
+    "a > 1, a < 3",
+    "label = 'dog",
+    "a >",
+    "a > 1 AND",
+    "(a > 1",
+    "*",
+    "a = 1 b = 2",
+    "a = \n1 b = 2",
+    "label = $1",
+    "label = ?",
+    "nosuch(a) = 1",
+]
+
+
 @pytest.mark.parametrize("sql", RIGHT)
 def test_a_condition_selects_rows(sql):
     assert {location.offset for location in EXECUTOR.query(sql)} == RIGHT[sql]
 
 
-@pytest.mark.parametrize("ask", ["query", "rows", "count", "explain"])
+def refusal(sql):
+    """Return the message that refuses a condition, which is one line and the same whatever is asked."""
+    messages = []
+    for ask in (EXECUTOR.query, EXECUTOR.rows, EXECUTOR.count, EXECUTOR.explain):
+        with pytest.raises(atdata.PredicateError) as caught:
+            ask(sql)
+        messages.append(str(caught.value))
+    (message,) = set(messages)
+    assert "\n" not in message
+    return message
+
+
 @pytest.mark.parametrize("sql", WRONG)
-def test_what_is_no_condition_is_refused_with_what_it_is(sql, ask):
-    with pytest.raises(atdata.PredicateError, match=WRONG[sql]):
-        getattr(EXECUTOR, ask)(sql)
+def test_what_is_no_condition_is_refused_with_what_it_is(sql):
+    assert re.search(WRONG[sql], refusal(sql))
+
+
+@pytest.mark.parametrize("sql", NOT_UNDERSTOOD)
+def test_what_polars_does_not_understand_is_refused_by_its_text(sql):
+    assert refusal(sql).startswith(f"the SQL {sql!r} is no condition that Polars understands: ")
 
 
 def test_a_name_that_was_not_quoted_gets_no_hint_about_quotes():
@@ -152,12 +175,6 @@ def test_a_name_that_was_not_quoted_gets_no_hint_about_quotes():
 def test_a_quoted_name_in_a_list_of_conditions_gets_the_hint():
     with pytest.raises(atdata.PredicateError, match="single quotes: 'dog'"):
         EXECUTOR.query([pl.col("a") > 0, 'label = "dog"'], a=1)
-
-
-def test_the_message_is_one_line():
-    with pytest.raises(atdata.PredicateError) as caught:
-        parse_sql("a = \n1 b = 2")
-    assert "\n" not in str(caught.value)
 
 
 def test_no_file_is_read_for_a_condition(tmp_path):

@@ -2,13 +2,14 @@
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import F
 from atdata.manifest import QueryExecutor, ShardManifest
+from tests.tiers import law
 
-LAW = settings(derandomize=True, deadline=None, max_examples=80)
+LAW = law(80)
 
 #: The rows by key; `nan` was written as NaN and is null in the table, as `null` is.
 ROWS = {

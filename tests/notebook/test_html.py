@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata._notebook import Facts, Picture, html_of, shown
+from tests.tiers import law
 
 
 class Read(HTMLParser):
@@ -39,6 +40,7 @@ ALLOWED = {"style", "div", "code", "table", "thead", "tbody", "tr", "th", "td", 
 text = st.text(st.sampled_from("<>&\"'/ab script=") | st.characters(exclude_categories=["Cs", "Cc"]), max_size=30)
 
 
+@law(100)
 @given(text, st.lists(text, max_size=2), st.lists(st.lists(text, min_size=2, max_size=2), max_size=3), text)
 def test_whatever_facts_hold_is_text(title: str, notes: list[str], rows: list[list[str]], caption: str) -> None:
     facts = Facts(title, notes, notes, ["a", "b"], rows, [Picture("data:image/png;base64,", caption)])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from atdata._notebook import picture_of
+from tests.tiers import law
 
 
 def read(uri: str | None) -> NDArray[Any]:
@@ -25,6 +26,7 @@ def noise(*shape: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
+@law(100)
 @given(st.integers(4, 64), st.integers(4, 64), st.sampled_from([(), (1,), (3,), (4,)]))
 def test_small_pictures_are_the_array(height: int, width: int, channels: tuple[int, ...]) -> None:
     array = noise(height, width, *channels)
@@ -37,6 +39,7 @@ def test_small_pictures_are_the_array(height: int, width: int, channels: tuple[i
         )
 
 
+@law(100)
 @given(st.integers(65, 700), st.integers(65, 700))
 def test_large_arrays_are_thinned_out(height: int, width: int) -> None:
     array = noise(height, width, 3)

@@ -1,19 +1,17 @@
 """The law: a pruned shard holds no row that the predicate selects."""
 
-import os
 import sys
 from collections import Counter
 
 import polars as pl
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, given
 
 from atdata._prune import survivors
 from atdata._unstable import pushed_predicate
 from tests.prune.strategies import Known, cases, shard_name
+from tests.tiers import SOAK, law
 
-#: How many sets of shards, each with four predicates; `make soak` tries 20,000.
-FEW = 300
-EXAMPLES = int(os.environ.get("ATDATA_PRUNING_EXAMPLES", FEW))
 #: Of the shards with rows of which none is selected, the least part that has to be pruned: all known, bounds alone.
 LEAST = {"exact": 0.85, "bounds": 0.6, "known": 0.5}
 
@@ -48,23 +46,19 @@ def tried(case, predicate):
     return seen
 
 
+@pytest.mark.soak
 def test_a_pruned_shard_holds_nothing_that_is_selected(capsys):
     tally = Counter()
 
-    @settings(
-        derandomize=EXAMPLES == FEW,
-        max_examples=EXAMPLES,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
+    @law(300, soaking=7_000, suppress_health_check=[HealthCheck.data_too_large])  # of four predicates
     @given(cases(questions=4))
-    def law(case):
+    def holds(case):
         for predicate in case.predicates:
             tally.update(tried(case, predicate))
 
-    law()
+    holds()
     shares = {what: tally[what] / tally["prunable"] for what in LEAST}
-    if EXAMPLES != FEW:
+    if SOAK:
         with capsys.disabled():
             sys.stdout.write(f"\n{dict(tally)}, unsound: 0; pruned of the prunable: {shares}\n")
     assert all(shares[what] >= least for what, least in LEAST.items()), shares

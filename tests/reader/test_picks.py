@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from atdata._reader._picks import NO_CRC, Picks
+from tests.tiers import law
 
 FRAME = pl.DataFrame(
     {
@@ -31,6 +32,7 @@ def test_no_rows_are_a_frame_too() -> None:
     assert_frame_equal(Picks.from_frame(FRAME, ["a", "b"])[:0].to_frame(), FRAME.clear())
 
 
+@law(100)
 @given(st.lists(st.integers(0, 2)))
 def test_any_order_and_multiplicity_is_that_of_the_frame(indices: list[int]) -> None:
     picks = Picks.from_frame(FRAME, ["a", "b"])[np.array(indices, np.intp)]

@@ -5,11 +5,12 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata._reader._picks import NO_CRC, Picks
 from atdata._reader._plan import LOCAL, Cost, ReadLimits, cost_of, plan, windows
+from tests.tiers import law
 
 #: Places of small numbers, so that they meet: shard, offset, size. They may overlap and repeat.
 PLACES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300), st.integers(1, 40)), max_size=60)
@@ -24,7 +25,7 @@ LIMITS = st.builds(
 )
 #: Samples as a tar holds them: side by side or apart, never overlapping; then any of them, in any order.
 TARS = st.lists(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 40)), min_size=1, max_size=25), max_size=3)
-check = settings(derandomize=True, deadline=None, max_examples=300)
+LAW = law(300)
 
 
 def columns(places):
@@ -58,7 +59,7 @@ def content(shard, offset, length):
     return [(shard, at) for at in range(offset, offset + length)]
 
 
-@check
+@LAW
 @given(PLACES, LIMITS)
 def test_each_sample_gets_the_bytes_that_a_naive_reader_would_read(places, limits):
     planned = plan(*columns(places), limits)
@@ -67,21 +68,21 @@ def test_each_sample_gets_the_bytes_that_a_naive_reader_would_read(places, limit
     assert found == [content(*place) for place in places]
 
 
-@check
+@LAW
 @given(PLACES, LIMITS)
 def test_no_byte_is_asked_for_twice(places, limits):
     asked = [byte for request in requests(plan(*columns(places), limits)) for byte in content(*request)]
     assert len(asked) == len(set(asked))
 
 
-@check
+@LAW
 @given(PLACES, LIMITS)
 def test_requests_go_shard_by_shard_by_ascending_offset(places, limits):
     planned = requests(plan(*columns(places), limits))
     assert planned == sorted(planned)
 
 
-@check
+@LAW
 @given(picked(), LIMITS)
 def test_a_request_is_no_longer_than_the_limit_unless_one_sample_is(places, limits):
     sizes = {(shard, offset): size for shard, offset, size in places}
@@ -89,7 +90,7 @@ def test_a_request_is_no_longer_than_the_limit_unless_one_sample_is(places, limi
         assert length <= limits.longest or length == sizes[shard, offset]
 
 
-@check
+@LAW
 @given(picked(), LIMITS)
 def test_a_request_begins_and_ends_with_a_wanted_byte(places, limits):
     begins = {(shard, offset) for shard, offset, _ in places}
@@ -99,7 +100,7 @@ def test_a_request_begins_and_ends_with_a_wanted_byte(places, limits):
         assert (shard, offset + length) in ends
 
 
-@check
+@LAW
 @given(picked(), LIMITS.map(lambda limits: dataclasses.replace(limits, dense=2.0)))
 def test_only_gaps_within_the_limit_are_read(places, limits):
     wanted = {byte for place in places for byte in content(*place)}
@@ -108,7 +109,7 @@ def test_only_gaps_within_the_limit_are_read(places, limits):
             assert is_wanted or len(list(run)) <= limits.gap
 
 
-@check
+@LAW
 @given(picked(), LIMITS.map(lambda limits: dataclasses.replace(limits, dense=2.0)))
 def test_neighbours_within_the_gap_are_one_request_unless_it_would_be_too_long(places, limits):
     sizes = {(shard, offset): size for shard, offset, size in places}
@@ -188,7 +189,7 @@ def test_nothing_takes_no_request():
 # -- windows
 
 
-@check
+@LAW
 @given(st.lists(st.integers(0, 100)), LIMITS)
 def test_windows_take_everything_in_order_and_within_their_budget(sizes, limits):
     budget, at = limits.first_window, 0
@@ -219,7 +220,7 @@ def picks_of(places, shards=4):
     return Picks([f"s{number}" for number in range(shards)], shard, offset, size, np.full(len(shard), NO_CRC), None)
 
 
-@check
+@LAW
 @given(PLACES, LIMITS)
 def test_the_cost_is_what_the_windows_plans_add_up_to(places, limits):
     picks = picks_of(places)

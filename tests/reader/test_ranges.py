@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import ShardChangedError
@@ -12,6 +12,7 @@ from atdata._reader._plan import LOCAL
 from atdata._reader._ranges import RangeReader, Window
 from atdata._reader._tars import Tars
 from atdata._store import MemoryStore
+from tests.tiers import law
 
 SHARDS = 12
 SIZE = 400
@@ -63,7 +64,7 @@ def expected(places):
     return [content(shard)[offset : offset + size] for shard, offset, size in places]
 
 
-@settings(derandomize=True, deadline=None)
+@law(100)
 @given(
     st.lists(
         st.lists(

@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import json
 import pickle
-import random
 import subprocess
 import sys
 import tarfile
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -26,6 +25,7 @@ from atdata._reader._plan import LOCAL
 from atdata._reader._read import SampleReader
 from atdata._store import Disk, LocalStore
 from atdata.cli._digits import Digit
+from tests.tiers import chance, law, rounds, slow_beyond
 
 DESCRIPTORS = Path("/proc/self/fd")
 needs_proc = pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="counts descriptors where Linux lists them")
@@ -89,7 +89,7 @@ def _picks(dataset):
 # -- the samples asked for
 
 
-@settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(indices=st.lists(st.integers(0, 99), max_size=120), keys=st.booleans(), small=st.booleans())
 def test_any_order_and_multiplicity_is_read_as_one_by_one(dataset, picks, indices, keys, small):
     chosen = picks[np.array(indices, np.intp)]
@@ -441,15 +441,18 @@ def test_a_thousand_opened_datasets_keep_few_files_open(tmp_path, dataset):
     assert open_files(tmp_path) == 0
 
 
+@pytest.mark.soak
 def test_sixteen_threads_fetch_the_right_samples_of_one_dataset(dataset, picks):
     reader, expected, wrong = reader_of(dataset), packed(images(100)), []
 
     def read(seed):
-        chosen = random.Random(seed).choices(range(100), k=500)
-        for index in chosen[:400]:
-            wrong.extend([] if reader.one(picks, index).packed == expected[index] else [index])
-        rest = np.array(chosen[400:])
-        wrong.extend([] if packed(reader.read(picks[rest])) == [expected[i] for i in rest] else ["window"])
+        numbers = chance(seed)
+        for _ in range(rounds(1)):
+            chosen = numbers.choices(range(100), k=500)
+            for index in chosen[:400]:
+                wrong.extend([] if reader.one(picks, index).packed == expected[index] else [index])
+            rest = np.array(chosen[400:])
+            wrong.extend([] if packed(reader.read(picks[rest])) == [expected[i] for i in rest] else ["window"])
 
     threads = [threading.Thread(target=read, args=(seed,)) for seed in range(16)]
     for thread in threads:
@@ -499,7 +502,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", slow_beyond(2, ["fork", "spawn", "forkserver"]))
 def test_a_reader_works_in_other_processes(tmp_path, method):
     digits = [Digit(np.full((8, 8), row, np.uint8), row % 10, 0.5, []) for row in range(40)]
     atdata.write_samples(digits, tmp_path / "d.tar", maxcount=10, manifest=True, durable=False)

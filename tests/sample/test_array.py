@@ -6,15 +6,16 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from atdata._errors import DecodeError, SampleValueError
 from atdata._sample._array import array_parts, array_to_bytes, bytes_to_array
+from tests.tiers import law
 
-law = settings(derandomize=True, deadline=None, max_examples=100)
-slow_law = settings(law, max_examples=50)
+LAW = law(100)
+FEWER = law(50)
 
 DTYPES = st.one_of(
     hnp.boolean_dtypes(),
@@ -68,7 +69,7 @@ def assert_same(found, expected):
     assert found.tobytes() == expected.tobytes()
 
 
-@law
+@LAW
 @given(ARRAYS)
 def test_the_bytes_are_dtype_shape_and_elements_in_c_order(array):
     dtype, shape, elements = layout(array_to_bytes(array))
@@ -83,25 +84,25 @@ def test_the_bytes_of_a_small_array_are_these():
     assert array_to_bytes(array) == expected
 
 
-@law
+@LAW
 @given(ARRAYS)
 def test_an_array_comes_back_as_it_was(array):
     assert_same(bytes_to_array(array_to_bytes(array)), array)
 
 
-@slow_law
+@FEWER
 @given(STRUCTURED)
 def test_a_structured_array_is_an_npy_file_that_numpy_reads(array):
     assert_same(np.load(io.BytesIO(array_to_bytes(array)), allow_pickle=False), array)
 
 
-@slow_law
+@FEWER
 @given(STRUCTURED)
 def test_a_structured_array_comes_back_as_it_was(array):
     assert_same(bytes_to_array(array_to_bytes(array)), array)
 
 
-@slow_law
+@FEWER
 @given(ARRAYS)
 def test_an_npy_file_of_any_dtype_is_read(array):
     assert_same(bytes_to_array(npy(array)), array)
@@ -332,7 +333,7 @@ def test_each_flipped_bit_of_an_npy_file_gives_an_array_or_a_decode_error(array)
     assert refused > 300
 
 
-@law
+@LAW
 @given(st.binary(max_size=200))
 def test_random_bytes_give_an_array_or_a_decode_error(data):
     with contextlib.suppress(DecodeError):

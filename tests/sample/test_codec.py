@@ -8,15 +8,16 @@ from typing import Annotated, Any, NewType, Optional, Union
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from atdata._errors import DecodeError, SampleValueError, SchemaError
 from atdata._sample import PackableSample, codec_of
 from atdata._sample._checks import to_natives
+from tests.tiers import law
 
-law = settings(derandomize=True, deadline=None, max_examples=100)
+LAW = law(100)
 
 UserId = NewType("UserId", int)
 
@@ -346,7 +347,7 @@ def test_keys_that_are_no_text_or_integer_are_refused():
             to_natives({key: 1})
 
 
-@law
+@LAW
 @given(
     st.recursive(st.none() | st.integers(-5, 5) | st.text(max_size=3), lambda inner: st.lists(inner) | st.tuples(inner))
 )

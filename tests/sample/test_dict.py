@@ -6,14 +6,15 @@ import pickle
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import DictSample
 from atdata._errors import DecodeError, SampleValueError
 from atdata._sample._array import bytes_to_array
+from tests.tiers import law
 
-law = settings(derandomize=True, deadline=None, max_examples=60)
+LAW = law(60)
 VALUES = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False), st.text(), st.binary()
@@ -29,14 +30,14 @@ def sample():
     return DictSample(label="dog", confidence=0.9, tags=["a", "b"])
 
 
-@law
+@LAW
 @given(FIELDS)
 def test_a_sample_comes_back_as_it_was(fields):
     sample = DictSample(fields)
     assert DictSample.from_bytes(sample.packed) == sample
 
 
-@law
+@LAW
 @given(FIELDS)
 def test_the_payload_is_the_map_of_the_fields(fields):
     assert msgpack.unpackb(DictSample.from_data(fields).packed) == fields

@@ -10,13 +10,14 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from atdata import DictSample, SampleBatch, packable
 from atdata._errors import DecodeError
 from atdata._sample import decoder_of, gatherer_of
+from tests.tiers import law
 
 
 @packable
@@ -311,7 +312,7 @@ def test_an_unknown_field_is_an_error_with_near_misses():
         gathered(photos((1,))).lable  # noqa: B018 -- raises
 
 
-@settings(derandomize=True, deadline=None)
+@law(100)
 @given(st.lists(st.tuples(st.sampled_from([(2,), (3,), (2, 1), ()]), st.sampled_from(["u1", "f4"])), min_size=1))
 def test_a_field_is_stacked_just_when_it_is_in_a_batch_of_samples(forms):
     samples = [Photo(np.full(shape, row, dtype), "") for row, (shape, dtype) in enumerate(forms)]

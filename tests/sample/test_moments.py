@@ -9,12 +9,13 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata._errors import DecodeError, SampleValueError, SchemaError
+from tests.tiers import law
 
-law = settings(derandomize=True, deadline=None, max_examples=100)
+LAW = law(100)
 EAST = dt.timezone(dt.timedelta(hours=5, minutes=30))
 ZONES = st.none() | st.integers(-1439, 1439).map(lambda minutes: dt.timezone(dt.timedelta(minutes=minutes)))
 VALUES = {
@@ -32,10 +33,11 @@ TYPES = pytest.mark.parametrize("kind", VALUES, ids=lambda kind: kind.__name__)
 
 
 @TYPES
+@pytest.mark.soak
 def test_every_value_comes_back_equal_and_of_its_type(kind, one):
     field = one(kind)
 
-    @law
+    @LAW
     @given(VALUES[kind])
     def holds(value):
         again = field.back(value)
@@ -48,8 +50,9 @@ def test_every_value_comes_back_equal_and_of_its_type(kind, one):
 
 
 @TYPES
+@pytest.mark.soak
 def test_values_come_back_from_lists_dicts_tuples_and_optionals(kind, one):
-    @settings(law, max_examples=5)
+    @law(5)
     @given(VALUES[kind])
     def holds(value):
         assert one(list[kind]).back([value]) == [value]

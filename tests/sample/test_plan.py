@@ -1,7 +1,6 @@
 """A sample's payload: read by the msgpack package, and hostile payloads refused."""
 
 import json
-import random
 import subprocess
 import sys
 import textwrap
@@ -12,7 +11,7 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -20,8 +19,9 @@ from numpy.typing import NDArray
 from atdata._errors import DecodeError, SampleValueError, SchemaError
 from atdata._sample import decoder_of, encode_sample, packable
 from atdata._sample._plan import pack, plan_of
+from tests.tiers import chance, law, rounds
 
-law = settings(derandomize=True, deadline=None, max_examples=60)
+LAW = law(60)
 
 
 @packable
@@ -88,25 +88,25 @@ def as_map(payload):
     return msgpack.unpackb(payload, strict_map_key=False)
 
 
-@law
+@LAW
 @given(NATIVES)
 def test_natives_come_back_as_they_were(sample):
     assert Natives.from_bytes(sample.packed) == sample
 
 
-@law
+@LAW
 @given(NATIVES)
 def test_the_payload_is_a_map_from_field_name_to_value(sample):
     assert as_map(sample.packed) == vars(sample)
 
 
-@law
+@LAW
 @given(NESTED)
 def test_nested_values_come_back_as_they_were(sample):
     assert Nested.from_bytes(sample.packed) == sample
 
 
-@law
+@LAW
 @given(NESTED)
 def test_the_payload_of_nested_values_holds_lists_and_maps(sample):
     expected = {**vars(sample), "pair": list(sample.pair), "many": list(sample.many)}
@@ -132,7 +132,7 @@ def test_an_array_of_any_length_is_a_bin_that_msgpack_reads(length):
     assert bin_ == b"\x03|u1\x01" + length.to_bytes(8, "little") + pixels.tobytes()
 
 
-@law
+@LAW
 @given(hnp.arrays(hnp.scalar_dtypes(), hnp.array_shapes(min_dims=0, min_side=0, max_side=5)))
 def test_an_array_comes_back_as_it_was(array):
     again = Photo.from_bytes(photo(pixels=array).packed).pixels
@@ -253,12 +253,13 @@ def test_a_type_that_is_no_dataclass_is_refused_by_name():
         plan_of(int)
 
 
+@pytest.mark.soak
 def test_threads_write_and_read_samples_of_one_type():
     failures = []
 
     def work(number):
-        for turn in range(200):
-            sample = photo(label=f"{number}-{turn}", tags=[str(number)] * turn)
+        for turn in range(rounds(200)):
+            sample = photo(label=f"{number}-{turn}", tags=[str(number)] * (turn % 200))
             again = Photo.from_bytes(sample.packed)
             if (again.label, again.tags) != (sample.label, sample.tags):
                 failures.append((number, turn))
@@ -302,11 +303,12 @@ def test_each_flipped_bit_of_a_payload_gives_a_sample_or_a_decode_error():
     assert outcomes == {True, False}
 
 
+@pytest.mark.soak
 def test_random_damage_to_a_payload_gives_a_sample_or_a_decode_error():
-    numbers = random.Random(8)
+    numbers = chance()
     payload = Nested(["a"], [[1, 2]], {"x": 0.5}, {1: "y"}, (1, "z"), (0.5,), "m", {"k": [1, "v"]}).packed
     outcomes = set()
-    for _ in range(5000):
+    for _ in range(rounds(5000)):
         damaged = bytearray(payload)
         for _ in range(numbers.randrange(1, 5)):
             damaged[numbers.randrange(len(damaged))] = numbers.randrange(256)
@@ -314,14 +316,14 @@ def test_random_damage_to_a_payload_gives_a_sample_or_a_decode_error():
     assert outcomes == {True, False}
 
 
-@law
+@LAW
 @given(st.binary(max_size=100))
 def test_random_bytes_are_refused(payload):
     with pytest.raises(DecodeError):
         Natives.from_bytes(payload)
 
 
-@law
+@LAW
 @given(ANYTHING)
 def test_any_other_msgpack_value_is_refused(value):
     with pytest.raises(DecodeError):

@@ -6,12 +6,13 @@ from typing import Annotated, Optional
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import atdata
+from tests.tiers import law
 
-law = settings(derandomize=True, deadline=None, max_examples=200)
+LAW = law(200)
 UTC = pl.Datetime("us", "UTC")
 NAIVE, AWARE = dt.datetime(2026, 1, 2), dt.datetime(2026, 1, 2, tzinfo=dt.timezone(dt.timedelta(hours=2)))
 PRICE = Annotated[Decimal, pl.Decimal(6, 2)]
@@ -79,7 +80,7 @@ def test_a_value_that_does_not_fit_is_refused_and_never_changed(annotation, valu
         one(annotation).stored(value)
 
 
-@law
+@LAW
 @given(st.decimals(-(10**7), 10**7, allow_nan=False, places=3) | st.decimals(-99, 99, allow_nan=False, places=2))
 def test_a_decimal_is_taken_where_the_column_gives_it_back_and_nowhere_else(value):
     @atdata.packable

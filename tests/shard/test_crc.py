@@ -2,13 +2,14 @@
 
 import zlib
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata._shard import crc32
+from tests.tiers import law
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@law(100)
 @given(st.binary(max_size=2000))
 def test_the_value_is_that_of_zlib(data):
     assert crc32(data) == crc32(memoryview(data)) == zlib.crc32(data)

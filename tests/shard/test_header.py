@@ -4,7 +4,7 @@ import struct
 import tarfile
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from atdata._shard._header import (
@@ -18,8 +18,9 @@ from atdata._shard._header import (
     parse_header,
     parse_number,
 )
+from tests.tiers import law
 
-law = settings(derandomize=True, deadline=None, max_examples=150)
+LAW = law(150)
 
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=100).filter(
     lambda name: len(name.encode()) <= MAX_NAME and not name.endswith("/")
@@ -44,7 +45,7 @@ def header(**fields):
     return bytes(block) if "checksum" in fields else with_checksum(block)
 
 
-@law
+@LAW
 @given(NAMES, SIZES)
 def test_the_standard_library_reads_what_is_written(name, size):
     block = encode_header(name.encode(), size)
@@ -55,13 +56,13 @@ def test_the_standard_library_reads_what_is_written(name, size):
     assert (info.uname, info.gname, info.linkname, info.devmajor, info.devminor) == ("", "", "", 0, 0)
 
 
-@law
+@LAW
 @given(NAMES, SIZES)
 def test_what_is_written_is_read(name, size):
     assert parse_header(encode_header(name.encode(), size)) == Header(name, size, "0")
 
 
-@law
+@LAW
 @given(NAMES, SIZES, st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT]))
 def test_what_the_standard_library_writes_is_read(name, size, format_):
     info = tarfile.TarInfo(name)
@@ -69,7 +70,7 @@ def test_what_the_standard_library_writes_is_read(name, size, format_):
     assert parse_header(info.tobuf(format_)) == Header(name, size, "0")
 
 
-@law
+@LAW
 @given(st.lists(st.text("abcé", min_size=1, max_size=20), min_size=2, max_size=12).map("/".join))
 def test_a_prefix_is_put_before_the_name(name):
     try:
@@ -92,7 +93,7 @@ def test_the_bytes_of_a_header_are_these():
     assert block[156:265] == b"0" + bytes(100) + b"ustar\x0000"
 
 
-@law
+@LAW
 @given(st.integers(MAX_SIZE + 1, 2**80))
 def test_a_size_in_base_256_is_read(size):
     info = tarfile.TarInfo("a.bin")
@@ -184,13 +185,13 @@ def test_each_flipped_bit_is_no_header_or_says_the_same():
     assert refused > 8 * (BLOCK - 8)  # only in the checksum's own padding may a flip be harmless
 
 
-@law
+@LAW
 @given(st.binary(min_size=BLOCK, max_size=BLOCK))
 def test_a_random_block_is_no_header(block):
     assert parse_header(block) is None
 
 
-@law
+@LAW
 @given(st.data())
 def test_a_damaged_header_with_a_right_checksum_never_crashes(data):
     block = bytearray(encode_header(b"a.bin", 5))

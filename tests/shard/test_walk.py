@@ -9,11 +9,12 @@ import random
 import tarfile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata._errors import ShardError
 from atdata._shard import Member, TarWriter, walk
+from tests.tiers import law
 
 FILES = {"a.msgpack": b"one", "b.msgpack": b"", "c.msgpack": bytes(600)}
 
@@ -111,7 +112,7 @@ def test_the_members_of_a_ustar_tar_with_prefixes_are_those_that_the_standard_li
     assert [member.name for member in walked(data)] == names
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@law(60)
 @given(
     st.lists(
         st.tuples(
@@ -401,7 +402,7 @@ def test_an_empty_file_is_refused():
         walked(b"")
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@law(100)
 @given(st.binary(min_size=1, max_size=3000))
 def test_random_bytes_are_refused(data):
     if data.strip(b"\0"):
@@ -409,7 +410,7 @@ def test_random_bytes_are_refused(data):
             walked(data)
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@law(150)
 @given(st.data())
 def test_random_damage_to_a_foreign_tar_gives_members_or_a_shard_error(data):
     tar = bytearray(made(("a.jpg", b"x"), (LONG, b"y" * 600), format_=data.draw(st.sampled_from([1, 2]))))

@@ -6,11 +6,12 @@ import tarfile
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata._errors import SampleValueError
 from atdata._shard import Buffers, TarWriter
+from tests.tiers import law
 
 FILES = {
     "a.msgpack": b"",
@@ -183,7 +184,7 @@ def test_a_member_of_8_gib_is_refused_before_anything_is_written():
     assert b"".join(out) == bytes(1024)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@law(60)
 @given(st.dictionaries(st.text("abcé-_", min_size=1, max_size=30), st.binary(max_size=1500), max_size=6))
 def test_any_files_are_read_by_the_standard_library_at_their_places(files):
     data, places, _ = written(files)

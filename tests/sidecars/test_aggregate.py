@@ -7,14 +7,16 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata._sidecars._aggregate import MAX_VALUES, aggregate, truncated
 from atdata._sidecars._dtypes import text_value, value_text
 from atdata._sidecars._fields import Column
+from tests.tiers import law
 
-LAW = settings(derandomize=True, deadline=None, max_examples=100)
+LAW = law(100)
+FEWER = law(40, soaking=600)  # for each dtype
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 #: Text that repeats, with some of it far from ASCII.
 WORDS = st.one_of(st.sampled_from(["dog", "cat", "", "é", "漢", "\U0010ffff", "True"]), st.text(max_size=5))
@@ -356,10 +358,11 @@ TEXTUAL_DTYPES = pytest.mark.parametrize("dtype", TEXTUAL, ids=str)
 
 
 @TEXTUAL_DTYPES
+@pytest.mark.soak
 def test_the_bounds_of_times_and_decimals_are_exact_text_and_there_is_no_mean(dtype):
-    @LAW
+    @FEWER
     @given(st.lists(st.none() | TEXTUAL[dtype], max_size=12))
-    def law(values):
+    def holds(values):
         known = [value for value in values if value is not None]
         summary = json.loads(json.dumps(of(values, "numeric", dtype)))
         bounds = [None if text is None else text_value(text, dtype) for text in (summary["min"], summary["max"])]
@@ -368,41 +371,44 @@ def test_the_bounds_of_times_and_decimals_are_exact_text_and_there_is_no_mean(dt
         assert (summary["count"], summary.get("null_count", 0)) == (len(known), values.count(None))
         assert "unbounded" not in summary
 
-    law()
+    holds()
 
 
 @TEXTUAL_DTYPES
+@pytest.mark.soak
 def test_times_and_decimals_are_counted_by_value(dtype):
-    @LAW
+    @FEWER
     @given(st.lists(st.none() | TEXTUAL[dtype], max_size=12))
-    def law(values):
+    def holds(values):
         summary = json.loads(json.dumps(of(values, "categorical", dtype)))
         counts = {text_value(text, dtype): n for text, n in summary["value_counts"].items()}
         assert counts == in_first_seen_order(values)
 
-    law()
+    holds()
 
 
 @TEXTUAL_DTYPES
+@pytest.mark.soak
 def test_the_elements_of_times_and_decimals_are_sorted_by_value(dtype):
-    @LAW
+    @FEWER
     @given(st.lists(st.none() | st.lists(TEXTUAL[dtype], max_size=4), max_size=6))
-    def law(values):
+    def holds(values):
         summary = json.loads(json.dumps(of(values, "set", pl.List(dtype))))
         found = [text_value(text, dtype) for text in summary["all_values"]]
         assert found == sorted({element for value in values if value for element in value})
         assert list(summary["value_counts"]) == summary["all_values"]
 
-    law()
+    holds()
 
 
 @TEXTUAL_DTYPES
+@pytest.mark.soak
 def test_a_truncated_aggregate_of_times_and_decimals_bounds_them_all(dtype):
-    @LAW
+    @FEWER
     @given(st.lists(TEXTUAL[dtype], min_size=2, max_size=12, unique=True))
-    def law(values):
+    def holds(values):
         short = json.loads(json.dumps(truncated(of(values, "categorical", dtype), 1, dtype)))
         assert (len(short["value_counts"]), short["truncated"]) == (1, True)
         assert (text_value(short["min"], dtype), text_value(short["max"], dtype)) == (min(values), max(values))
 
-    law()
+    holds()

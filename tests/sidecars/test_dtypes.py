@@ -5,13 +5,14 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import atdata
 from atdata._sidecars._dtypes import SCALARS, dtype_text, is_number, parse_dtype, text_value, value_text
+from tests.tiers import law
 
-LAW = settings(derandomize=True, deadline=None, max_examples=100)
+LAW = law(50, soaking=600)
 UTC = pl.Datetime("us", "UTC")
 DTYPES = sorted({*SCALARS.values(), UTC, pl.Decimal(12, 2), pl.Decimal(38, 38), pl.Decimal(38, 0)}, key=str)
 #: The values of each dtype, by what the dtype itself can hold.
@@ -91,28 +92,30 @@ def test_an_unknown_dtype_is_refused_by_name(text):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.soak
 def test_a_value_comes_back_from_its_text(dtype):
     @LAW
     @given(VALUES[dtype])
-    def law(value):
+    def holds(value):
         (value,) = pl.Series([value], dtype=dtype)
         again = pl.Series([text_value(value_text(value, dtype), dtype)], dtype=dtype).item()
         assert again == value
         assert not isinstance(value, float) or math.copysign(1, again) == math.copysign(1, value)
 
-    law()
+    holds()
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.soak
 def test_different_values_have_different_texts(dtype):
     @LAW
     @given(VALUES[dtype], VALUES[dtype])
-    def law(one, other):
+    def holds(one, other):
         one, other = pl.Series([one, other], dtype=dtype)
         if one != other:
             assert value_text(one, dtype) != value_text(other, dtype)
 
-    law()
+    holds()
 
 
 @pytest.mark.parametrize(

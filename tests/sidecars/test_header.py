@@ -3,12 +3,13 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import atdata
 from atdata._sidecars._header import encode_header, now, parse_header
 from atdata.manifest import MANIFEST_FORMAT_VERSION
+from tests.tiers import law
 
 FACTS = {"file": "s.tar", "size_bytes": 2048, "sha256": "a" * 64}
 MEMBERS = {
@@ -371,7 +372,7 @@ def test_a_header_cut_anywhere_is_refused_unless_only_white_space_is_gone():
     assert parse_header(data[:-1], "s") == whole
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@law(100)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused(data):
     with pytest.raises(atdata.DamagedManifestError):
@@ -411,7 +412,7 @@ def test_integer_bounds_are_read_exactly(value):
     assert parse_header(old(aggregates={"score": score}), "s").plain_aggregates()["score"]["min"] == value
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@law(100)
 @given(
     st.recursive(
         st.none()
@@ -502,8 +503,8 @@ def test_a_token_inside_text_stays_text(text):
     assert header.plain_aggregates()["score"]["mean"] is None
 
 
+@law(200)
 @given(st.dictionaries(st.text(), st.floats() | st.text() | st.lists(st.floats()), max_size=5))
-@settings(max_examples=200, deadline=None)
 def test_what_python_writes_is_read_with_null_for_every_token(provenance):
     expected = json.loads(json.dumps(provenance), parse_constant=lambda _: None)
     assert parse_header(old(provenance=provenance), "s").provenance == expected

@@ -17,6 +17,7 @@ from atdata.manifest import (
     ShardManifest,
     create_aggregate,
 )
+from tests.tiers import law
 
 KINDS = {"categorical": CategoricalAggregate, "numeric": NumericAggregate, "set": SetAggregate}
 
@@ -60,6 +61,7 @@ def test_a_categorical_aggregate_goes_on_from_given_counts():
     assert aggregate.to_dict() == {"type": "categorical", "cardinality": 2, "value_counts": {"dog": 3, "cat": 1}}
 
 
+@law(100)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e100, max_value=1e100), min_size=1))
 def test_a_numeric_aggregate_knows_its_numbers(numbers):
     aggregate = filled(NumericAggregate(), numbers)

@@ -7,15 +7,16 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import atdata
 from atdata._sidecars._fields import Column
 from atdata._sidecars._table import ColumnGatherer, parquet_bytes
 from atdata.manifest import ManifestField
+from tests.tiers import law
 
-LAW = settings(derandomize=True, deadline=None, max_examples=60)
+LAW = law(60)
 
 
 @atdata.packable

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from atdata._store import ChangedFileError, LocalStore, MemoryStore, is_leftover
+from tests.tiers import rounds
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -214,13 +215,14 @@ def test_an_open_file_that_was_replaced_or_removed_gives_its_own_bytes(store):
         store.open("a.bin")
 
 
+@pytest.mark.soak
 def test_eight_threads_filling_from_forty_files_each_get_their_own_bytes(store):
     for number in range(40):
         put(store, f"{number}.bin", bytes([number]) * 5000)
     wrong = []
 
     def read(seed):
-        order = [(seed * 7 + step * 11) % 40 for step in range(120)]
+        order = [(seed * 7 + step * 11) % 40 for step in range(rounds(120))]
         for number in order:
             parts = parts_of(store.open(f"{number}.bin"), [(100, 700), (4000, 1000)])
             store.fill(parts)
@@ -361,13 +363,14 @@ def test_swap_makes_no_file_that_was_not_there(store):
     assert store.names() == ["other"]
 
 
+@pytest.mark.soak
 def test_of_many_that_swap_one_file_none_is_lost(store):
     put(store, "count", b"0")
-    racers, rounds = 6, 40
+    racers, turns = 6, rounds(40)
 
     def count_up():
         done = 0
-        while done < rounds:
+        while done < turns:
             old = store.read("count")
             done += store.swap("count", old, b"%d" % (int(old) + 1))
 
@@ -376,7 +379,7 @@ def test_of_many_that_swap_one_file_none_is_lost(store):
         thread.start()
     for thread in threads:
         thread.join()
-    assert store.read("count") == b"%d" % (racers * rounds)
+    assert store.read("count") == b"%d" % (racers * turns)
 
 
 def test_a_removed_file_is_gone_and_its_name_is_free(store):
@@ -392,12 +395,13 @@ def test_the_url_of_a_file_ends_with_its_name(store):
     assert store.url("folder/a.bin").startswith(store.url())
 
 
+@pytest.mark.soak
 def test_eight_threads_racing_for_a_name_have_one_winner_each_round(store):
-    rounds, racers = 40, 8
+    turns, racers = rounds(40), 8
     barrier, wins = threading.Barrier(racers, timeout=30), []
 
     def race(racer):
-        for number in range(rounds):
+        for number in range(turns):
             name, data = f"{number}.bin", bytes([racer]) * 10_000
             barrier.wait()
             try:
@@ -411,11 +415,12 @@ def test_eight_threads_racing_for_a_name_have_one_winner_each_round(store):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(number for number, _ in wins) == list(range(rounds))
+    assert sorted(number for number, _ in wins) == list(range(turns))
     assert all(store.read(f"{number}.bin") == bytes([racer]) * 10_000 for number, racer in wins)
-    assert len(store.names()) == rounds
+    assert len(store.names()) == turns
 
 
+@pytest.mark.soak
 def test_a_reader_of_a_replaced_file_sees_the_old_or_the_new_whole(store):
     versions = [bytes([n]) * (50_000 + n) for n in range(20)]
     store.create("other").commit()
@@ -428,7 +433,7 @@ def test_a_reader_of_a_replaced_file_sees_the_old_or_the_new_whole(store):
 
     reader = threading.Thread(target=read)
     reader.start()
-    for version in itertools.islice(itertools.cycle(versions), 60):
+    for version in itertools.islice(itertools.cycle(versions), rounds(60)):
         store.replace("a.json", version)
     stop.set()
     reader.join()

@@ -5,7 +5,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import random
 import select
 import signal
 import subprocess
@@ -19,6 +18,7 @@ import polars as pl
 import pytest
 
 from atdata._store import Disk, LocalStore, is_leftover
+from tests.tiers import chance, rounds, slow_beyond
 
 DATA = bytes(range(256)) * 40
 #: What a durable publish of two writes does.
@@ -253,13 +253,14 @@ def test_without_hard_links_a_publish_works_after_a_fault_at_any_call(tmp_path, 
     assert store.read("a.bin") == DATA
 
 
+@pytest.mark.soak
 def test_without_hard_links_threads_racing_for_a_name_have_one_winner_each_round(tmp_path):
     store = LocalStore(tmp_path, durable=False, disk=RecordingDisk(links=False))
-    rounds, racers = 30, 8
+    turns, racers = rounds(30), 8
     barrier, wins = threading.Barrier(racers, timeout=30), []
 
     def race(racer):
-        for number in range(rounds):
+        for number in range(turns):
             barrier.wait()
             try:
                 publish(store, f"{number}.bin", bytes([racer]) * 1000)
@@ -272,9 +273,9 @@ def test_without_hard_links_threads_racing_for_a_name_have_one_winner_each_round
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(number for number, _ in wins) == list(range(rounds))
+    assert sorted(number for number, _ in wins) == list(range(turns))
     assert all(store.read(f"{number}.bin") == bytes([racer]) * 1000 for number, racer in wins)
-    assert len(store.names()) == rounds
+    assert len(store.names()) == turns
 
 
 PUBLISH_UNTIL_KILLED = """
@@ -293,12 +294,14 @@ PUBLISH_UNTIL_KILLED = """
 """
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", slow_beyond(4, range(rounds(10))))
 def test_after_a_kill_every_visible_file_is_whole_and_every_acknowledged_one_is_there(tmp_path, seed):
-    writer = run_python(PUBLISH_UNTIL_KILLED, tmp_path, seed)
+    numbers = chance(seed)
+    writer = run_python(PUBLISH_UNTIL_KILLED, tmp_path, numbers.randrange(10**9))
     ready, _, _ = select.select([writer.stdout], [], [], 30)
     assert ready, "the writer published nothing"
-    time.sleep(random.Random(seed).uniform(0, 0.25))
+    time.sleep(numbers.uniform(0, 0.25))
     writer.send_signal(signal.SIGKILL)
     acknowledged = {f"{line}.bin" for line in writer.communicate()[0].split()}
 
@@ -345,7 +348,7 @@ RACE = """
     store = LocalStore(sys.argv[1], durable=False)
     print("ready", flush=True)
     sys.stdin.readline()
-    for number in range(100):
+    for number in range(int(sys.argv[3])):
         try:
             with store.create(f"{number}.bin") as upload:
                 upload.write(sys.argv[2].encode() * 3000)
@@ -356,8 +359,10 @@ RACE = """
 """
 
 
+@pytest.mark.soak
 def test_processes_racing_for_a_name_have_one_winner_each_round(tmp_path):
-    racers = {str(racer): run_python(RACE, tmp_path, racer) for racer in range(4)}
+    turns = rounds(100)
+    racers = {str(racer): run_python(RACE, tmp_path, racer, turns) for racer in range(4)}
     for process in racers.values():
         assert process.stdout.readline() == "ready\n"
     for process in racers.values():
@@ -365,9 +370,9 @@ def test_processes_racing_for_a_name_have_one_winner_each_round(tmp_path):
         process.stdin.flush()
     wins = [(int(number), racer) for racer, process in racers.items() for number in process.communicate()[0].split()]
     assert [process.returncode for process in racers.values()] == [0] * 4
-    assert sorted(number for number, _ in wins) == list(range(100))
+    assert sorted(number for number, _ in wins) == list(range(turns))
     assert all((tmp_path / f"{number}.bin").read_bytes() == racer.encode() * 3000 for number, racer in wins)
-    assert len(list(tmp_path.iterdir())) == 100
+    assert len(list(tmp_path.iterdir())) == turns
 
 
 def test_writing_opens_no_more_descriptors_than_it_closes(tmp_path):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import atdata
 from atdata import ImageField, ManifestField, SchemaError
 from atdata._tables._field_columns import column, kind_of
+from tests.tiers import law
 
 
 class Color(enum.Enum):
@@ -236,6 +237,7 @@ def values_of(dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return np.arange(count).astype("i8").astype(dtype).reshape(shape)
 
 
+@law(100)
 @given(one_dtype, st.lists(shape, min_size=1, max_size=4))
 def test_any_arrays_of_one_dtype_come_back(dtype: np.dtype[Any], shapes: list[tuple[int, ...]]) -> None:
     shapes = [each for each in shapes if len(each) == len(shapes[0])]
@@ -251,6 +253,7 @@ def test_any_arrays_of_one_dtype_come_back(dtype: np.dtype[Any], shapes: list[tu
     assert made.to_list() == listed
 
 
+@law(100)
 @given(arrays.arrays(np.float64, shape, elements=st.floats(width=64)))
 def test_floats_come_back_bit_by_bit(array: NDArray[np.float64]) -> None:
     made = column("x", [array], None)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -16,6 +16,7 @@ import atdata
 from atdata import DictSample, SchemaError
 from atdata._tables import _parquet
 from atdata._tables._parquet import to_parquet
+from tests.tiers import law
 
 
 @atdata.packable
@@ -67,7 +68,7 @@ def test_no_samples_are_a_file_with_their_columns(tmp_path: Path) -> None:
     assert pl.read_parquet(path).schema == {"pixels": pl.Null, "label": pl.String, "score": pl.Float32}
 
 
-@settings(deadline=None)
+@law(100)
 @example([60] * 10, 3, 5)
 @given(st.lists(st.integers(0, 60), max_size=40), st.none() | st.integers(1, 9), st.integers(1, 5))
 def test_rows_are_written_once_and_in_order_whatever_their_sizes(

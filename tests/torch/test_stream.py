@@ -58,7 +58,16 @@ def epoch_of(digits, **options):
     return [sample.confidence for sample in digits.shuffled(**options)]
 
 
-@pytest.mark.parametrize(("workers", "context"), [(0, None), (1, "fork"), (4, "fork"), (4, "forkserver"), (4, "spawn")])
+@pytest.mark.parametrize(
+    ("workers", "context"),
+    [
+        (0, None),
+        (1, "fork"),
+        (4, "fork"),
+        pytest.param(4, "forkserver", marks=pytest.mark.slow),
+        pytest.param(4, "spawn", marks=pytest.mark.slow),
+    ],
+)
 def test_any_workers_give_the_epoch_in_order(digits, workers, context):
     stream = digits.to_torch(batch_size=32, shuffle=True, seed=3, collate=CONFIDENCES)
     options = {"multiprocessing_context": context_of(context)} if context else {}
