@@ -29,6 +29,7 @@ from benchmarks.compare._rows import Count, Row, Speedup, counts_of, rows_of, sp
 from benchmarks.compare._side import Side
 from benchmarks.compare._table import control_line, counts_lines, speedup_lines, table
 from benchmarks.compare._trees import TreeNotFoundError, copy_tree
+from tests.tiers import law
 
 pytestmark = pytest.mark.timeout(900)  # two tests wait for comparisons: a few seconds alone
 
@@ -66,12 +67,14 @@ def test_an_interval_of_no_values_is_refused():
         interval_of([])
 
 
+@law(50)
 @given(VALUES)
 def test_the_interval_lies_among_the_values(values):
     interval = interval_of(values)
     assert min(values) <= interval.low <= interval.high <= max(values)
 
 
+@law(50)
 @given(VALUES, st.floats(0.5, 2))
 def test_the_interval_scales_with_the_values(values, factor):
     interval, scaled = interval_of(values), interval_of([factor * value for value in values])
