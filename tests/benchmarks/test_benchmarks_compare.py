@@ -461,7 +461,7 @@ def changed(tmp_path_factory):
     shutil.copytree(ROOT / "atdata", folder / "atdata", ignore=shutil.ignore_patterns("__pycache__"))
     with (folder / "atdata" / "__init__.py").open("a") as module:
         module.write(
-            "\n_plain = write_samples\n"
+            "\nfrom atdata._dataset import Dataset, write_samples as _plain\n"
             "def write_samples(*samples, **options):\n"
             "    sum(range(20_000_000))\n"
             "    return _plain(*samples, **options)\n"
