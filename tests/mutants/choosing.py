@@ -1,0 +1,108 @@
+"""The tests that a mutant has to pass, those that will tell soonest first."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from .places import Place, Places
+from .processes import file_of
+from .recording import Recording, Test
+from .sampling import Mutant
+
+__all__ = ["Chooser", "Plan"]
+
+
+class Plan(NamedTuple):
+    """The tests to run against a mutant."""
+
+    #: In order, in stages; each is a process.
+    stages: tuple[tuple[str, ...], ...]
+    #: How many more there are, beyond the time for one mutant.
+    left_out: int
+
+
+class _Unit(NamedTuple):
+    """Tests that run together: one, or all examples of a page, which build on one another."""
+
+    file: str
+    tests: tuple[str, ...]
+    seconds: float
+    unmeasured: bool
+
+
+class Chooser:
+    """Choose the tests that could notice a mutant.
+
+    Args:
+        recording: The tests.
+        first: Seconds that the first stage may take, as recorded.
+        budget: Seconds for all stages of one mutant.
+        without: Tests that are not to be run.
+    """
+
+    def __init__(
+        self, recording: Recording, *, first: float = 8.0, budget: float = 150.0, without: Iterable[str] = ()
+    ) -> None:
+        self._recording = recording
+        self._first, self._budget = first, budget
+        self._units = _units(test for test in recording.tests.values() if test.id not in set(without))
+        self._coverage: dict[str, dict[int, set[str]]] = {}
+
+    def plan(self, source: str, mutant: Mutant) -> Plan:
+        """Return the tests for a mutant.
+
+        First those that run the mutated statement, those of the module's own folder ahead; then the others of that
+        folder, and all whose lines are not known.
+        """
+        file = mutant.mutation.file
+        covering = self._covering(file, Places(source).place(mutant.mutation.line))
+        own = _own_folder(file)
+        near = [unit for unit in self._units if unit.file.startswith(own) or unit.file == file]
+        groups = (
+            [unit for unit in near if not covering.isdisjoint(unit.tests)],
+            [unit for unit in self._units if not covering.isdisjoint(unit.tests)],
+            near,
+            [unit for unit in self._units if unit.unmeasured],
+        )
+        order = [unit for group in groups for unit in sorted(group, key=lambda unit: unit.seconds)]
+        return self._staged(list(dict.fromkeys(order)))
+
+    def _covering(self, file: str, place: Place) -> set[str]:
+        if file not in self._coverage:
+            self._coverage[file] = self._recording.covering(file)
+        lines = self._coverage[file]
+        first, last = place.lines
+        chosen = lines if place.at_import else range(first, last + 1)
+        return {test for line in chosen for test in lines.get(line, ())}
+
+    def _staged(self, units: list[_Unit]) -> Plan:
+        stages: tuple[list[str], list[str]] = ([], [])
+        left_out, total = 0, 0.0
+        for unit in units:
+            if total + unit.seconds > self._budget:
+                left_out += len(unit.tests)
+            else:
+                total += unit.seconds
+                stages[total > self._first].extend(unit.tests)
+        return Plan(tuple(tuple(stage) for stage in stages if stage), left_out)
+
+
+def _units(tests: Iterable[Test]) -> list[_Unit]:
+    grouped: dict[str, list[Test]] = {}
+    for test in tests:
+        page = file_of(test.id)
+        grouped.setdefault(page if page.endswith(".md") else test.id, []).append(test)
+    return [
+        _Unit(
+            file_of(group[0].id),
+            tuple(test.id for test in group),
+            sum(test.seconds for test in group),
+            any(test.unmeasured for test in group),
+        )
+        for group in grouped.values()
+    ]
+
+
+def _own_folder(file: str) -> str:
+    """Return the folder of a module's tests: they mirror the package."""
+    room = file.split("/")[1].removeprefix("_").removesuffix(".py")
+    return f"tests/{room}/"

@@ -1,0 +1,185 @@
+"""One run of pytest in a process of its own, watched test by test."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .copies import Copy
+
+__all__ = ["Limits", "Outcome", "file_of", "run_pytest"]
+
+_FLAGS = ("-q", "-o", "timeout=0", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.mutants.plugin")
+_IMPORTING = "while loading conftest"
+#: Bytes of the log that hold its last events.
+_TAIL = 16 << 10
+_TESTS_FAILED, _INTERRUPTED, _USAGE = 1, 2, 4
+
+
+class Limits(NamedTuple):
+    """How long a test may take before it counts as hung.
+
+    Generous, as the machine may be busy: a test that is slow is not a mutant that is killed.
+    """
+
+    #: Until the first test begins, and after the last one has ended.
+    outside: float = 300.0
+    #: For any test.
+    least: float = 60.0
+    #: Times what the test took unchanged.
+    times: float = 40.0
+
+    def of(self, seconds: float) -> float:
+        """Return the limit of a test that took so many seconds."""
+        return self.least + self.times * seconds
+
+
+class Outcome(NamedTuple):
+    """The end of a run.
+
+    ``passed``, ``failed`` (a test did), ``import`` (a module does not import), ``crashed`` (the process did), ``hung``
+    (a test did not end) or ``error`` (the run says nothing).
+    """
+
+    kind: str
+    #: The test that failed, hung or crashed.
+    test: str | None
+    events: list[dict[str, Any]]
+    #: The end of the output.
+    output: str
+
+    @property
+    def ended(self) -> list[str]:
+        """The tests that ended."""
+        return [event["test"] for event in self.events if event["event"] == "end"]
+
+
+def file_of(test: str) -> str:
+    """Return a test's file."""
+    return test.partition("::")[0]
+
+
+def run_pytest(
+    copy: Copy,
+    arguments: Sequence[str],
+    *,
+    tests: Sequence[str] | None = None,
+    seconds: Mapping[str, float] | None = None,
+    python: Sequence[str] = (),
+    limits: Limits = Limits(),  # noqa: B008 -- a value
+) -> Outcome:
+    """Run tests in a copy.
+
+    Args:
+        copy: The copy.
+        arguments: More arguments of pytest.
+        tests: The tests to run, in this order; None for all that the arguments name.
+        seconds: What tests took unchanged; None for no limit.
+        python: What stands between python and pytest.
+        limits: When a test counts as hung.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="m-"))
+    try:
+        return _run(copy, folder, arguments, tests=tests, seconds=seconds, python=python, limits=limits)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(copy: Copy, folder: Path, arguments: Sequence[str], *, tests, seconds, python, limits) -> Outcome:
+    log, output, temporary = folder / "log", folder / "out", folder / "t"
+    log.touch()
+    temporary.mkdir()
+    environment = copy.environment() | {
+        "MUTANTS_LOG": os.fspath(log),
+        "TMPDIR": os.fspath(temporary),
+        "HYPOTHESIS_STORAGE_DIRECTORY": os.fspath(folder / "hypothesis"),
+    }
+    if tests is not None:
+        (folder / "tests").write_text(json.dumps(list(tests)), encoding="utf-8")
+        environment["MUTANTS_TESTS"] = os.fspath(folder / "tests")
+        arguments = [*dict.fromkeys(map(file_of, tests)), *arguments]
+    command = [sys.executable, *(python or ("-m",)), "pytest", *_FLAGS, *arguments]
+    with output.open("w") as out:
+        process = subprocess.Popen(
+            command,
+            cwd=copy.root,
+            env=environment,
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            hung = _watch(process, log, seconds, limits)
+        finally:
+            _end(process)
+    return _outcome(process.returncode, _events(log), output.read_text(errors="replace"), hung=hung)
+
+
+def _watch(process: subprocess.Popen[bytes], log: Path, seconds: Mapping[str, float] | None, limits: Limits) -> bool:
+    """Wait for the end of a process; return whether it hung."""
+    size, since, limit = -1, time.monotonic(), limits.outside
+    while process.poll() is None:
+        if log.stat().st_size != size:
+            size, since = log.stat().st_size, time.monotonic()
+            test = _running(_events(log, last=_TAIL))
+            limit = limits.outside if test is None else limits.of((seconds or {}).get(test, 0.0))
+        if seconds is not None and time.monotonic() - since > limit:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those that it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _events(log: Path, last: int | None = None) -> list[dict[str, Any]]:
+    """Return the events, or those in the last so many bytes."""
+    with log.open("rb") as file:
+        cut = last is not None and file.seek(0, os.SEEK_END) > last
+        file.seek(-(last or 0) if cut else 0, os.SEEK_END if cut else os.SEEK_SET)
+        lines = file.read().split(b"\n")
+    return [json.loads(line) for line in lines[cut:-1]]  # the last one is empty, or not whole yet
+
+
+def _running(events: list[dict[str, Any]]) -> str | None:
+    """Return the test that began and has not ended."""
+    for event in reversed(events):
+        if event["event"] in {"start", "end"}:
+            return event["test"] if event["event"] == "start" else None
+    return None
+
+
+def _outcome(code: int, events: list[dict[str, Any]], output: str, *, hung: bool) -> Outcome:
+    failed = [event["test"] for event in events if event["event"] == "failed"]
+    kind, test = "error", None
+    if hung:
+        kind, test = "hung", _running(events)
+    elif code == 0:
+        kind = "passed"
+    elif code == _TESTS_FAILED and failed:
+        kind, test = "failed", failed[0]
+    elif code < 0:
+        kind, test = "crashed", _running(events)
+    elif _not_imported(code, events, output):
+        kind = "import"
+    return Outcome(kind, test, events, output[-4000:])
+
+
+def _not_imported(code: int, events: list[dict[str, Any]], output: str) -> bool:
+    """Return whether pytest ended because a test file or a conftest did not import."""
+    if code == _USAGE:
+        return _IMPORTING in output
+    return code == _INTERRUPTED and any(event["event"] == "uncollected" for event in events)
