@@ -1,3 +1,5 @@
-"""The programs here are not tests, and some of their imports are only there for `make mutants`."""
+"""The programs here are not collected for examples: some of their imports are only there for `make mutants`."""
 
-collect_ignore_glob = ["*.py"]
+from pathlib import Path
+
+collect_ignore = [path.name for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("test_")]

@@ -12,7 +12,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Copy", "digest"]
+__all__ = ["PROGRAMS", "Copy", "digest"]
+
+#: This folder, below the project's root: its tests are about mutants, and kill none.
+PROGRAMS = "tests/mutants"
 
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "site")
 #: Whatever decides which tests there are, and how they are run.
@@ -43,8 +46,7 @@ class Copy:
         shutil.rmtree(self.root / "tests")
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(self.root, filter="data")
-        programs = Path(__file__).parent
-        shutil.copytree(programs, self.root / "tests" / programs.name, dirs_exist_ok=True, ignore=_LEFT_OUT)
+        shutil.copytree(Path(__file__).parent, self.root / PROGRAMS, dirs_exist_ok=True, ignore=_LEFT_OUT)
 
     @contextmanager
     def changed(self, file: str, text: str) -> Iterator[None]:
@@ -76,9 +78,11 @@ class Copy:
 
 
 def digest(root: Path, files: Iterable[Path]) -> str:
-    """Return a digest of files, their names below the root included."""
+    """Return a digest of files, their names below the root included; the programs here are left out."""
     total = hashlib.sha256()
-    for path in sorted(files):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        total.update(f"{path.relative_to(root).as_posix()}\0{content}\n".encode())
+    names = sorted(path.relative_to(root).as_posix() for path in files)
+    for name in names:
+        if not name.startswith(f"{PROGRAMS}/"):
+            content = hashlib.sha256((root / name).read_bytes()).hexdigest()
+            total.update(f"{name}\0{content}\n".encode())
     return total.hexdigest()[:12]

@@ -9,7 +9,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from .copies import Copy, digest
+from .copies import PROGRAMS, Copy, digest
 from .processes import file_of, run_pytest
 
 __all__ = ["Recording", "Test", "code_digest", "record"]
@@ -69,7 +69,6 @@ def code_digest(copy: Copy) -> str:
     """Return a digest of whatever every test depends on: the package, what tests share, their settings, Python."""
     root = copy.root
     shared = [path for path in root.glob("tests/**/*.py") if not path.name.startswith("test_")]
-    shared = [path for path in shared if "mutants" not in path.parts]
     code = digest(root, [*root.glob("atdata/**/*.py"), *shared, root / "conftest.py", root / "pyproject.toml"])
     return hashlib.sha256(f"{code} {sys.version}".encode()).hexdigest()[:12]
 
@@ -104,7 +103,7 @@ def record(copies: list[Copy], folder: Path, say: Callable[[str], None]) -> Reco
 
 
 def _collected(copy: Copy) -> list[str]:
-    outcome = run_pytest(copy, ["--collect-only"])
+    outcome = run_pytest(copy, ["--collect-only", f"--ignore={PROGRAMS}"])
     collected = [event["tests"] for event in outcome.events if event["event"] == "collected"]
     if outcome.kind != "passed" or not collected:
         raise RuntimeError(f"pytest does not collect the tests:\n{outcome.output}")
