@@ -34,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="ID", help="of the sample, only these mutants")
     parser.add_argument("--tests-from", metavar="REV", help="run the tests of a git revision against today's code")
     parser.add_argument("--workers", type=int, default=2, help="mutants at once")
+    parser.add_argument("--budget", type=float, default=150.0, help="CPU seconds of tests for one mutant, as recorded")
     parser.add_argument("--folder", type=Path, default=_ROOT / ".mutants", help="for copies, recordings and results")
     parser.add_argument("--list", action="store_true", help="show the sample, and run nothing")
     return parser.parse_args()
@@ -64,7 +65,8 @@ def _run(options: argparse.Namespace, mutants: list[Mutant]) -> None:
     sources = {mutant.mutation.file: read(_ROOT, mutant.mutation.file) for mutant in mutants}
     _say(f"{len(mutants)} mutants of seed {options.seed}, {len(pending)} to run; {len(recording.tests)} tests")
     began = time.monotonic()
-    for count, verdict in enumerate(Judge(copies, recording, _say).judge_all(pending, sources), 1):
+    judge = Judge(copies, recording, _say, budget=options.budget)
+    for count, verdict in enumerate(judge.judge_all(pending, sources), 1):
         results.add(verdict)
         passed = f"{time.monotonic() - began:.0f} s"
         _say(f"{count}/{len(pending)} {passed} {verdict.id} {verdict.status} {verdict.test or verdict.how}")

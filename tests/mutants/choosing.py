@@ -11,6 +11,10 @@ from .sampling import Mutant
 __all__ = ["Chooser", "Plan"]
 
 
+#: Tests that look at every module, and run few of their lines.
+_WHOLE = ("tests/house/", "tests/surface/")
+
+
 class Plan(NamedTuple):
     """The tests to run against a mutant."""
 
@@ -34,14 +38,12 @@ class Chooser:
 
     Args:
         recording: The tests.
-        first: Seconds that the first stage may take, as recorded.
-        budget: Seconds for all stages of one mutant.
+        first: CPU seconds for the first stage, as recorded.
+        budget: CPU seconds for all stages of one mutant.
         without: Tests that are not to be run.
     """
 
-    def __init__(
-        self, recording: Recording, *, first: float = 8.0, budget: float = 150.0, without: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, recording: Recording, *, first: float = 8.0, budget: float, without: Iterable[str] = ()) -> None:
         self._recording = recording
         self._first, self._budget = first, budget
         self._units = _units(test for test in recording.tests.values() if test.id not in set(without))
@@ -51,7 +53,7 @@ class Chooser:
         """Return the tests for a mutant.
 
         First those that run the mutated statement, those of the module's own folder ahead; then the others of that
-        folder, and all whose lines are not known.
+        folder, those of the package as a whole, and all whose lines are not known.
         """
         file = mutant.mutation.file
         covering = self._covering(file, Places(source).place(mutant.mutation.line))
@@ -61,7 +63,7 @@ class Chooser:
             [unit for unit in near if not covering.isdisjoint(unit.tests)],
             [unit for unit in self._units if not covering.isdisjoint(unit.tests)],
             near,
-            [unit for unit in self._units if unit.unmeasured],
+            [unit for unit in self._units if unit.file.startswith(_WHOLE) or unit.unmeasured],
         )
         order = [unit for group in groups for unit in sorted(group, key=lambda unit: unit.seconds)]
         return self._staged(list(dict.fromkeys(order)))

@@ -34,11 +34,11 @@ class Limits(NamedTuple):
     outside: float = 300.0
     #: For any test.
     least: float = 60.0
-    #: Times what the test took unchanged.
+    #: Times the CPU seconds that the test took unchanged.
     times: float = 40.0
 
     def of(self, seconds: float) -> float:
-        """Return the limit of a test that took so many seconds."""
+        """Return the limit of a test that took so many CPU seconds."""
         return self.least + self.times * seconds
 
 
@@ -82,7 +82,7 @@ def run_pytest(
         copy: The copy.
         arguments: More arguments of pytest.
         tests: The tests to run, in this order; None for all that the arguments name.
-        seconds: What tests took unchanged; None for no limit.
+        seconds: CPU seconds that tests took unchanged; None for no limit.
         python: What stands between python and pytest.
         limits: When a test counts as hung.
     """

@@ -24,6 +24,7 @@ class Test(NamedTuple):
     __test__ = False  # no class of tests
 
     id: str
+    #: Of CPU time, that of its processes included.
     seconds: float
     #: Whether it starts processes, or was not measured: the lines that it runs are not all known.
     unmeasured: bool

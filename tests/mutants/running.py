@@ -39,8 +39,9 @@ class Judge:
     Args:
         copies: The copies; as many mutants run at once.
         recording: The tests.
-        limits: When a test counts as hung.
         say: Called with news.
+        budget: CPU seconds of tests for one mutant, as recorded.
+        limits: When a test counts as hung.
     """
 
     def __init__(
@@ -48,11 +49,14 @@ class Judge:
         copies: list[Copy],
         recording: Recording,
         say: Callable[[str], None],
+        *,
+        budget: float,
         limits: Limits = Limits(),  # noqa: B008 -- a value
     ) -> None:
         self._recording, self._limits, self._say = recording, limits, say
+        self._budget = budget
         self._seconds = {test.id: test.seconds for test in recording.tests.values()}
-        self._chooser = Chooser(recording)
+        self._chooser = Chooser(recording, budget=budget)
         self._lock = threading.Lock()
         #: By test: whether it passes alone, without a mutant.
         self._reliable: dict[str, bool] = {}
@@ -121,7 +125,7 @@ class Judge:
                 self._say(f"{test} fails without a mutant, too, and kills none")
                 with self._lock:
                     without = [name for name, passes in self._reliable.items() if not passes]
-                    self._chooser = Chooser(self._recording, without=without)
+                    self._chooser = Chooser(self._recording, budget=self._budget, without=without)
         return self._reliable[test]
 
     def _page(self, test: str) -> list[str]:

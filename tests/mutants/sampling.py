@@ -77,7 +77,7 @@ def _of_stratum(root: Path, name: str, globs: tuple[str, ...], share: int, seed:
 def mutant_of(source: str, mutation: Mutation, stratum: str) -> Mutant | None:
     """Return the mutant of a mutation; None where running it would say nothing."""
     text = mutated(source, mutation)
-    if not worth_running(source, text, mutation.file):
+    if text is None or not worth_running(source, text, mutation.file):
         return None
     before, after = _differing(source, text)
     function = Places(source).place(mutation.line).function
