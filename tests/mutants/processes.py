@@ -67,6 +67,14 @@ def file_of(test: str) -> str:
     return test.partition("::")[0]
 
 
+def _argument(test: str) -> str:
+    """Return the argument that collects a test.
+
+    A module of the package that is named itself would be taken for a file of tests, and not only for one of examples.
+    """
+    return "atdata" if test.startswith("atdata/") else file_of(test)
+
+
 def run_pytest(
     copy: Copy,
     arguments: Sequence[str],
@@ -80,8 +88,8 @@ def run_pytest(
 
     Args:
         copy: The copy.
-        arguments: More arguments of pytest.
-        tests: The tests to run, in this order; None for all that the arguments name.
+        arguments: Arguments of pytest.
+        tests: The tests to run, in this order; None for all.
         seconds: CPU seconds that tests took unchanged; None for no limit.
         python: What stands between python and pytest.
         limits: When a test counts as hung.
@@ -105,7 +113,7 @@ def _run(copy: Copy, folder: Path, arguments: Sequence[str], *, tests, seconds, 
     if tests is not None:
         (folder / "tests").write_text(json.dumps(list(tests)), encoding="utf-8")
         environment["MUTANTS_TESTS"] = os.fspath(folder / "tests")
-        arguments = [*dict.fromkeys(map(file_of, tests)), *arguments]
+        arguments = [*dict.fromkeys(map(_argument, tests)), *arguments]
     command = [sys.executable, *(python or ("-m",)), "pytest", *_FLAGS, *arguments]
     with output.open("w") as out:
         process = subprocess.Popen(

@@ -82,9 +82,10 @@ def record(copies: list[Copy], folder: Path, say: Callable[[str], None]) -> Reco
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = copies[0].root
-    files = _collected(copies[0])
-    digests = {file: digest(root, [root / file]) for file in files}
-    missing = [file for file in files if file not in Recording(folder, digests).files]
+    tests = _collected(copies[0])
+    digests = {file: digest(root, [root / file]) for file in tests}
+    recorded = Recording(folder, digests).files
+    missing = [file for file in tests if file not in recorded]
     chunks = [missing[start : start + _CHUNK] for start in range(0, len(missing), _CHUNK)]
     free: SimpleQueue[Copy] = SimpleQueue()
     for copy in copies:
@@ -93,7 +94,7 @@ def record(copies: list[Copy], folder: Path, say: Callable[[str], None]) -> Reco
     def run(place: int) -> None:
         copy = free.get()
         try:
-            _record(copy, chunks[place], folder, digests)
+            _record(copy, {file: tests[file] for file in chunks[place]}, folder, digests)
         finally:
             free.put(copy)
         say(f"recorded {place + 1} of {len(chunks)}: {', '.join(chunks[place])}")
@@ -103,15 +104,19 @@ def record(copies: list[Copy], folder: Path, say: Callable[[str], None]) -> Reco
     return Recording(folder, digests)
 
 
-def _collected(copy: Copy) -> list[str]:
+def _collected(copy: Copy) -> dict[str, list[str]]:
+    """Return the tests by file."""
     outcome = run_pytest(copy, ["--collect-only", f"--ignore={PROGRAMS}"])
     collected = [event["tests"] for event in outcome.events if event["event"] == "collected"]
     if outcome.kind != "passed" or not collected:
         raise RuntimeError(f"pytest does not collect the tests:\n{outcome.output}")
-    return list(dict.fromkeys(file_of(test) for test in collected[0]))
+    by_file: dict[str, list[str]] = {}
+    for test in collected[0]:
+        by_file.setdefault(file_of(test), []).append(test)
+    return by_file
 
 
-def _record(copy: Copy, files: list[str], folder: Path, digests: dict[str, str]) -> None:
+def _record(copy: Copy, files: dict[str, list[str]], folder: Path, digests: dict[str, str]) -> None:
     name = hashlib.sha256(repr([(file, digests[file]) for file in files]).encode()).hexdigest()[:12]
     data = folder / f"{name}.coverage"
     data.unlink(missing_ok=True)
@@ -119,14 +124,14 @@ def _record(copy: Copy, files: list[str], folder: Path, digests: dict[str, str])
     settings = copy.root / ".coveragerc"
     settings.write_text("[run]\nrelative_files = true\nsource = atdata\n")
     python = ("-m", "coverage", "run", f"--data-file={data}", f"--rcfile={settings}", "-m")
-    outcome = run_pytest(copy, files, python=python)
+    outcome = run_pytest(copy, [], tests=[test for tests in files.values() for test in tests], python=python)
     failed = {event["test"] for event in outcome.events if event["event"] == "failed"}
     if outcome.kind not in {"passed", "failed"}:
         raise RuntimeError(f"the tests of {', '.join(files)} do not run:\n{outcome.output}")
     _check_unmeasured(copy, sorted(failed))
     ended = [event for event in outcome.events if event["event"] == "end"]
-    tests = [(event["test"], event["seconds"], event["spawned"] or event["test"] in failed) for event in ended]
-    facts = {"files": {file: digests[file] for file in files}, "tests": tests}
+    rows = [(event["test"], event["seconds"], event["spawned"] or event["test"] in failed) for event in ended]
+    facts = {"files": {file: digests[file] for file in files}, "tests": rows}
     (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
 
 

@@ -325,6 +325,17 @@ def grow(size):
 
 def idle(size):
     return size * 1
+
+
+class Test:
+    '''Named like a class of tests.
+
+    >>> bool(idle(2))
+    True
+    '''
+
+    def __init__(self):
+        pass
 """
 TESTS = """\
 from atdata._grow import grow, idle
@@ -344,7 +355,13 @@ def small(tmp_path):
     """A project of one module, with the programs beside its tests."""
     pytest.importorskip("coverage")
     pytest.importorskip("cosmic_ray")
-    settings = '[tool.pytest.ini_options]\ntestpaths = ["tests"]\npythonpath = ["."]\n'
+    settings = """
+[tool.pytest.ini_options]
+addopts = "--doctest-modules"
+filterwarnings = "error"
+testpaths = ["tests", "atdata"]
+pythonpath = ["."]
+"""
     files = {"atdata/__init__.py": "", "atdata/_grow.py": MODULE, "tests/grow/test_grow.py": TESTS}
     root = project(tmp_path / "project", files | {"conftest.py": "", "pyproject.toml": settings})
     (root / "tests" / "mutants").symlink_to(ROOT / "tests" / "mutants")
@@ -395,4 +412,5 @@ def test_only_tests_that_changed_are_recorded_again(small, tmp_path):
     (small / "tests/grow/test_more.py").write_text("def test_more():\n    pass\n")
     recording = record([Copy(small, tmp_path / "copy")], tmp_path / "recording", news.append)
     assert news == ["recorded 1 of 1: tests/grow/test_more.py"]
-    assert {name.partition("::")[2] for name in recording.tests} == {"test_grow", "test_idle", "test_more"}
+    tests = {name.rpartition("::")[2] for name in recording.tests}
+    assert tests == {"test_grow", "test_idle", "test_more", "atdata._grow.Test"}
