@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import signal
 import sys
 import time
 from pathlib import Path
@@ -81,6 +82,7 @@ def _tests_digest(copy: Copy) -> str:
 
 def main() -> None:
     """Run the program."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; the same command goes on"))
     options = _arguments()
     mutants = _sample(options)
     if options.list:

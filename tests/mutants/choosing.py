@@ -1,5 +1,6 @@
 """The tests that a mutant has to pass, those that will tell soonest first."""
 
+import bisect
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from .sampling import Mutant
 __all__ = ["Chooser", "Plan"]
 
 
+#: CPU seconds after which another stage begins: few test files are collected for the first.
+_STAGES = (3.0, 20.0)
 #: Tests that look at every module, and run few of their lines.
 _WHOLE = ("tests/house/", "tests/surface/")
 
@@ -38,14 +41,13 @@ class Chooser:
 
     Args:
         recording: The tests.
-        first: CPU seconds for the first stage, as recorded.
-        budget: CPU seconds for all stages of one mutant.
+        budget: CPU seconds for one mutant, as recorded.
         without: Tests that are not to be run.
     """
 
-    def __init__(self, recording: Recording, *, first: float = 8.0, budget: float, without: Iterable[str] = ()) -> None:
+    def __init__(self, recording: Recording, *, budget: float, without: Iterable[str] = ()) -> None:
         self._recording = recording
-        self._first, self._budget = first, budget
+        self._budget = budget
         self._units = _units(test for test in recording.tests.values() if test.id not in set(without))
         self._coverage: dict[str, dict[int, set[str]]] = {}
 
@@ -77,14 +79,14 @@ class Chooser:
         return {test for line in chosen for test in lines.get(line, ())}
 
     def _staged(self, units: list[_Unit]) -> Plan:
-        stages: tuple[list[str], list[str]] = ([], [])
+        stages: list[list[str]] = [[] for _ in (*_STAGES, self._budget)]
         left_out, total = 0, 0.0
         for unit in units:
             if total + unit.seconds > self._budget:
                 left_out += len(unit.tests)
             else:
                 total += unit.seconds
-                stages[total > self._first].extend(unit.tests)
+                stages[bisect.bisect_left(_STAGES, total)].extend(unit.tests)
         return Plan(tuple(tuple(stage) for stage in stages if stage), left_out)
 
 

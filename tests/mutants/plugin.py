@@ -6,6 +6,7 @@
 import json
 import multiprocessing.process
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 
 #: Events of Python's that a process begins with.
 _SPAWNING = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"}
+#: CPU seconds after which a process ends.
+_LONGEST = 1800
 
 
 class Log:
@@ -87,6 +90,8 @@ def _notice_processes(log: Log) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Whoever watches this process ends it long before; it ends by itself where they were killed.
+    resource.setrlimit(resource.RLIMIT_CPU, (_LONGEST, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     log = Log(os.environ["MUTANTS_LOG"])
     config.pluginmanager.register(log)
     if log.coverage is not None:

@@ -8,20 +8,43 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .copies import Copy
 
-__all__ = ["Limits", "Outcome", "file_of", "run_pytest"]
+__all__ = ["Limits", "Outcome", "StoppedError", "file_of", "run_pytest", "workers"]
 
 _FLAGS = ("-q", "-o", "timeout=0", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.mutants.plugin")
 _IMPORTING = "while loading conftest"
 #: Bytes of the log that hold its last events.
 _TAIL = 16 << 10
 _TESTS_FAILED, _INTERRUPTED, _USAGE = 1, 2, 4
+
+
+_stopping = threading.Event()
+
+
+class StoppedError(Exception):
+    """A run of pytest was ended before its time."""
+
+
+@contextlib.contextmanager
+def workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Hold threads that run pytest; an error in the block, or an interrupt, ends what they run."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    except BaseException:
+        _stopping.set()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        _stopping.clear()
 
 
 class Limits(NamedTuple):
@@ -133,9 +156,15 @@ def _run(copy: Copy, folder: Path, arguments: Sequence[str], *, tests, seconds, 
 
 
 def _watch(process: subprocess.Popen[bytes], log: Path, seconds: Mapping[str, float] | None, limits: Limits) -> bool:
-    """Wait for the end of a process; return whether it hung."""
+    """Wait for the end of a process; return whether it hung.
+
+    Raises:
+        StoppedError: The block of :func:`workers` is left.
+    """
     size, since, limit = -1, time.monotonic(), limits.outside
     while process.poll() is None:
+        if _stopping.is_set():
+            raise StoppedError
         if log.stat().st_size != size:
             size, since = log.stat().st_size, time.monotonic()
             test = _running(_events(log, last=_TAIL))

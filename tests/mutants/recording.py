@@ -4,13 +4,12 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from .copies import PROGRAMS, Copy, digest
-from .processes import file_of, run_pytest
+from .processes import file_of, run_pytest, workers
 
 __all__ = ["Recording", "Test", "code_digest", "record"]
 
@@ -99,7 +98,7 @@ def record(copies: list[Copy], folder: Path, say: Callable[[str], None]) -> Reco
             free.put(copy)
         say(f"recorded {place + 1} of {len(chunks)}: {', '.join(chunks[place])}")
 
-    with ThreadPoolExecutor(len(copies)) as pool:
+    with workers(len(copies)) as pool:
         list(pool.map(run, range(len(chunks))))
     return Recording(folder, digests)
 

@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from queue import SimpleQueue
 from typing import NamedTuple
 
 from .choosing import Chooser
 from .copies import Copy
-from .processes import Limits, Outcome, run_pytest
+from .processes import Limits, Outcome, run_pytest, workers
 from .recording import Recording
 from .sampling import Mutant
 
@@ -67,14 +67,10 @@ class Judge:
 
     def judge_all(self, mutants: Iterable[Mutant], sources: Mapping[str, str]) -> Iterable[Verdict]:
         """Yield the verdicts as they come."""
-        with ThreadPoolExecutor(self._workers) as pool:
+        with workers(self._workers) as pool:
             pending = [pool.submit(self._judge_in_turn, mutant, sources[mutant.mutation.file]) for mutant in mutants]
-            try:
-                for future in as_completed(pending):
-                    yield future.result()
-            finally:
-                for future in pending:
-                    future.cancel()
+            for future in as_completed(pending):
+                yield future.result()
 
     def _judge_in_turn(self, mutant: Mutant, source: str) -> Verdict:
         copy = self._free.get()

@@ -237,10 +237,10 @@ def test_a_module_s_constants_are_tested_by_all_that_use_the_module():
 
 
 def test_stages_keep_to_their_time_and_what_is_left_out_is_counted():
-    tests = [a_test(f"tests/shard/t.py::{count}", 1.0) for count in range(7)]
-    result = plan(Recorded({2: {test.id for test in tests}}, *tests), first=2, budget=5)
-    assert [len(stage) for stage in result.stages] == [2, 3]
-    assert result.left_out == 2
+    tests = [a_test(f"tests/shard/t.py::{count}", 1.0) for count in range(30)]
+    result = plan(Recorded({2: {test.id for test in tests}}, *tests), budget=25)
+    assert [len(stage) for stage in result.stages] == [3, 17, 5]
+    assert result.left_out == 5
 
 
 def test_a_page_s_examples_run_together():
