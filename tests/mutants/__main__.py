@@ -33,9 +33,10 @@ def _arguments() -> argparse.Namespace:
         "--files", nargs="+", metavar="GLOB", help="instead of strata: modules below the project's root"
     )
     parser.add_argument("--only", nargs="+", metavar="ID", help="of the sample, only these mutants")
+    parser.add_argument("--again", action="store_true", help="run those that were not killed again")
     parser.add_argument("--tests-from", metavar="REV", help="run the tests of a git revision against today's code")
     parser.add_argument("--workers", type=int, default=2, help="mutants at once")
-    parser.add_argument("--budget", type=float, default=150.0, help="CPU seconds of tests for one mutant, as recorded")
+    parser.add_argument("--budget", type=float, default=60.0, help="CPU seconds of tests for one mutant, as recorded")
     parser.add_argument("--folder", type=Path, default=_ROOT / ".mutants", help="for copies, recordings and results")
     parser.add_argument("--list", action="store_true", help="show the sample, and run nothing")
     return parser.parse_args()
@@ -61,7 +62,7 @@ def _run(options: argparse.Namespace, mutants: list[Mutant]) -> None:
     folder = options.folder / code_digest(copies[0])
     recording = record(copies, folder / "recording", _say)
     results = Results(folder / f"{_tests_digest(copies[0])}.jsonl")
-    missing = results.missing(mutant.id for mutant in mutants)
+    missing = results.missing([mutant.id for mutant in mutants], again=options.again)
     pending = [mutant for mutant in mutants if mutant.id in missing]
     sources = {mutant.mutation.file: read(_ROOT, mutant.mutation.file) for mutant in mutants}
     _say(f"{len(mutants)} mutants of seed {options.seed}, {len(pending)} to run; {len(recording.tests)} tests")

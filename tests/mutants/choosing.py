@@ -54,8 +54,8 @@ class Chooser:
     def plan(self, source: str, mutant: Mutant) -> Plan:
         """Return the tests for a mutant.
 
-        First those that run the mutated statement, those of the module's own folder ahead; then the others of that
-        folder, those of the package as a whole, and all whose lines are not known.
+        First those that run the mutated statement, those of the module's own folder ahead; then those of the package as
+        a whole, all whose lines are not known, and the others of the module's folder.
         """
         file = mutant.mutation.file
         covering = self._covering(file, Places(source).place(mutant.mutation.line))
@@ -64,8 +64,9 @@ class Chooser:
         groups = (
             [unit for unit in near if not covering.isdisjoint(unit.tests)],
             [unit for unit in self._units if not covering.isdisjoint(unit.tests)],
+            [unit for unit in self._units if unit.file.startswith(_WHOLE)],
+            [unit for unit in self._units if unit.unmeasured],
             near,
-            [unit for unit in self._units if unit.file.startswith(_WHOLE) or unit.unmeasured],
         )
         order = [unit for group in groups for unit in sorted(group, key=lambda unit: unit.seconds)]
         return self._staged(list(dict.fromkeys(order)))

@@ -219,4 +219,4 @@ def _not_imported(code: int, events: list[dict[str, Any]], output: str) -> bool:
     """Return whether pytest ended because a test file or a conftest did not import."""
     if code == _USAGE:
         return _IMPORTING in output
-    return code == _INTERRUPTED and any(event["event"] == "uncollected" for event in events)
+    return code in {_TESTS_FAILED, _INTERRUPTED} and any(event["event"] == "uncollected" for event in events)

@@ -32,6 +32,12 @@ class Results:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(verdict._asdict()) + "\n")
 
-    def missing(self, ids: Iterable[str]) -> set[str]:
-        """Return the mutants without a verdict; one whose tests did not run has none."""
-        return {name for name in ids if name not in self.verdicts or self.verdicts[name].status == "error"}
+    def missing(self, ids: Iterable[str], *, again: bool = False) -> set[str]:
+        """Return the mutants without a verdict, and those whose tests did not run.
+
+        Args:
+            ids: The mutants.
+            again: Whether those that were not killed are to be run again.
+        """
+        final = {"killed"} if again else {"killed", "survived", "timeout"}
+        return {name for name in ids if name not in self.verdicts or self.verdicts[name].status not in final}

@@ -228,7 +228,7 @@ def test_covering_tests_of_the_own_folder_come_first_and_fast_ones_before_slow_o
         a_test("tests/z/t.py::unrelated"),
     )
     names = [name.partition("::")[2] for name in plan(recorded).stages[0]]
-    assert names == ["fast", "slow", "far", "other", "spawns", "whole"]
+    assert names == ["fast", "slow", "far", "whole", "spawns", "other"]
 
 
 def test_a_module_s_constants_are_tested_by_all_that_use_the_module():
@@ -314,6 +314,14 @@ def test_a_mutant_whose_tests_did_not_run_is_run_again(tmp_path):
     assert Results(tmp_path / "r.jsonl").missing(["x"]) == {"x"}
 
 
+def test_those_that_were_not_killed_are_run_again_where_that_is_asked_for(tmp_path):
+    results = Results(tmp_path / "r.jsonl")
+    for status in ("killed", "survived", "timeout"):
+        results.add(verdict(status, status))
+    assert results.missing(["killed", "survived", "timeout"]) == set()
+    assert results.missing(["killed", "survived", "timeout"], again=True) == {"survived", "timeout"}
+
+
 # From end to end, in a project of one module
 
 MODULE = """\
@@ -327,6 +335,9 @@ def idle(size):
     return size * 1
 
 
+LIMIT = [8][0]
+
+
 class Test:
     '''Named like a class of tests.
 
@@ -338,7 +349,9 @@ class Test:
         pass
 """
 TESTS = """\
-from atdata._grow import grow, idle
+from atdata._grow import LIMIT, grow, idle
+
+assert LIMIT == 8
 
 
 def test_grow():
@@ -388,13 +401,14 @@ def change_of(operator, line):
 
 
 def test_a_mutant_is_killed_another_survives_and_one_that_hangs_is_neither(small, tmp_path):
-    changes = [("Lt_GtE", 2), ("Mul_Add", 8), ("Mul_Div", 8), ("Add_Mod", 3)]
+    changes = [("Lt_GtE", 2), ("Mul_Add", 8), ("Mul_Div", 8), ("Add_Mod", 3), ("NumberReplacer", 11)]
     verdicts = judged(small, tmp_path, *changes)
     assert [(item.status, item.how) for item in verdicts] == [
         ("killed", "failed"),
         ("killed", "failed"),
         ("survived", ""),
         ("timeout", ""),
+        ("killed", "import"),
     ]
     assert verdicts[0].test == verdicts[3].test == "tests/grow/test_grow.py::test_grow"
     assert (small / "atdata/_grow.py").read_text() == (tmp_path / "copy/atdata/_grow.py").read_text() == MODULE
