@@ -1,12 +1,14 @@
 """The programs of `make mutants`: which mutants are drawn, what is held against them, and what is counted."""
 
+import contextlib
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.mutants.choosing import Chooser
-from tests.mutants.copies import Copy
+from tests.mutants.copies import Copy, digest
 from tests.mutants.mutations import Mutation, mutated, mutations, worth_running
 from tests.mutants.places import Places
 from tests.mutants.processes import Limits
@@ -320,6 +322,60 @@ def test_those_that_were_not_killed_are_run_again_where_that_is_asked_for(tmp_pa
         results.add(verdict(status, status))
     assert results.missing(["killed", "survived", "timeout"]) == set()
     assert results.missing(["killed", "survived", "timeout"], again=True) == {"survived", "timeout"}
+
+
+# Copies
+
+
+def git(root, *words):
+    names = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    subprocess.run(["git", "-C", root, *names, *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def versioned(tmp_path):
+    """A project whose test was changed after it was committed, as was its module."""
+    before = {"atdata/_a.py": "A = 1\n", "tests/test_a.py": "old", "conftest.py": "", "pyproject.toml": "# old\n"}
+    root = project(tmp_path / "project", before)
+    git(root, "init")
+    git(root, "add", ".")
+    git(root, "commit", "-m", "a test")
+    return project(root, {"atdata/_a.py": "A = 2\n", "tests/test_a.py": "new", "tests/test_b.py": ""})
+
+
+def test_a_copy_is_the_tree_as_it_stands_without_caches(versioned, tmp_path):
+    project(versioned, {".venv/x.py": "", "atdata/__pycache__/x.pyc": "", ".mutants/copy-0/x.py": ""})
+    copy = Copy(versioned, tmp_path / "copy").root
+    files = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
+    assert files == {"atdata/_a.py", "conftest.py", "pyproject.toml", "tests/test_a.py", "tests/test_b.py"}
+
+
+def test_the_tests_of_a_revision_meet_today_s_code(versioned, tmp_path):
+    copy = Copy(versioned, tmp_path / "copy", "HEAD").root
+    assert (copy / "atdata/_a.py").read_text() == "A = 2\n"
+    assert (copy / "tests/test_a.py").read_text() == "old"
+    assert not (copy / "tests/test_b.py").exists()
+    assert (copy / "tests/mutants/plugin.py").exists()
+
+
+def test_a_change_is_undone_whatever_happens(versioned, tmp_path):
+    copy = Copy(versioned, tmp_path / "copy")
+    path = copy.root / "atdata/_a.py"
+    times = [path.stat().st_mtime]
+    with contextlib.suppress(KeyError), copy.changed("atdata/_a.py", "A = 3\n"):
+        assert path.read_text() == "A = 3\n"
+        times.append(path.stat().st_mtime)
+        raise KeyError
+    times.append(path.stat().st_mtime)
+    assert path.read_text() == "A = 2\n"
+    assert len({int(time) for time in times}) == 3
+
+
+def test_a_digest_is_of_names_and_bytes_and_not_of_the_programs(tmp_path):
+    root = project(tmp_path, {"a.py": "A", "b.py": "A", "tests/mutants/c.py": "A"})
+    programs = root / "tests/mutants/c.py"
+    assert digest(root, [root / "a.py"]) != digest(root, [root / "b.py"])
+    assert digest(root, [root / "a.py"]) == digest(root, [root / "a.py", programs])
 
 
 # From end to end, in a project of one module
