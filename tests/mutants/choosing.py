@@ -1,7 +1,7 @@
 """The tests that a mutant has to pass, those that will tell soonest first."""
 
 import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from .places import Place, Places
@@ -55,29 +55,28 @@ class Chooser:
         """Return the tests for a mutant.
 
         First those that run the mutated statement, those of the module's own folder ahead; then those of the package as
-        a whole, all whose lines are not known, and the others of the module's folder.
+        a whole, those that use the module and start processes, and the others of the module's folder.
         """
         file = mutant.mutation.file
-        covering = self._covering(file, Places(source).place(mutant.mutation.line))
+        lines = self._covering(file)
+        covering = _running(lines, Places(source).place(mutant.mutation.line))
+        users = set().union(*lines.values())
         own = _own_folder(file)
         near = [unit for unit in self._units if unit.file.startswith(own) or unit.file == file]
         groups = (
             [unit for unit in near if not covering.isdisjoint(unit.tests)],
             [unit for unit in self._units if not covering.isdisjoint(unit.tests)],
             [unit for unit in self._units if unit.file.startswith(_WHOLE)],
-            [unit for unit in self._units if unit.unmeasured],
+            [unit for unit in self._units if unit.unmeasured and not users.isdisjoint(unit.tests)],
             near,
         )
         order = [unit for group in groups for unit in sorted(group, key=lambda unit: unit.seconds)]
         return self._staged(list(dict.fromkeys(order)))
 
-    def _covering(self, file: str, place: Place) -> set[str]:
+    def _covering(self, file: str) -> dict[int, set[str]]:
         if file not in self._coverage:
             self._coverage[file] = self._recording.covering(file)
-        lines = self._coverage[file]
-        first, last = place.lines
-        chosen = lines if place.at_import else range(first, last + 1)
-        return {test for line in chosen for test in lines.get(line, ())}
+        return self._coverage[file]
 
     def _staged(self, units: list[_Unit]) -> Plan:
         stages: list[list[str]] = [[] for _ in (*_STAGES, self._budget)]
@@ -89,6 +88,13 @@ class Chooser:
                 total += unit.seconds
                 stages[bisect.bisect_left(_STAGES, total)].extend(unit.tests)
         return Plan(tuple(tuple(stage) for stage in stages if stage), left_out)
+
+
+def _running(lines: Mapping[int, set[str]], place: Place) -> set[str]:
+    """Return the tests that run a place; of one that runs at import, those that use its module."""
+    first, last = place.lines
+    chosen = lines if place.at_import else range(first, last + 1)
+    return {test for line in chosen for test in lines.get(line, ())}
 
 
 def _units(tests: Iterable[Test]) -> list[_Unit]:

@@ -21,6 +21,8 @@ __all__ = ["Limits", "Outcome", "StoppedError", "file_of", "run_pytest", "worker
 
 _FLAGS = ("-q", "-o", "timeout=0", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.mutants.plugin")
 _IMPORTING = "while loading conftest"
+#: Seconds between two looks at a process.
+_POLL = 0.25
 #: Bytes of the log that hold its last events.
 _TAIL = 16 << 10
 _TESTS_FAILED, _INTERRUPTED, _USAGE = 1, 2, 4
@@ -50,19 +52,29 @@ def workers(count: int) -> Iterator[ThreadPoolExecutor]:
 class Limits(NamedTuple):
     """How long a test may take before it counts as hung.
 
-    Generous, as the machine may be busy: a test that is slow is not a mutant that is killed.
+    Generous, and of CPU time: on a busy machine a test is slow, and no mutant made it so.
     """
 
-    #: Until the first test begins, and after the last one has ended.
-    outside: float = 300.0
-    #: For any test.
-    least: float = 60.0
+    #: CPU seconds until the first test begins, and after the last one has ended.
+    outside: float = 120.0
+    #: CPU seconds for any test.
+    least: float = 30.0
     #: Times the CPU seconds that the test took unchanged.
-    times: float = 40.0
+    times: float = 20.0
+    #: Times as long by the clock: for a test that waits and does nothing.
+    waiting: float = 10.0
 
-    def of(self, seconds: float) -> float:
-        """Return the limit of a test that took so many CPU seconds."""
-        return self.least + self.times * seconds
+    def passed(self, test: str | None, seconds: float, clock: float, cpu: float) -> bool:
+        """Return whether a test, or what is outside of any, is over its limit.
+
+        Args:
+            test: The test.
+            seconds: CPU seconds that it took unchanged.
+            clock: Seconds since it began.
+            cpu: CPU seconds since it began.
+        """
+        limit = self.outside if test is None else self.least + self.times * seconds
+        return cpu > limit or clock > self.waiting * limit
 
 
 class Outcome(NamedTuple):
@@ -161,18 +173,37 @@ def _watch(process: subprocess.Popen[bytes], log: Path, seconds: Mapping[str, fl
     Raises:
         StoppedError: The block of :func:`workers` is left.
     """
-    size, since, limit = -1, time.monotonic(), limits.outside
-    while process.poll() is None:
+    size, test, clock, cpu = -1, None, time.monotonic(), 0.0
+    while not _ended(process, _POLL):
         if _stopping.is_set():
             raise StoppedError
         if log.stat().st_size != size:
-            size, since = log.stat().st_size, time.monotonic()
+            size, clock, cpu = log.stat().st_size, time.monotonic(), _cpu_seconds(process.pid)
             test = _running(_events(log, last=_TAIL))
-            limit = limits.outside if test is None else limits.of((seconds or {}).get(test, 0.0))
-        if seconds is not None and time.monotonic() - since > limit:
-            return True
-        time.sleep(0.05)
+        elif seconds is not None:
+            usual = seconds.get(test or "", 0.0)
+            if limits.passed(test, usual, time.monotonic() - clock, _cpu_seconds(process.pid) - cpu):
+                return True
     return False
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait a while; return whether the process has ended."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _cpu_seconds(group: int) -> float:
+    """Return the CPU time of a group of processes, and of those that they waited for; 0 where there is no /proc."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15])) if int(fields[2]) == group else 0
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -220,11 +220,12 @@ def a_test(name, seconds=0.1, *, unmeasured=False):
 
 def test_covering_tests_of_the_own_folder_come_first_and_fast_ones_before_slow_ones():
     recorded = Recorded(
-        {2: {"tests/shard/t.py::slow", "tests/shard/t.py::fast", "tests/z/t.py::far"}},
+        {1: {"tests/z/t.py::spawns"}, 2: {"tests/shard/t.py::slow", "tests/shard/t.py::fast", "tests/z/t.py::far"}},
         a_test("tests/shard/t.py::slow", 0.3),
         a_test("tests/shard/t.py::fast", 0.2),
         a_test("tests/z/t.py::far"),
         a_test("tests/z/t.py::spawns", unmeasured=True),
+        a_test("tests/z/t.py::spawns other things", unmeasured=True),
         a_test("tests/house/t.py::whole", 0.2),
         a_test("tests/shard/t.py::other"),
         a_test("tests/z/t.py::unrelated"),
@@ -291,6 +292,17 @@ def test_a_reason_without_the_change_holds_for_any(tmp_path):
 def test_mutants_without_a_verdict_are_counted(tmp_path):
     text = report([mutant("x"), mutant("y")], {"x": verdict("x", "killed")}, Reasons(tmp_path / "none.toml"))
     assert "1 of 2 mutants have not been run" in text
+
+
+# Time
+
+
+@pytest.mark.parametrize(
+    ("clock", "cpu", "expected"), [(9, 9, False), (99, 9, False), (11, 11, True), (101, 0, True), (99, 0, False)]
+)
+def test_a_test_hangs_by_its_cpu_time_or_long_after(clock, cpu, expected):
+    limits = Limits(outside=1, least=4, times=2, waiting=10)
+    assert limits.passed("t.py::t", 3, clock, cpu) is expected
 
 
 # Continuing
@@ -442,7 +454,7 @@ def judged(root, folder, *changes):
     copies[0].check()
     recording = record(copies, folder / "recording", lambda _: None)
     changed = [change_of(*change) for change in changes]
-    judge = Judge(copies, recording, lambda _: None, budget=60, limits=Limits(outside=60, least=5, times=1))
+    judge = Judge(copies, recording, lambda _: None, budget=60, limits=Limits(outside=60, least=4, times=1))
     verdicts = {item.id: item for item in judge.judge_all(changed, {"atdata/_grow.py": MODULE})}
     return [verdicts[item.id] for item in changed]
 
