@@ -54,8 +54,8 @@ class Chooser:
     def plan(self, source: str, mutant: Mutant) -> Plan:
         """Return the tests for a mutant.
 
-        First those that run the mutated statement, those of the module's own folder ahead; then those of the package as
-        a whole, those that use the module and start processes, and the others of the module's folder.
+        First those of the module's own folder that run the mutated statement, those of the package as a whole, and the
+        others that run the statement; then those that use the module and start processes, and the rest of the folder.
         """
         file = mutant.mutation.file
         lines = self._covering(file)
@@ -65,8 +65,8 @@ class Chooser:
         near = [unit for unit in self._units if unit.file.startswith(own) or unit.file == file]
         groups = (
             [unit for unit in near if not covering.isdisjoint(unit.tests)],
-            [unit for unit in self._units if not covering.isdisjoint(unit.tests)],
             [unit for unit in self._units if unit.file.startswith(_WHOLE)],
+            [unit for unit in self._units if not covering.isdisjoint(unit.tests)],
             [unit for unit in self._units if unit.unmeasured and not users.isdisjoint(unit.tests)],
             near,
         )

@@ -231,7 +231,7 @@ def test_covering_tests_of_the_own_folder_come_first_and_fast_ones_before_slow_o
         a_test("tests/z/t.py::unrelated"),
     )
     names = [name.partition("::")[2] for name in plan(recorded).stages[0]]
-    assert names == ["fast", "slow", "far", "whole", "spawns", "other"]
+    assert names == ["fast", "slow", "whole", "far", "spawns", "other"]
 
 
 def test_a_module_s_constants_are_tested_by_all_that_use_the_module():
