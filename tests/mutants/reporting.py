@@ -36,14 +36,19 @@ class Reasons:
     def __init__(self, path: Path) -> None:
         entries = tomllib.loads(path.read_text(encoding="utf-8")).get("reason", []) if path.exists() else []
         self._reasons = {
-            (entry["file"], entry["function"], entry["before"], entry.get("after")): entry["reason"]
+            (entry["file"], entry["function"], _solid(entry["before"]), _solid(entry.get("after"))): entry["reason"]
             for entry in entries
         }
 
     def of(self, mutant: Mutant) -> str | None:
         """Return why a mutant may survive; None where there is no reason."""
-        key = (mutant.mutation.file, mutant.function, mutant.before)
-        return self._reasons.get((*key, mutant.after)) or self._reasons.get((*key, None))
+        key = (mutant.mutation.file, mutant.function, _solid(mutant.before))
+        return self._reasons.get((*key, _solid(mutant.after))) or self._reasons.get((*key, None))
+
+
+def _solid(text: str | None) -> str | None:
+    """Return text without spaces: cosmic-ray writes some where nobody would."""
+    return None if text is None else "".join(text.split())
 
 
 def report(mutants: Sequence[Mutant], verdicts: Mapping[str, Verdict], reasons: Reasons) -> str:

@@ -3,12 +3,13 @@
 import contextlib
 import json
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.mutants.choosing import Chooser
-from tests.mutants.copies import Copy, digest
+from tests.mutants.copies import PROGRAMS, Copy, digest
 from tests.mutants.mutations import Mutation, mutated, mutations, worth_running
 from tests.mutants.places import Places
 from tests.mutants.processes import Limits
@@ -276,7 +277,7 @@ def test_a_time_out_and_an_error_are_no_kills(tmp_path):
 
 def test_a_reason_stands_beside_a_survivor_and_leaves_the_figure_alone(tmp_path):
     path = tmp_path / "reasons.toml"
-    path.write_text('[[reason]]\nfile="a.py"\nfunction="f"\nbefore="a < b"\nafter="a > b"\nreason="never equal"\n')
+    path.write_text('[[reason]]\nfile="a.py"\nfunction="f"\nbefore="a < b"\nafter="a >b"\nreason="never equal"\n')
     text = report([mutant("x")], {"x": verdict("x", "survived")}, Reasons(path))
     assert "reason: never equal" in text
     assert text.splitlines()[1].split()[7] == "0.0"
@@ -287,6 +288,14 @@ def test_a_reason_without_the_change_holds_for_any(tmp_path):
     path.write_text('[[reason]]\nfile="a.py"\nfunction="f"\nbefore="a < b"\nreason="a limit"\n')
     assert Reasons(path).of(mutant("x")) == "a limit"
     assert Reasons(path).of(mutant("x")._replace(before="a <= b")) is None
+
+
+def test_each_reason_is_of_a_line_that_there_is():
+    reasons = tomllib.loads((ROOT / PROGRAMS / "reasons.toml").read_text())["reason"]
+    lines = {
+        item["file"]: {line.strip() for line in (ROOT / item["file"]).read_text().splitlines()} for item in reasons
+    }
+    assert [item["before"] for item in reasons if item["before"] not in lines[item["file"]]] == []
 
 
 def test_mutants_without_a_verdict_are_counted(tmp_path):
