@@ -350,3 +350,12 @@ def test_files_of_another_set_are_found_before_the_first_sample_is_taken(
 
     with pytest.raises(ShardError, match=r"p-%06d\.tar.*p-2024"):
         write(tmp_path, generate(), **{option: True})
+
+
+def test_files_that_stand_in_the_way_are_named_up_to_four(tmp_path: Path, photos: Photos) -> None:
+    write(tmp_path, photos(3))
+    with pytest.raises(ShardExistsError) as caught:
+        write(tmp_path, photos(3))
+    there = names(tmp_path)
+    assert [name in str(caught.value) for name in there] == [True] * 4 + [False] * 2
+    assert "2 more" in str(caught.value)
