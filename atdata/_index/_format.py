@@ -130,7 +130,7 @@ class IndexFacts(Struct, frozen=True, kw_only=True):
     codes: dict[str, str] = {}
 
 
-class _Version(Struct):
+class _Version(Struct, frozen=True):
     index_version: str
 
 

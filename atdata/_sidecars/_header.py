@@ -115,7 +115,7 @@ class Header(Struct, frozen=True, kw_only=True):
         return plain
 
 
-class _Version(Struct):
+class _Version(Struct, frozen=True):
     manifest_version: str
 
 

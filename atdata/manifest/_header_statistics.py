@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from msgspec import UNSET
+from msgspec import UNSET, ValidationError
 
 from atdata._sidecars._dtypes import parse_dtype, text_value
 from atdata._sidecars._header import Header
@@ -100,7 +100,10 @@ def _known(said: Any) -> Any:
 
 
 def _value(said: Any, dtype: pl.DataType) -> Any:
-    return text_value(said, dtype) if isinstance(said, str) else said
+    try:
+        return text_value(said, dtype) if isinstance(said, str) else said
+    except (ValueError, ArithmeticError, ValidationError):
+        return None  # text that stands for no value of the column says nothing
 
 
 def _plain(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:

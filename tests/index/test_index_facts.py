@@ -288,3 +288,28 @@ def test_an_index_without_a_part_covers_the_others(folder):
     less = index.without(index.parts[0].name)
     folder.check(less, covered=["s-002", "s-003"])
     assert less.statistics(["score"])["rows"].to_list() == [None, None, 5, 5]
+
+
+def test_values_that_were_too_many_stay_unlisted_while_one_shard_of_them_stays(folder):
+    limits = Limits(values=16 * 20 + 6 * 20)
+    for number in range(4):
+        folder.write(f"s-{number:03d}", many(8, first=8 * number))
+    folder.compact(limits=limits)
+    for number in range(1, 4):
+        folder.remove(f"s-{number:03d}")
+    folder.write("s-004", many(1))
+    folder.compact(limits=limits)
+    assert folder.open().statistics(["label"])["values:label"].to_list() == [None, None]
+    assert folder.open().facts() is None
+
+
+def test_values_that_were_too_many_are_listed_again_once_none_of_those_shards_is_left(folder):
+    limits = Limits(values=16 * 20 + 6 * 20)
+    for number in range(4):
+        folder.write(f"s-{number:03d}", many(8, first=8 * number))
+    folder.compact(limits=limits)
+    for number in range(4):
+        folder.remove(f"s-{number:03d}")
+    folder.write("s-004", many(2))
+    folder.compact(limits=limits)
+    assert folder.open().statistics(["label"])["values:label"].to_list() == [["v00000", "v00001"]]

@@ -297,3 +297,42 @@ def test_columns_are_those_of_the_shards_that_are_covered(folder):
     assert folder.open().statistics(["label", "score"]).columns == list(
         itertools.chain(["__shard__", "rows"], (f"{kind}:score" for kind in ("min", "max", "nulls", "nans", "mean")))
     )
+
+
+CHECKS = {
+    "the part after the last": (
+        {"frame": lambda rows: rows.with_columns(pl.col("part") + 1)},
+        "in parts that it does not name",
+    ),
+    "the set after the last": ({"frame": lambda rows: rows.with_columns(set=pl.lit(1, pl.UInt32))}, "sets of columns"),
+    "a row less": ({"facts": lambda facts: part_with(facts, rows=11)}, "the numbers of its rows"),
+    "a row more": ({"facts": lambda facts: part_with(facts, rows=9)}, "the numbers of its rows"),
+    "a shard less": ({"frame": lambda rows: rows[1:]}, "the numbers of its shards"),
+    "numbers from 1": ({"frame": lambda rows: rows.with_columns(pl.col("number") + 1)}, "the numbers of its shards"),
+    "a header's digest": ({"frame": lambda rows: rows.with_columns(header_digest=pl.lit(bytes(31)))}, "another length"),
+    "a tar's digest": ({"frame": lambda rows: rows.with_columns(tar_sha256=pl.lit(bytes(33)))}, "another length"),
+}
+
+
+@pytest.mark.parametrize(("forgery", "why"), CHECKS.values(), ids=CHECKS.keys())
+def test_each_check_of_a_table_says_what_is_wrong(folder, forgery, why):
+    folder.fill(4)
+    folder.compact(limits=Limits(rows=10))
+    forged(folder, **forgery)
+    with pytest.warns(atdata.ManifestIndexWarning, match=why):
+        assert folder.open() is None
+
+
+def test_a_shard_without_a_tar_has_no_digest_of_one_and_is_covered(folder):
+    folder.write("s-000", {"label": ["a"]}, tar=False)
+    folder.compact()
+    folder.check(covered=["s-000"])
+
+
+def test_more_shards_than_small_numbers_are_covered(folder):
+    for number in range(300):
+        folder.write(f"s-{number:03d}", {"label": ["a"]}, first=number)
+    folder.compact()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(folder.open()) == 300

@@ -285,3 +285,14 @@ def test_lists_are_not_compared_but_counted(left):
     assert left(a.list.contains(1), statistics, a=pl.List(pl.Int64())) == "s"
     assert left(~a.list.contains(1), statistics, a=pl.List(pl.Int64())) == "s"
     assert left(a == [1], statistics, a=pl.List(pl.Int64())) == "sm"
+
+
+INTEGERS = [pl.Int8(), pl.Int16(), pl.Int32(), pl.Int64(), pl.UInt8(), pl.UInt16(), pl.UInt32(), pl.UInt64()]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_integers_are_widened_to_just_those_that_hold_them_all(dtype):
+    ends = pl.select(dtype.min().alias("a"), dtype.max().alias("b")).transpose().to_series()
+    for wider in INTEGERS:
+        holds = not ends.cast(pl.Int128).cast(wider, strict=False).has_nulls()
+        assert (side(a.cast(wider), {"a": dtype}) is not None) == holds

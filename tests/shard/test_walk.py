@@ -419,3 +419,14 @@ def test_random_damage_to_a_foreign_tar_gives_members_or_a_shard_error(data):
     tar = bytes(tar)
     with contextlib.suppress(ShardError):
         assert all(0 <= member.offset < member.payload <= member.end <= len(tar) for member in walked(tar))
+
+
+@pytest.mark.parametrize("record", [b"6 a=bc", b"6 abc\n"], ids=["without a line feed", "without a value"])
+def test_a_record_of_its_promised_length_that_is_not_one_is_refused(record):
+    with pytest.raises(ShardError, match="is no PAX record"):
+        walked(extension(b"x", record) + block() + END)
+
+
+def test_a_record_that_ends_the_header_is_read():
+    data = extension(b"x", pax_record("comment", "x") + pax_record("path", "b.bin")) + block() + END
+    assert [member.name for member in walked(data)] == ["b.bin"]

@@ -527,3 +527,11 @@ def test_the_digest_of_an_old_header_is_checked_over_its_own_bytes():
 )
 def test_versions_1_0_are_old(version, is_old):
     assert parse_header(old(manifest_version=version), "s").is_old is is_old
+
+
+def test_the_error_of_a_changed_header_gives_the_first_16_digits_of_both_digests():
+    data = encode_header(MEMBERS, DTYPES)
+    changed = data.replace(b'"num_samples": ', b'"num_samples": 1')
+    digests = (hashlib.sha256(part[: part.rindex(b',\n  "digest"')]).hexdigest()[:16] for part in (data, changed))
+    with pytest.raises(atdata.DamagedManifestError, match="says {}…, and its bytes give {}…: they".format(*digests)):
+        parse_header(changed, "s")

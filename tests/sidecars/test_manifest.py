@@ -296,3 +296,10 @@ def test_a_table_of_0_7_whose_lists_are_no_json_is_damaged(tmp_path):
     pl.DataFrame({"__key__": ["a"], "__offset__": [0], "__size__": [1], "tags": [b'["a']}).write_parquet(table)
     with pytest.raises(atdata.DamagedManifestError, match=r"s\.manifest\.parquet: no sample table"):
         _ = ShardManifest.from_files(header, table).frame
+
+
+def test_the_error_of_another_table_gives_the_first_16_digits_of_both_digests(tmp_path, written, manifest_of):
+    _, other = ManifestWriter(tmp_path / "other").write(manifest_of([Photo("dog", 0.5, ["b"]), *PHOTOS[1:]]))
+    promised, found = (hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in (written[1], other))
+    with pytest.raises(atdata.DamagedManifestError, match=f"SHA-256 {promised}…, and the bytes give {found}…\\."):
+        _ = ShardManifest.from_files(written[0], other).frame

@@ -105,3 +105,14 @@ def test_shards_are_sorted_whatever_the_order_of_the_names():
     found = read_listing(names)
     assert [each.shard_id for each in found.committed] == stems
     assert found.uncommitted == tuple(f"{stem}-late" for stem in stems)
+
+
+def test_every_number_of_a_stem_counts_and_so_does_the_text_between_them():
+    stems = ["a-2-a-9", "a-2-a-10", "a-2-b-1", "a-10-a-1", "b-1-a-1"]
+    assert [each.shard_id for each in read_listing(files(*reversed(stems))).committed] == stems
+
+
+@pytest.mark.parametrize("stem", ["a.tmp-b", "x.tmp-y/a", "train/a.tmp-1f"])
+def test_a_stem_that_only_holds_the_mark_of_a_leftover_is_a_shard(stem):
+    assert read_listing([f"{stem}.tar"]).uncommitted == (stem,)
+    assert [each.shard_id for each in read_listing(files(stem)).committed] == [stem]

@@ -151,3 +151,17 @@ def test_the_digits_in_the_name_are_those_of_the_file(store):
     swap_manifest(store, shard(store), old, new)
     (table,) = shard(store).tables
     assert table == f"p.{hashlib.sha256(store.read(table)).hexdigest()[:8]}.manifest.parquet"
+
+
+def test_a_table_that_went_since_it_was_listed_is_not_the_shards_any_more(store):
+    before = shard(store).with_tables(("p.manifest.parquet", "p.0123abcd.manifest.parquet"))
+    assert sweep_tables(store, before).tables == ("p.manifest.parquet",)
+
+
+@pytest.mark.parametrize("folder", ["", "train/"])
+def test_a_table_is_named_below_its_folder(tmp_path, manifest_of, folder):
+    store = LocalStore(tmp_path, durable=False)
+    publish_manifest(store, f"{folder}p", manifest_of([Photo("cat")], f"{folder}p"))
+    (before,) = read_listing(store.names(recursive=True)).committed
+    assert sweep_tables(store, before) == before
+    assert store.names(recursive=True) == sorted([before.header, *before.tables])

@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import atdata
+from atdata._sidecars._table import LOCATION
 from atdata.manifest import ManifestBuilder, ManifestWriter, ShardManifest
 
 
@@ -152,4 +153,19 @@ def test_a_manifest_that_no_reader_would_accept_is_not_published(tmp_path):
     builder.add_sample(key="a", offset=0, size=1024, sample=PHOTOS[0])
     with pytest.raises(atdata.SampleValueError, match="could be written and never read: .*created_at"):
         ManifestWriter(tmp_path / "s").write(builder.finish(None, None, 5))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_error_of_such_a_manifest_says_what_is_wrong_and_not_what_to_restore(tmp_path):
+    builder = ManifestBuilder(Photo, "s")
+    with pytest.raises(atdata.SampleValueError, match=r"never read: Expected `str`, got `int` - at `\$.created_at`$"):
+        ManifestWriter(tmp_path / "s").write(builder.finish(None, None, 5))
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_a_manifest_of_another_number_of_samples_is_not_published(tmp_path, rows):
+    frame = pl.DataFrame({name: [0] * rows for name in LOCATION}).cast(LOCATION)
+    manifest = ShardManifest("s", "Photo", "1.0.0", 1, 0, "2026-01-01", {}, frame)
+    with pytest.raises(atdata.SampleValueError, match=f"says 1 samples, and its sample table has {rows} rows"):
+        ManifestWriter(tmp_path / "s").write(manifest)
     assert list(tmp_path.iterdir()) == []

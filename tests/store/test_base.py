@@ -454,3 +454,11 @@ def test_a_reader_of_a_replaced_file_sees_the_old_or_the_new_whole(store):
 )
 def test_a_leftover_is_told_by_its_own_name(name, leftover):
     assert is_leftover(name) is leftover
+
+
+@pytest.mark.parametrize("end", ["commit", "abort"])
+def test_an_upload_says_whether_it_is_published(store, end):
+    upload = store.create("a")
+    assert upload.published is False
+    getattr(upload, end)()
+    assert upload.published is (end == "commit")

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from atdata._store import Disk
+from atdata._store import Disk, _disk
 
 
 def test_create_makes_an_empty_file_that_can_be_written(tmp_path):
@@ -98,3 +98,10 @@ def test_expecting_bytes_changes_nothing_that_is_read(opened):
     buffer = memoryview(bytearray(10))
     assert Disk().read_into(opened, buffer, 7) == 10
     assert bytes(buffer) == bytes(range(7, 17))
+
+
+def test_nothing_is_at_hand_where_the_system_cannot_tell(opened, monkeypatch):
+    monkeypatch.setattr(_disk, "_NO_WAIT", 0)
+    buffer = memoryview(bytearray(10))
+    Disk().read_into(opened, buffer, 50)
+    assert Disk().read_at_hand(opened, memoryview(bytearray(10)), 50) == -1

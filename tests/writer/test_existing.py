@@ -336,3 +336,26 @@ def test_what_no_header_holds_is_found_before_anything_is_replaced(
     with pytest.raises((ValueError, TypeError), match=f"{option}.*{problem}"):
         write(tmp_path, photos(2), overwrite=True, **{option: {"a": value}})
     assert digests(tmp_path) == before
+
+
+@pytest.mark.parametrize("option", ["overwrite", "append"])
+def test_files_of_another_set_are_found_before_the_first_sample_is_taken(
+    tmp_path: Path, photos: Photos, option: str
+) -> None:
+    atdata.write_samples(photos(3), tmp_path / "p-2024.tar", manifest=True)
+
+    def generate() -> Iterator[Any]:
+        raise AssertionError("a sample was taken")
+        yield
+
+    with pytest.raises(ShardError, match=r"p-%06d\.tar.*p-2024"):
+        write(tmp_path, generate(), **{option: True})
+
+
+def test_files_that_stand_in_the_way_are_named_up_to_four(tmp_path: Path, photos: Photos) -> None:
+    write(tmp_path, photos(3))
+    with pytest.raises(ShardExistsError) as caught:
+        write(tmp_path, photos(3))
+    there = names(tmp_path)
+    assert [name in str(caught.value) for name in there] == [True] * 4 + [False] * 2
+    assert "2 more" in str(caught.value)
