@@ -86,10 +86,15 @@ def owners_samples() -> tuple[list[Any], list[str]]:
     return names["samples"], [sample.label for sample in names["samples"]]
 
 
-def test_the_owners_program_runs_as_it_stands() -> None:
+@pytest.fixture(scope="module")
+def printed() -> str:
+    """Return what the owner's program prints."""
     path = Path(__file__).parents[1] / "examples" / "manifest_queries.py"
-    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True)
-    lines = done.stdout.splitlines()
+    return subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_owners_program_runs_as_it_stands(printed: str) -> None:
+    lines = printed.splitlines()
     assert [line.split() for line in lines[:3]] == [
         ["label", "->", "categorical"],
         ["confidence", "->", "numeric"],
@@ -104,10 +109,9 @@ def test_the_owners_program_runs_as_it_stands() -> None:
     assert "['blurry', 'closeup', 'indoor', 'outdoor', 'sharp', 'wide']" in aggregates
 
 
-def test_the_owners_program_finds_all_samples_and_not_only_those_of_the_first_two_shards() -> None:
+def test_the_owners_program_finds_all_samples_and_not_only_those_of_the_first_two_shards(printed: str) -> None:
     # The figures in the program's head, 6 dogs, 22 outdoor samples and 200 labels, are those of the first 200 of its
     # 300 samples: the library that it was written for lost the last shard's manifest.
-    path = Path(__file__).parents[1] / "examples" / "manifest_queries.py"
     samples, labels = owners_samples()
 
     def sure_dogs(some: list[Any]) -> int:
@@ -119,10 +123,9 @@ def test_the_owners_program_finds_all_samples_and_not_only_those_of_the_first_tw
     assert (sure_dogs(samples[:200]), unsure_outdoors(samples[:200])) == (6, 22)
     assert [labels[:200].count(each) for each in ["fish", "bird", "horse", "dog", "cat"]] == [50, 45, 38, 36, 31]
 
-    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True)
-    assert f"Found {sure_dogs(samples)} high-confidence dog samples" in done.stdout
-    assert f"Found {unsure_outdoors(samples)} low-confidence outdoor samples" in done.stdout
-    counts = dict(line.split() for line in done.stdout.splitlines()[-5:])
+    assert f"Found {sure_dogs(samples)} high-confidence dog samples" in printed
+    assert f"Found {unsure_outdoors(samples)} low-confidence outdoor samples" in printed
+    counts = dict(line.split() for line in printed.splitlines()[-5:])
     assert counts == {each: str(labels.count(each)) for each in ["fish", "bird", "horse", "dog", "cat"]}
 
 

@@ -82,7 +82,7 @@ def test_after_a_kill_the_answers_are_right_and_one_more_run_heals(folder, seed)
 def test_two_runs_at_once_both_end_and_readers_see_what_is_right(folder):
     folder.fill(12)
     folder.compact(limits=SMALL)
-    processes = [run(folder, 0, rounds(6, soaking=150), "no") for _ in range(2)]
+    processes = [run(folder, 0, rounds(4, soaking=150), "no") for _ in range(2)]
     numbers, seen = chance(), 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a part may go between the listing and the reading of it

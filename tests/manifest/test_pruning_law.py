@@ -79,7 +79,7 @@ def test_every_executor_finds_what_polars_finds(monkeypatch, capsys):
     monkeypatch.setattr("atdata.manifest._source._FEW", 0)  # headers of a few shards are read, too
     tally = Counter()
 
-    @law(100, soaking=4_000, suppress_health_check=[HealthCheck.data_too_large])
+    @law(80, soaking=4_000, suppress_health_check=[HealthCheck.data_too_large])
     @given(cases(questions=QUESTIONS), st.booleans(), st.sampled_from([0, 8]))
     def holds(case, counted, repeated):
         monkeypatch.setattr("atdata._index._codes._REPEATED", repeated)  # 0: lists have codes, however few the rows
@@ -100,5 +100,5 @@ def test_every_executor_finds_what_polars_finds(monkeypatch, capsys):
         with capsys.disabled():
             sys.stdout.write(f"\n{dict(tally)}\n")
     assert tally["cases"] > 9 * tally["refused"]
-    assert tally["by codes"] > 0
-    assert tally["ruled out, index"] >= tally["ruled out, sidecars"] > 50
+    assert tally["by codes"] or not SOAK  # one question in fifty: the few of a check may all be others
+    assert tally["ruled out, index"] >= tally["ruled out, sidecars"] > 40

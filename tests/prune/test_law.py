@@ -50,7 +50,7 @@ def tried(case, predicate):
 def test_a_pruned_shard_holds_nothing_that_is_selected(capsys):
     tally = Counter()
 
-    @law(300, soaking=7_000, suppress_health_check=[HealthCheck.data_too_large])  # of four predicates
+    @law(200, soaking=7_000, suppress_health_check=[HealthCheck.data_too_large])  # of four predicates
     @given(cases(questions=4))
     def holds(case):
         for predicate in case.predicates:

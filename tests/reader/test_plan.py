@@ -25,7 +25,7 @@ LIMITS = st.builds(
 )
 #: Samples as a tar holds them: side by side or apart, never overlapping; then any of them, in any order.
 TARS = st.lists(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 40)), min_size=1, max_size=25), max_size=3)
-LAW = law(300)
+LAW = law(150, soaking=3_000)
 
 
 def columns(places):
