@@ -87,6 +87,13 @@ SOAK ?= 1
 soak: $(STAMP)
 	SOAK=$(SOAK) $(RUN) pytest -n auto --dist loadfile -m soak -o timeout=0 -o faulthandler_timeout=0
 
+# A run that was stopped goes on where it was. ARGS='--tests-from REV' takes the tests of another revision.
+N ?= 200
+SEED ?= 1
+mutants:
+	$(MAKE) VENV=.venvs/mutants EXTRAS=dev,mutants .venvs/mutants/.ready
+	.venvs/mutants/bin/python -m tests.mutants -n $(N) --seed $(SEED) $(ARGS)
+
 # The original and most peers install on Python 3.12: python3.12 on the PATH, or make bench PYTHON312=... The others, and
 # PyTorch, on the PYTHON that this is made with, where it is 3.11. What is found is appended to .bench/results.jsonl;
 # docs/benchmarks.md is written of it by `python -m benchmarks --from .bench/results.jsonl --write-docs`.
