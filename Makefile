@@ -24,7 +24,7 @@ help:
 	@echo "make test       run the tests, the examples in the docs included"
 	@echo "make check      format, lint, types and tests: what must be green before every commit"
 	@echo "make check-all  the slow tests, too, on every supported Python, with pinned, newest and oldest dependencies"
-	@echo "make soak       laws on random cases, kills and races, for an hour (SOAK=10 for ten)"
+	@echo "make soak       laws on random cases, kills, races and flips: 50 minutes of CPU (SOAK=10 for ten times as much)"
 	@echo "make mutants    how many small faults in the code do the tests find? (N=200 SEED=1)"
 	@echo "make compare BEFORE=main  does the working tree cost more than a revision? CPU seconds in pairs, and counts"
 	@echo "make bench      measure beside the original library and the peers (needs Python 3.12, too)"
@@ -83,9 +83,10 @@ workflows:
 update: python-version
 	$(PYTHON) tests/matrix.py update
 
+# The header prints SOAK_SEED, which repeats a run when it is set.
 SOAK ?= 1
 soak: $(STAMP)
-	SOAK=$(SOAK) $(RUN) pytest -n auto --dist loadfile -m soak -o timeout=0 -o faulthandler_timeout=0
+	SOAK=$(SOAK) $(RUN) pytest -n auto --dist loadfile --max-worker-restart 0 -m soak -o timeout=0 -o faulthandler_timeout=0
 
 # A run that was stopped goes on where it was. ARGS='--tests-from REV' takes the tests of another revision.
 N ?= 200

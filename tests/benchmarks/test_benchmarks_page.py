@@ -1,6 +1,5 @@
 """The page says in words what the figures say, losses and misses included. All figures here are made up."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from benchmarks._report import losses, summary
 from benchmarks._results import Results
 from benchmarks._run import Machine, Peak, Record, Run, Sizes
 from benchmarks._targets import TARGETS
+from tests.extras import needs
 
 MACHINE = Machine("Linux x86_64", 2, 1 << 34)
 VERSIONS = {"peers": {"python": "3.12.1", "polars": "2.1.0", "pylance": "14.0.2"}}
@@ -175,7 +175,7 @@ def test_figures_hold_ratios_and_what_was_not_measured_is_missing():
     assert growth["panels"][0]["series"] == {"polars": [0.01, 0.1]}
 
 
-@pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="only the benchmarks' environment has it")
+@needs("matplotlib")
 def test_the_same_figures_are_the_same_files(tmp_path):
     found = [*asked("tags", atdata_index=1.0, polars=2.0), *asked("key", polars=2.0)]
     results = made_up(*found, atdata=2.0, lance=1.0)

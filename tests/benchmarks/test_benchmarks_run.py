@@ -1,6 +1,5 @@
 """The benchmarks run, and all who are installed give the same answers; times are nobody's business here."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -9,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks._catalogue import CATALOGUE, DATA_KINDS, GROWTH, QUESTIONS
+from tests.extras import installed
 from tests.tiers import slow_beyond
 
 pytestmark = pytest.mark.timeout(900)  # the first test to run waits for a small run: of all jobs, half a minute alone
 
 ROOT = Path(__file__).resolve().parents[2]
-INSTALLED = {"webdataset", "duckdb", "pyarrow", *(["torch"] if importlib.util.find_spec("torch") else [])}
+INSTALLED = set(filter(installed, ["webdataset", "duckdb", "pyarrow", "torch"]))
 ABLE = [
     each for each in CATALOGUE if each.environment not in ("original", "streaming") and set(each.needs) <= INSTALLED
 ]

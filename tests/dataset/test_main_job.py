@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgpack
 import pandas as pd
 import polars as pl
 import pytest
 
 import atdata
+from tests.extras import needs
 
 Photos = Callable[..., list[Any]]
 
@@ -129,6 +129,7 @@ def test_the_owners_program_finds_all_samples_and_not_only_those_of_the_first_tw
     assert counts == {each: str(labels.count(each)) for each in ["fish", "bird", "horse", "dog", "cat"]}
 
 
+@needs("webdataset")
 def test_webdataset_reads_the_shards(written: atdata.Dataset[Any], photos: Photos) -> None:
     # In a process of its own: it leaves files open.
     program = """
@@ -163,6 +164,7 @@ def test_msgpack_reads_the_payloads(written: atdata.Dataset[Any], tmp_path: Path
 
 
 def test_pandas_and_duckdb_read_the_sidecars(written: atdata.Dataset[Any], tmp_path: Path, photos: Photos) -> None:
+    duckdb = pytest.importorskip("duckdb")
     expected = [photo.label for photo in photos(250)]
     files = [str(path) for path in sorted(tmp_path.glob("*.manifest.parquet"))]
     assert pd.concat(map(pd.read_parquet, files))["label"].tolist() == expected

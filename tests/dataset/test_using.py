@@ -21,6 +21,7 @@ from atdata import (
     SchemaError,
     ShardError,
 )
+from tests.extras import needs
 
 Photos = Callable[..., list[Any]]
 
@@ -134,6 +135,7 @@ def test_fields_ask_questions(written: Dataset[Any], tmp_path: Path) -> None:
 # -- from webdataset
 
 
+@needs("webdataset")
 def test_what_webdataset_reads_is_wrapped(written: Dataset[Any], photos: Photos) -> None:
     import webdataset  # noqa: PLC0415 -- it imports PyTorch, which takes seconds
 

@@ -1,15 +1,15 @@
 """What is public. What importing it costs: test_import.py."""
 
 import importlib
-import importlib.util
 import pkgutil
 from types import ModuleType
 
 import atdata
 import atdata.manifest
+from tests.extras import installed
 
 #: Rooms that cannot be entered here, because what they bridge to is not installed.
-CLOSED = set() if importlib.util.find_spec("torch") else {"atdata._torch"}
+CLOSED = set() if installed("torch") else {"atdata._torch"}
 
 
 def doorways() -> list[str]:

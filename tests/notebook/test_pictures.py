@@ -5,7 +5,6 @@ import io
 from typing import Any
 
 import numpy as np
-import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,12 +13,14 @@ from numpy.typing import NDArray
 from atdata._notebook import picture_of
 from tests.tiers import law
 
+pillow = pytest.importorskip("PIL.Image")
+
 
 def read(uri: str | None) -> NDArray[Any]:
     assert uri is not None
     head, _, data = uri.partition(";base64,")
     assert head.startswith("data:image/")
-    return np.array(PIL.Image.open(io.BytesIO(base64.b64decode(data))))
+    return np.array(pillow.open(io.BytesIO(base64.b64decode(data))))
 
 
 def noise(*shape: int) -> NDArray[np.uint8]:
@@ -86,7 +87,7 @@ def test_what_does_not_look_like_an_image_is_no_picture(value: Any) -> None:
 @pytest.mark.parametrize("kind", ["jpeg", "png", "gif", "webp"])
 def test_encoded_images_are_shown_as_they_are(kind: str) -> None:
     file = io.BytesIO()
-    PIL.Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(file, kind)
+    pillow.fromarray(np.zeros((8, 8, 3), np.uint8)).save(file, kind)
     uri = picture_of(file.getvalue())
     assert uri == f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 

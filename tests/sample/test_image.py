@@ -9,11 +9,12 @@ from typing import Annotated
 
 import msgpack
 import numpy as np
-import PIL.Image
 import pytest
 
 import atdata
 from atdata._sample import image_head
+
+pillow = pytest.importorskip("PIL.Image")
 
 PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 BYTES = Annotated[bytes, atdata.ImageField()]
@@ -23,13 +24,13 @@ IMAGE = Annotated[bytes, atdata.ImageField(decode="pil")]
 
 def encoded(kind="PNG", mode="RGB", size=(3, 2), **options):
     file = io.BytesIO()
-    PIL.Image.new(mode, size).save(file, kind, **options)
+    pillow.new(mode, size).save(file, kind, **options)
     return file.getvalue()
 
 
 def png_of(pixels):
     file = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(file, "PNG")
+    pillow.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
 
 
@@ -69,7 +70,7 @@ def test_a_palette_with_transparency_has_four_channels(one):
 
 def test_a_decoded_image_is_pillows_and_loaded(one):
     image = one(IMAGE).back(png_of(PIXELS))
-    assert isinstance(image, PIL.Image.Image)
+    assert isinstance(image, pillow.Image)
     assert np.asarray(image).tolist() == PIXELS.tolist()
 
 
@@ -80,7 +81,7 @@ def test_an_optional_image_is_none_or_decoded(annotation, one):
 
 
 @pytest.mark.parametrize(
-    "value", [PIXELS, PIL.Image.new("RGB", (1, 1)), "x.png", bytearray(b"x")], ids=lambda v: type(v).__name__
+    "value", [PIXELS, pillow.new("RGB", (1, 1)), "x.png", bytearray(b"x")], ids=lambda v: type(v).__name__
 )
 @pytest.mark.parametrize("annotation", [BYTES, ARRAY, IMAGE], ids=["bytes", "numpy", "pil"])
 def test_only_bytes_are_written(annotation, value, one):

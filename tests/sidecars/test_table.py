@@ -1,7 +1,6 @@
 import io
 from typing import Annotated
 
-import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -103,12 +102,14 @@ def test_pandas_reads_the_table(table):
 
 
 def test_duckdb_reads_the_table(table):
+    duckdb = pytest.importorskip("duckdb")
     with duckdb.connect() as connection:
         columns = connection.execute("select * from read_parquet(?)", [str(table)]).fetchall()
     assert dict(zip(VALUES, map(list, zip(*columns, strict=True)), strict=True)) == VALUES
 
 
 def test_duckdb_finds_nothing_above_a_bound_where_the_sample_holds_nan(table):
+    duckdb = pytest.importorskip("duckdb")
     with duckdb.connect() as connection:
         found = connection.execute("select __key__ from read_parquet(?) where score > 0.9", [str(table)]).fetchall()
     assert found == [("k000003",)]

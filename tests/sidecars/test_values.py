@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 import numpy as np
-import PIL.Image
 import polars as pl
 import pytest
 
@@ -27,6 +26,7 @@ from atdata.manifest import (
     manifest_column,
     resolve_manifest_fields,
 )
+from tests.extras import needs
 
 UTC = pl.Datetime("us", "UTC")
 
@@ -35,10 +35,15 @@ class Colour(enum.Enum):
     RED = "red"
 
 
-def png(size=(3, 2), mode="RGB"):
+def image(size, mode, kind, **options):
+    pillow = pytest.importorskip("PIL.Image")
     file = io.BytesIO()
-    PIL.Image.new(mode, size).save(file, "PNG")
+    pillow.new(mode, size).save(file, kind, **options)
     return file.getvalue()
+
+
+def png(size=(3, 2), mode="RGB"):
+    return image(size, mode, "PNG")
 
 
 @atdata.packable
@@ -414,6 +419,7 @@ def test_images_that_cannot_be_read_are_null_and_one_warning_names_shard_field_n
     assert manifest.aggregates["image_width"]["null_count"] == 2
 
 
+@needs("PIL")
 def test_the_values_of_an_image_that_cannot_be_read_pickle():
     values = pickle.loads(pickle.dumps(value_reader(Photo)(Photo("a", b"junk"))))
     assert values == ["a", *[Unreadable.IMAGE] * 3, None, None, None]
@@ -497,9 +503,7 @@ def test_a_webp_that_claims_too_many_pixels_is_stored_without_a_size(tmp_path):
     class Picture:
         image: Annotated[bytes, atdata.ImageField()]
 
-    file = io.BytesIO()
-    PIL.Image.new("RGBA", (4, 4)).save(file, "WEBP", exif=b"Exif\0\0")
-    data = bytearray(file.getvalue())
+    data = bytearray(image((4, 4), "RGBA", "WEBP", exif=b"Exif\0\0"))
     assert data[12:16] == b"VP8X"
     data[24:30] = b"\xff\xff\0" * 2  # 65,536 pixels wide, and as high
     with pytest.warns(atdata.UnreadableImageWarning, match="1 of field 'image'"):

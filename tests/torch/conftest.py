@@ -1,14 +1,14 @@
 """Digits to train on. Without PyTorch, nothing here is collected."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
 import atdata
 from atdata.cli import Digit
+from tests.extras import installed
 
-collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["test_*"]
+collect_ignore_glob = [] if installed("torch") else ["test_*"]
 
 
 @pytest.fixture(scope="session")
