@@ -189,6 +189,20 @@ def test_an_error_at_the_very_end_also_says_how_far_the_write_came(tmp_path: Pat
     assert names(tmp_path) == ["p-000000.manifest.json", "p-000000.manifest.parquet", "p-000000.tar"]
 
 
+def test_where_the_input_raises_a_shard_that_could_not_be_published_is_named_too(tmp_path: Path) -> None:
+    def samples() -> Iterator[DictSample]:
+        yield from (DictSample(number=0), DictSample(number=1))
+        (tmp_path / "p-000000.tar").write_bytes(b"precious")
+        yield DictSample(number=2)
+        raise ValueError("the input broke")
+
+    with pytest.raises(ValueError, match="the input broke") as caught:
+        atdata.write_samples(samples(), tmp_path / "p.tar", maxcount=2)
+    assert "shard 'p-000000', written before, could not be published: ShardExistsError" in caught.value.__notes__[0]
+    assert names(tmp_path) == ["p-000000.tar"]
+    assert (tmp_path / "p-000000.tar").read_bytes() == b"precious"
+
+
 @pytest.mark.parametrize("there", ["p-000000.tar", "p-000007.tar", "p-000001.manifest.json"])
 def test_existing_files_are_not_overwritten(tmp_path: Path, photos: Photos, there: str) -> None:
     (tmp_path / there).write_bytes(b"precious")

@@ -41,6 +41,14 @@ def test_the_payload_of_a_good_run_is_returned(key, payload):
     assert fenced(run, key) == payload
 
 
+@pytest.mark.parametrize("payload", [b"", PAYLOAD, bytes(512)], ids=len)
+@pytest.mark.parametrize("key", [None, "a", "folder/größe", "k" * 92])
+def test_the_header_of_a_good_run_with_a_checksum_is_not_parsed(monkeypatch, key, payload):
+    monkeypatch.setattr("atdata._shard._fence._examined", None)  # the long way
+    run = run_of(key or "a", payload)
+    assert fenced(run, key, crc=zlib.crc32(run)) == payload
+
+
 def test_the_payload_is_no_copy():
     run = bytearray(run_of())
     payload = fenced_payload(memoryview(run), "shard", "a", 0, len(run), zlib.crc32(run))

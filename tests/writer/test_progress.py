@@ -7,6 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+import atdata
+from atdata._writer import Progress
+
 PROGRAM = """
 import sys, atdata
 samples = [atdata.DictSample(number=number) for number in range(3000)]
@@ -55,3 +60,13 @@ def test_a_pipe_sees_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", PROGRAM, tmp_path, "list", "yes"], capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_it_moves_on_after_every_256_samples_and_after_each_shard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[int] = []
+    monkeypatch.setattr(Progress, "show", lambda _, *, samples, **__: shown.append(samples))
+    atdata.write_samples((atdata.DictSample(number=number) for number in range(600)), tmp_path / "p.tar", progress=True)
+    assert shown[:2] == [256, 512]
+    assert set(shown[2:]) == {600}
