@@ -237,16 +237,25 @@ def test_files_that_nobody_names_stay_until_they_are_a_day_old(folder):
     folder.fill(2)
     folder.compact()
     young, old = "part-" + "0" * 32 + ".parquet", "part-" + "1" * 32 + ".parquet"
-    for name in (young, old, "notes.txt", ".tmp-1"):
+    now = time.time()
+    for name, hours in {young: 23, old: 25, "notes.txt": 25, ".tmp-1": 25}.items():
         (folder.store.root / "_manifest_index" / name).write_bytes(b"")
-    for name in (old, "notes.txt", ".tmp-1"):
-        os.utime(folder.store.root / "_manifest_index" / name, (0, 0))
+        os.utime(folder.store.root / "_manifest_index" / name, (now - hours * 3600,) * 2)
     folder.compact()
     there = folder.files()
     assert young in there
     assert "notes.txt" in there
     assert old not in there
     assert ".tmp-1" not in there
+
+
+def test_a_header_that_is_damaged_after_an_index_was_made_is_collected(folder):
+    folder.fill(2)
+    folder.compact()
+    folder.store.replace("s-001" + HEADER_SUFFIX, b"{}")
+    folder.age("s-001")
+    done = folder.compact(on_error="collect")
+    assert (done.shards, list(done.failures)) == (1, ["s-001"])
 
 
 def test_progress_is_reported(folder):

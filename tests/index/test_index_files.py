@@ -1,5 +1,6 @@
 """The index's files: published under names that say what they hold, and found again."""
 
+import pyarrow.parquet as pq
 import pytest
 
 from atdata._index._files import all_there, find, has_index, path, publish, sound_bytes
@@ -66,3 +67,13 @@ def test_bytes_are_sound_where_their_digest_is_the_recorded_one(folder):
     assert sound_bytes(folder.store, part) is None
     folder.store.remove(path(part.name))
     assert sound_bytes(folder.store, part) is None
+
+
+def test_a_part_has_the_statistics_of_its_columns(folder):
+    folder.fill(2)
+    folder.compact()
+    (part,) = find(folder.store).tables[0].facts.parts
+    group = pq.read_metadata(folder.store.path(path(part.name))).row_group(0)
+    columns = {group.column(number).path_in_schema: group.column(number) for number in range(group.num_columns)}
+    assert columns["score"].statistics.has_min_max
+    assert columns["label"].statistics.has_min_max

@@ -296,3 +296,11 @@ def test_integers_are_widened_to_just_those_that_hold_them_all(dtype):
     for wider in INTEGERS:
         holds = not ends.cast(pl.Int128).cast(wider, strict=False).has_nulls()
         assert (side(a.cast(wider), {"a": dtype}) is not None) == holds
+
+
+def test_elements_of_lists_that_were_changed_first_prove_nothing(left):
+    schema, lists = (
+        {"t": pl.List(pl.Int64)},
+        pl.DataFrame({"letter": ["x"], "rows": [3], "nulls:t": [0], "values:t": [[7]]}),
+    )
+    assert left(pl.col("t").list.head(1).list.contains(1), lists, **schema) == "x"

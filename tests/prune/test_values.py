@@ -160,3 +160,9 @@ def test_nan_is_never_listed_and_may_be_an_element(left):
     schema = {"a": pl.List(pl.Float64())}
     assert left(a.list.contains(math.nan), statistics, **schema) == "f"
     assert left(a.list.contains(3.0), statistics, **schema) == ""
+
+
+def test_null_is_not_asked_of_a_shard_that_has_none(left):
+    cats = TEXTS.filter(letter="c")
+    assert left(a.fill_null("dog") == "dog", cats, a=pl.String()) == "c"
+    assert left(a.fill_null("dog") == "dog", cats.with_columns(pl.lit(0).alias("nulls:a")), a=pl.String()) == ""

@@ -430,3 +430,8 @@ def test_a_record_of_its_promised_length_that_is_not_one_is_refused(record):
 def test_a_record_that_ends_the_header_is_read():
     data = extension(b"x", pax_record("comment", "x") + pax_record("path", "b.bin")) + block() + END
     assert [member.name for member in walked(data)] == ["b.bin"]
+
+
+def test_forty_bytes_of_a_record_that_is_not_one_are_shown():
+    with pytest.raises(ShardError, match=f"b'{'y' * 40}' is no PAX record"):
+        walked(extension(b"x", b"y" * 60) + block() + END)

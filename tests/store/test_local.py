@@ -212,6 +212,13 @@ def test_without_hard_links_a_publish_renames_under_a_lock(tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == DATA
 
 
+def test_without_hard_links_an_upload_says_whether_it_is_published(tmp_path):
+    with LocalStore(tmp_path, disk=RecordingDisk(links=False)).create("a.bin") as upload:
+        assert upload.published is False
+        upload.commit()
+        assert upload.published is True
+
+
 def test_without_hard_links_nothing_but_the_file_stays(tmp_path):
     publish(LocalStore(tmp_path, disk=RecordingDisk(links=False)))
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
