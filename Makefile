@@ -56,7 +56,7 @@ test: $(STAMP)
 
 # The slow ones, too.
 test-all: $(STAMP)
-	$(RUN) pytest -n auto --dist loadfile -m ''
+	$(RUN) pytest -n auto --dist loadfile -m '' -o faulthandler_timeout=900
 
 # What `make test` runs, on the other supported Pythons that are here.
 test-pythons: python-version
