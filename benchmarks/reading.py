@@ -1,4 +1,4 @@
-"""What the limits of reading rest on (atdata/_reader/_plan.py): the gap, the dense share, and how a cold disk is read.
+"""What the limits of reading rest on (atdata/_read/_plan.py): the gap, the dense share, and how a cold disk is read.
 
 ``python -m benchmarks.reading [--folder FOLDER]`` writes tars there once and prints tables. "Cold" is after
 ``posix_fadvise(POSIX_FADV_DONTNEED)``, which drops what is clean; each figure is a median over the rounds.
@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import atdata
-from atdata._reader._opened import Opened, OpenShards
-from atdata._reader._picks import Picks
-from atdata._reader._plan import LOCAL, ReadLimits, cost_of
-from atdata._reader._read import SampleReader
-from atdata._store import Disk, LocalStore
-from atdata.manifest._open import open_folder
+from atdata._query._open import open_folder
+from atdata._read._opened import Opened, OpenShards
+from atdata._read._picks import Picks
+from atdata._read._plan import LOCAL, ReadLimits, cost_of
+from atdata._read._read import SampleReader
+from atdata._storage import Disk, LocalStore
 
 _SHARDS, _PER_SHARD = 10, 5000
 _ROUNDS = 5

@@ -6,8 +6,7 @@ from atdata._doorway import doorway
 
 if TYPE_CHECKING:
     from ._amending import OnError
-    from ._annotate import annotate, drop_columns
-    from ._annotation import AnnotateOptions
+    from ._annotation import AnnotateOptions, annotate, drop_columns
     from ._columns import Columns
     from ._matching import Extra, Missing
 else:
@@ -19,8 +18,8 @@ else:
             "Extra": "atdata._annotate._matching",
             "Missing": "atdata._annotate._matching",
             "OnError": "atdata._annotate._amending",
-            "annotate": "atdata._annotate._annotate",
-            "drop_columns": "atdata._annotate._annotate",
+            "annotate": "atdata._annotate._annotation",
+            "drop_columns": "atdata._annotate._annotation",
         },
     )
 

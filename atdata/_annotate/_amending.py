@@ -15,13 +15,20 @@ from atdata._errors import (
     PartialFailureError,
     UnsupportedFormatError,
 )
-from atdata._sidecars._amend import Change, amended, marks_of
-from atdata._sidecars._header import Header, parse_header
-from atdata._sidecars._manifest import checked_table
-from atdata._sidecars._names import TABLE_SUFFIX, Sidecars
-from atdata._sidecars._table import KEY
-from atdata._sidecars._writer import swap_manifest, sweep_tables
-from atdata._store import Store
+from atdata._manifest import (
+    KEY,
+    TABLE_SUFFIX,
+    Change,
+    Header,
+    Sidecars,
+    amended,
+    checked_table,
+    marks_of,
+    parse_header,
+    swap_manifest,
+    sweep_tables,
+)
+from atdata._storage import Store
 
 __all__ = ["Amend", "OnError", "ShardColumns", "Work", "read_table"]
 

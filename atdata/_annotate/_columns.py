@@ -10,10 +10,7 @@ import numpy as np
 import polars as pl
 
 from atdata._errors import AtdataError, SchemaError, first_line, listed, near_misses
-from atdata._sidecars._dtypes import dtype_text
-from atdata._sidecars._storable import storable
-from atdata._sidecars._table import KEY, SHARD
-from atdata._sidecars._union import widened
+from atdata._manifest import KEY, SHARD, dtype_text, storable, widened
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 
 from atdata._errors import AmbiguousKeyError, SampleKeyError, listed
-from atdata._reader import Picks
-from atdata._sidecars._table import KEY, SHARD
+from atdata._manifest import KEY, SHARD
+from atdata._read import Picks
 
 __all__ = ["Extra", "Matched", "Missing", "Samples", "check_on"]
 

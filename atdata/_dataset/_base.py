@@ -9,9 +9,9 @@ import numpy as np
 
 import atdata._lens as lenses
 from atdata._errors import SchemaError
-from atdata._reader import Opened, Picks, SampleReader, Step, Steps, batched, through
+from atdata._manifest import KEY, SHARD
+from atdata._read import Opened, Picks, SampleReader, Step, Steps, batched, through
 from atdata._sample import DictSample, SampleBatch, bare_type, fields_of, is_sample_type, written_type
-from atdata._sidecars._table import KEY, SHARD
 
 from ._selection import Everything, Matching, Selection, Taken
 

@@ -9,14 +9,10 @@ from typing import Any, Literal, Self, TypeVar
 import polars as pl
 
 from atdata._errors import AtdataError, PredicateError
+from atdata._manifest import KEY, PLACE, SHARD, SampleLocation
 from atdata._options import whole
-from atdata._reader import LOCAL, Opened, OpenShards, Picks, as_locations, cost_of
-from atdata._sidecars import SampleLocation
-from atdata._sidecars._table import KEY, PLACE, SHARD
-from atdata.manifest import Explanation
-from atdata.manifest._ask import check
-from atdata.manifest._predicate import Question, Where, parse_where
-from atdata.manifest._rows import FAILURES
+from atdata._query import FAILURES, Explanation, Question, Where, check, parse_where
+from atdata._read import LOCAL, Opened, OpenShards, Picks, as_locations, cost_of
 
 from ._base import DatasetBase
 from ._draw import drawn

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from atdata._errors import ManifestNotFoundError, listed
-from atdata._reader import Opened, OpenShards
-from atdata._writer import expand
-from atdata.manifest._open import absolute, open_folder, open_tars, report_uncommitted
+from atdata._query import absolute, open_folder, open_tars, report_uncommitted
+from atdata._read import Opened, OpenShards
+from atdata._write import expand
 
 from ._base import Source, check_source
 from ._choosing import Choosing

@@ -8,17 +8,13 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import polars as pl
 
 from atdata._errors import SampleValueError, listed
+from atdata._manifest import KEY, SHARD, CopiedColumns, CopiedManifest, CopiedRow, Listing, default_kind, fits
 from atdata._options import check_limit
-from atdata._reader import Opened, Picks, SampleReader
-from atdata._shard import BLOCK, END_OF_ARCHIVE
-from atdata._sidecars._amend import default_kind
-from atdata._sidecars._annotations import fits
-from atdata._sidecars._copied import CopiedColumns, CopiedManifest, CopiedRow
-from atdata._sidecars._names import Listing
-from atdata._sidecars._process import enter_polars
-from atdata._sidecars._table import KEY, SHARD
-from atdata._store import LocalStore
-from atdata._writer import NUMBERED, Encoded, HeaderFacts, Progress, SetOptions, SetWriter, ShardNames, check_existing
+from atdata._polars import enter_polars
+from atdata._read import Opened, Picks, SampleReader
+from atdata._storage import LocalStore
+from atdata._tar import BLOCK, END_OF_ARCHIVE
+from atdata._write import NUMBERED, Encoded, HeaderFacts, Progress, SetOptions, SetWriter, ShardNames, check_existing
 
 from ._selection import Everything, Selection, Taken
 

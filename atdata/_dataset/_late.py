@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import atdata._annotate as annotating
-from atdata._reader import Opened, OpenShards, Picks, batched, through
+from atdata._manifest import Listing
+from atdata._read import Opened, OpenShards, Picks, batched, through
 from atdata._sample import SampleBatch
-from atdata._sidecars._names import Listing
-from atdata._writer import iso_time, json_dict
+from atdata._write import iso_time, json_dict
 
 from ._base import DatasetBase
 from ._selection import Everything, Taken
 
 if TYPE_CHECKING:
     from atdata._annotate import Columns, Extra, Missing, OnError
-    from atdata._sidecars import AggregateKind
+    from atdata._manifest import AggregateKind
 
     from ._export import ExportKeys
 

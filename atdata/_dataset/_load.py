@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
 from atdata._errors import AtdataError, ManifestNotFoundError, SchemaError, SplitNotFoundError, listed
-from atdata._reader import OpenShards
+from atdata._manifest import Listing, shard_order
+from atdata._query import absolute, open_folder, open_tars, report_uncommitted
+from atdata._read import OpenShards
 from atdata._sample import DictSample, is_sample_type
-from atdata._sidecars._names import Listing, shard_order
-from atdata._store import Store
-from atdata._writer import expand, is_local
-from atdata.manifest._open import absolute, open_folder, open_tars, report_uncommitted
+from atdata._storage import Store
+from atdata._write import expand, is_local
 
 from ._base import Source, check_source
 from ._dataset import Dataset

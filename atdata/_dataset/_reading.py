@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar, get_args, o
 import polars as pl
 
 from atdata._errors import SampleKeyError
+from atdata._manifest import SampleLocation
 from atdata._options import check_limit, whole
-from atdata._reader import Step, Verify, as_locations, through, to_position
+from atdata._read import Step, Verify, as_locations, through, to_position
 from atdata._sample import SampleBatch
-from atdata._sidecars import SampleLocation
 
 from ._taking import Rows, position_of_key, take
 from ._training import Training

@@ -9,14 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atdata._errors import PredicateError
-from atdata._reader import Opened, Picks, digest_of
-from atdata._sidecars._table import KEY, LOCATION, PLACE, SHARD
-from atdata._sidecars._union import as_union
-from atdata.manifest import Explanation
-from atdata.manifest._ask import count, explain, select
-from atdata.manifest._key_index import KeyIndex
-from atdata.manifest._predicate import Question
-from atdata.manifest._rows import FAILURES
+from atdata._manifest import KEY, LOCATION, PLACE, SHARD, as_union
+from atdata._query import FAILURES, Explanation, KeyIndex, Question, count, explain, select
+from atdata._read import Opened, Picks, digest_of
 
 __all__ = ["Everything", "Matching", "Selection", "Taken"]
 

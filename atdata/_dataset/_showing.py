@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+import atdata._frames as tables
 import atdata._notebook as notebook
-import atdata._tables as tables
 from atdata._sample import is_sample_type
 
 from ._base import DatasetBase, type_text

@@ -20,14 +20,11 @@ from atdata._errors import (
     first_line,
     listed,
 )
-from atdata._reader import Opened, OpenShards, Picks, check_location_columns, digest_of
-from atdata._sidecars._names import HEADER_SUFFIX, Listing, read_listing
-from atdata._sidecars._process import enter_polars
-from atdata._sidecars._table import CRC32, OFFSET, PLACE, SHARD, SIZE, parquet_bytes
-from atdata._store import LocalStore, Store
-from atdata.manifest._predicate import Question
-from atdata.manifest._rows import FAILURES
-from atdata.manifest._written import read_question, written_question
+from atdata._manifest import CRC32, HEADER_SUFFIX, OFFSET, PLACE, SHARD, SIZE, Listing, parquet_bytes, read_listing
+from atdata._polars import enter_polars
+from atdata._query import FAILURES, Question, read_question, written_question
+from atdata._read import Opened, OpenShards, Picks, check_location_columns, digest_of
+from atdata._storage import LocalStore, Store
 
 from ._selection import Selection, Taken
 

@@ -16,10 +16,9 @@ from atdata._errors import (
     listed,
     near_misses,
 )
-from atdata._reader import Picks, as_locations, check_location_columns, shard_numbers
-from atdata._sidecars import SampleLocation
-from atdata._sidecars._table import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE
-from atdata.manifest._rows import FAILURES
+from atdata._manifest import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE, SampleLocation
+from atdata._query import FAILURES
+from atdata._read import Picks, as_locations, check_location_columns, shard_numbers
 
 from ._selection import Everything, Selection, Taken
 

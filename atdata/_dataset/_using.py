@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import polars as pl
 
+import atdata._frames as tables
 import atdata._lens as lenses
-import atdata._tables as tables
 from atdata._errors import DecodeError, SchemaError
 from atdata._options import check_limit
-from atdata._reader import Step, through
+from atdata._query import F, query_fields
+from atdata._read import Step, through
 from atdata._sample import DictSample, SampleBatch, decoder_of
-from atdata._shard import MSGPACK
-from atdata.manifest import F, query_fields
+from atdata._tar import MSGPACK
 
 from ._base import DatasetBase
 from ._selection import Everything

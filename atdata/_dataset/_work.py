@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import msgspec
 
-from atdata._caught import Caught
 from atdata._errors import AtdataError, PartialFailureError, ShardError, near_misses
-from atdata._store import LocalStore
+from atdata._storage import LocalStore
+from atdata._suppress import Caught
 
 __all__ = ["Checkpoint", "named_shards", "process_shards"]
 

@@ -10,10 +10,10 @@ from typing import Any, Generic, Self, TypeVar
 
 from atdata._errors import SchemaError
 from atdata._options import check_limit
-from atdata._reader import OpenShards
+from atdata._read import OpenShards
 from atdata._sample import fields_of, is_sample_type
-from atdata._store import LocalStore
-from atdata._writer import (
+from atdata._storage import LocalStore
+from atdata._write import (
     Existing,
     HeaderFacts,
     Keys,

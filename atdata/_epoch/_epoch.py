@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from atdata._options import whole
 
 from ._part import Part, State, Walk
-from ._window import Window, WindowLike
+from ._split import Window, WindowLike
 
 __all__ = ["Epoch"]
 

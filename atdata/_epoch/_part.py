@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from atdata._errors import StateError
 from atdata._options import whole
-from atdata._reader import Picks, Steps, batched, through, to_position
+from atdata._read import Picks, Steps, batched, through, to_position
 from atdata._sample import SampleBatch
-from atdata._shard import key_in
+from atdata._tar import key_in
 
 from ._order import Layout, Order
-from ._split import Split
+from ._split import Split, Window, WindowLike
 from ._state import EpochState, ShareState
-from ._window import Window, WindowLike
 
 __all__ = ["Part", "Reads", "State", "Walk"]
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from atdata._errors import StateError, listed, near_misses
 
-from ._window import Window
+from ._split import Window
 
 __all__ = ["EpochState", "ShareState"]
 

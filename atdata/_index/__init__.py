@@ -7,11 +7,10 @@ from atdata._doorway import doorway
 if TYPE_CHECKING:
     from ._codes import few_values
     from ._compact import Compacted, compact
-    from ._facts import SetFacts
     from ._files import has_index
     from ._format import CODE, INDEX_FOLDER
-    from ._index import Index, Part
-    from ._open import Headers, checked_index, open_index
+    from ._index import Headers, Index, Part, checked_index, open_index
+    from ._statistics import SetFacts
 else:
     __getattr__, __dir__ = doorway(
         __name__,
@@ -19,15 +18,15 @@ else:
             "CODE": "atdata._index._format",
             "INDEX_FOLDER": "atdata._index._format",
             "Compacted": "atdata._index._compact",
-            "Headers": "atdata._index._open",
+            "Headers": "atdata._index._index",
             "Index": "atdata._index._index",
             "Part": "atdata._index._index",
-            "SetFacts": "atdata._index._facts",
-            "checked_index": "atdata._index._open",
+            "SetFacts": "atdata._index._statistics",
+            "checked_index": "atdata._index._index",
             "compact": "atdata._index._compact",
             "few_values": "atdata._index._codes",
             "has_index": "atdata._index._files",
-            "open_index": "atdata._index._open",
+            "open_index": "atdata._index._index",
         },
     )
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from atdata._sidecars._table import SHARD
-from atdata._store import Stamp, Store, is_leftover
+from atdata._manifest import SHARD
+from atdata._storage import Stamp, Store, is_leftover
 
 from ._format import INDEX_FOLDER, NUMBER, PART_NAME, TABLE_NAME, IndexFacts, PartFacts
 from ._shards import ShardsTable

@@ -10,10 +10,7 @@ import polars as pl
 from msgspec import Meta, Struct
 
 from atdata._errors import AtdataError
-from atdata._sidecars._annotations import fits
-from atdata._sidecars._dtypes import parse_dtype
-from atdata._sidecars._table import KEY, LOCATION, SHARD
-from atdata._sidecars._union import Table, unified
+from atdata._manifest import KEY, LOCATION, SHARD, Table, fits, parse_dtype, unified
 
 __all__ = [
     "CODE",

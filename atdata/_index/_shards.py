@@ -10,9 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atdata._errors import AtdataError
-from atdata._sidecars._dtypes import parse_dtype
-from atdata._sidecars._table import KEY, SHARD
-from atdata._store import Stamp
+from atdata._manifest import KEY, SHARD, parse_dtype
+from atdata._storage import Stamp
 
 from ._codes import decode_codes
 from ._format import (

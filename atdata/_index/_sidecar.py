@@ -4,10 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from atdata._errors import DamagedManifestError, ManifestNotFoundError, SchemaError
-from atdata._sidecars._header import Header, parse_header
-from atdata._sidecars._manifest import check_bytes
-from atdata._sidecars._names import Sidecars
-from atdata._store import Store
+from atdata._manifest import Header, Sidecars, check_bytes, parse_header
+from atdata._storage import Store
 
 from ._format import ColumnSet, union_of
 

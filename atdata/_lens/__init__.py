@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
-    from ._lens import Lens, identity
+    from ._lens import Lens, StructuralLens, identity
     from ._network import LensNetwork, lens, view_of
-    from ._structure import StructuralLens
 else:
     __getattr__, __dir__ = doorway(
         __name__,
         {
             "Lens": "atdata._lens._lens",
             "LensNetwork": "atdata._lens._network",
-            "StructuralLens": "atdata._lens._structure",
+            "StructuralLens": "atdata._lens._lens",
             "identity": "atdata._lens._lens",
             "lens": "atdata._lens._network",
             "view_of": "atdata._lens._network",

@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Self, TypeAlias, TypeVar, cast
 from atdata._errors import LensNotFoundError, SchemaError, listed, near_misses
 from atdata._sample import DictSample, fields_of, is_sample_type
 
-from ._lens import DecoratedLens, Lens, identity, names_around
-from ._structure import StructuralLens, misfits
+from ._lens import DecoratedLens, Lens, StructuralLens, identity, misfits, names_around
 
 __all__ = ["LensNetwork", "lens", "view_of"]
 

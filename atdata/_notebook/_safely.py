@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from atdata._caught import Caught
+from atdata._suppress import Caught
 
 from ._html import Facts, html_of
 

@@ -1,14 +1,22 @@
 """What a sample is: types, their fields, and their bytes."""
 
-from ._batch import SampleBatch
+from ._batch import Gatherer, SampleBatch, gatherer_of
 from ._codec import codec_of
-from ._computed import Computed, computed, computed_of
+from ._constraints import dtype_in, integer_range
 from ._dict import DictSample
 from ._fields import Field, bare_type, fields_of, resolving, written_type
-from ._gather import Gatherer, gatherer_of
 from ._image import ImageField, ImageHead, check_encoded, image_head
-from ._packable import PackableSample, decoder_of, encode_sample, is_sample_type, packable, snapshot
-from ._refine import dtype_in, integer_range
+from ._packable import (
+    Computed,
+    PackableSample,
+    computed,
+    computed_of,
+    decoder_of,
+    encode_sample,
+    is_sample_type,
+    packable,
+    snapshot,
+)
 
 __all__ = [
     "Computed",

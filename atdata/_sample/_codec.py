@@ -33,13 +33,11 @@ from ._checks import (
     name_of,
     to_natives,
 )
-from ._choices import enum_codec, literal_codec
+from ._constraints import dtype_in, refined
 from ._fields import bare_type, is_packable
 from ._image import ImageField, image_codec
-from ._moments import MOMENTS, PATHS, path_codec
-from ._numpy import numpy_scalar
 from ._record import nested_codec
-from ._refine import dtype_in, refined
+from ._scalars import MOMENTS, PATHS, enum_codec, literal_codec, numpy_scalar, path_codec
 
 __all__ = ["codec_of"]
 

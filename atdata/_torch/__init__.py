@@ -8,8 +8,7 @@ except ImportError as _error:
     raise _MissingPackageError.named("PyTorch", extra="torch", purpose="to_torch()") from _error
 
 from ._collate import Collate, to_tensors
-from ._map import SampleMap
-from ._ranks import rank_here
+from ._map import SampleMap, rank_here
 from ._stream import SampleStream
 
 __all__ = ["Collate", "SampleMap", "SampleStream", "rank_here", "to_tensors"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
-    from atdata._sidecars import (
+    from atdata._manifest import (
         MANIFEST_FORMAT_VERSION,
         AggregateKind,
         CategoricalAggregate,
@@ -23,34 +23,30 @@ if TYPE_CHECKING:
         manifest_column,
         resolve_manifest_fields,
     )
-
-    from ._comparison import Predicate
-    from ._explain import Explanation
-    from ._proxy import F, FieldProxy, query_fields
-    from ._query import QueryExecutor
+    from atdata._query import Explanation, F, FieldProxy, Predicate, QueryExecutor, query_fields
 else:
     __getattr__, __dir__ = doorway(
         __name__,
         {
-            "MANIFEST_FORMAT_VERSION": "atdata._sidecars",
-            "AggregateKind": "atdata._sidecars",
-            "CategoricalAggregate": "atdata._sidecars",
-            "Explanation": "atdata.manifest._explain",
-            "F": "atdata.manifest._proxy",
-            "FieldProxy": "atdata.manifest._proxy",
-            "ManifestBuilder": "atdata._sidecars",
-            "ManifestField": "atdata._sidecars",
-            "ManifestWriter": "atdata._sidecars",
-            "NumericAggregate": "atdata._sidecars",
-            "Predicate": "atdata.manifest._comparison",
-            "QueryExecutor": "atdata.manifest._query",
-            "SampleLocation": "atdata._sidecars",
-            "SetAggregate": "atdata._sidecars",
-            "ShardManifest": "atdata._sidecars",
-            "create_aggregate": "atdata._sidecars",
-            "manifest_column": "atdata._sidecars",
-            "query_fields": "atdata.manifest._proxy",
-            "resolve_manifest_fields": "atdata._sidecars",
+            "MANIFEST_FORMAT_VERSION": "atdata._manifest",
+            "AggregateKind": "atdata._manifest",
+            "CategoricalAggregate": "atdata._manifest",
+            "Explanation": "atdata._query",
+            "F": "atdata._query",
+            "FieldProxy": "atdata._query",
+            "ManifestBuilder": "atdata._manifest",
+            "ManifestField": "atdata._manifest",
+            "ManifestWriter": "atdata._manifest",
+            "NumericAggregate": "atdata._manifest",
+            "Predicate": "atdata._query",
+            "QueryExecutor": "atdata._query",
+            "SampleLocation": "atdata._manifest",
+            "SetAggregate": "atdata._manifest",
+            "ShardManifest": "atdata._manifest",
+            "create_aggregate": "atdata._manifest",
+            "manifest_column": "atdata._manifest",
+            "query_fields": "atdata._query",
+            "resolve_manifest_fields": "atdata._manifest",
         },
     )
 

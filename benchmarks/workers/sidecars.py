@@ -17,11 +17,11 @@ from common import LABELS, Setup, built
 from rows import TAGS, ShardRows, shard_rows
 
 import atdata
-from atdata._sidecars._aggregate import aggregate
-from atdata._sidecars._table import CRC32, KEY, OFFSET, SIZE
-from atdata._sidecars._values import value_reader
-from atdata._sidecars._writer import publish_manifest
-from atdata._store import LocalStore
+from atdata._manifest._aggregate import aggregate
+from atdata._manifest._table import CRC32, KEY, OFFSET, SIZE
+from atdata._manifest._values import value_reader
+from atdata._manifest._writer import publish_manifest
+from atdata._storage import LocalStore
 from atdata.manifest import MANIFEST_FORMAT_VERSION, ShardManifest
 
 _PROCESSES = 2

@@ -26,7 +26,7 @@ from atdata import SampleBatch
 from atdata._epoch._epoch import Epoch
 from atdata._epoch._part import Part
 from atdata._epoch._split import Split
-from atdata._reader._picks import Picks
+from atdata._read._picks import Picks
 
 
 def slice_(setup: Setup) -> Task:

@@ -16,11 +16,10 @@ import pytest
 
 import atdata
 from atdata import Dataset
-from atdata._annotate._annotate import annotate, drop_columns
-from atdata._annotate._annotation import AnnotateOptions
-from atdata._reader._opened import Opened, OpenShards
-from atdata._sidecars._names import read_listing
-from atdata._store import Disk, LocalStore
+from atdata._annotate._annotation import AnnotateOptions, annotate, drop_columns
+from atdata._manifest._names import read_listing
+from atdata._read._opened import Opened, OpenShards
+from atdata._storage import Disk, LocalStore
 from tests.tiers import chance, rounds, slow_beyond
 
 COUNT, SHARDS = 6, 2

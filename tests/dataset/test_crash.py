@@ -18,11 +18,11 @@ import polars as pl
 import pytest
 
 import atdata
-from atdata._store import Disk, LocalStore
-from atdata._writer._names import ShardNames
-from atdata._writer._open_shard import HeaderFacts
-from atdata._writer._progress import Progress
-from atdata._writer._set_writer import SetOptions, SetWriter
+from atdata._storage import Disk, LocalStore
+from atdata._write._names import ShardNames
+from atdata._write._open_shard import HeaderFacts
+from atdata._write._options import Progress
+from atdata._write._set_writer import SetOptions, SetWriter
 from tests.tiers import chance, rounds
 
 Photos = Callable[..., list[Any]]

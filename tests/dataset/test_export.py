@@ -18,8 +18,8 @@ from polars.testing import assert_frame_equal
 import atdata
 from atdata import Dataset, ManifestField, SampleValueError
 from atdata._dataset import _export
-from atdata._sidecars._copied import _parents
-from atdata._store import Disk, LocalStore
+from atdata._manifest._builder import _parents
+from atdata._storage import Disk, LocalStore
 from tests.tiers import law
 
 

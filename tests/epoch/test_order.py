@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from atdata._epoch._order import Layout, Order
-from atdata._epoch._window import Window
+from atdata._epoch._split import Window
 from tests.tiers import law
 
 #: Shard and size in bytes of each row.

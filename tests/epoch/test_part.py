@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from atdata import SampleBatch, SampleIndexError, StateError
 from atdata._epoch._part import Part, State
 from atdata._epoch._split import Split
-from atdata._reader._picks import NO_CRC, Picks, PlainKeys
-from atdata._reader._steps import Step, batched
+from atdata._read._picks import NO_CRC, Picks, PlainKeys
+from atdata._read._steps import Step, batched
 from tests.tiers import law
 
 DIGEST = "d" * 64

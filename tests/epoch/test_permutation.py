@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from atdata._epoch._permutation import Permutation
+from atdata._epoch._order import Permutation
 from tests.tiers import law
 
 #: The two ways: numbers that are sorted, and numbers that are enciphered.

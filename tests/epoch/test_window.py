@@ -2,7 +2,7 @@
 
 import pytest
 
-from atdata._epoch._window import Window
+from atdata._epoch._split import Window
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_a_sample_type_loads_what_samples_are_made_of() -> None:
 def test_a_dataset_loads_no_room_that_only_some_calls_need() -> None:
     modules = loaded("from atdata import Dataset")
     assert modules & OPTIONAL == set()
-    unused = {"_annotate", "_epoch", "_lens", "_notebook", "_tables", "_torch", "cli"}
+    unused = {"_annotate", "_epoch", "_lens", "_notebook", "_frames", "_torch", "cli"}
     assert {room for room in unused if any(name.startswith(f"atdata.{room}.") for name in modules)} == set()
     assert (
         modules
@@ -51,10 +51,10 @@ def test_a_dataset_loads_no_room_that_only_some_calls_need() -> None:
             *(
                 "atdata._index._build",
                 "atdata._index._compact",
-                "atdata._sidecars._builder",
-                "atdata._sidecars._running",
+                "atdata._manifest._builder",
+                "atdata._manifest._running",
             ),
-            *("atdata._sidecars._writer", "atdata._writer._encode", "atdata._writer._set_writer"),
+            *("atdata._manifest._writer", "atdata._write._encode", "atdata._write._set_writer"),
         }
         == set()
     )

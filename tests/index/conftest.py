@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 
 from atdata._index import Headers, compact, open_index
-from atdata._sidecars import ShardManifest
-from atdata._sidecars._aggregate import aggregate, without_nan
-from atdata._sidecars._fields import Column
-from atdata._sidecars._header import FileFacts
-from atdata._sidecars._names import HEADER_SUFFIX, TABLE_SUFFIX, read_listing
-from atdata._sidecars._table import LOCATION
-from atdata._sidecars._writer import publish_manifest
-from atdata._store import LocalStore
+from atdata._manifest import ShardManifest
+from atdata._manifest._aggregate import aggregate, without_nan
+from atdata._manifest._fields import Column
+from atdata._manifest._header import FileFacts
+from atdata._manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, read_listing
+from atdata._manifest._table import LOCATION
+from atdata._manifest._writer import publish_manifest
+from atdata._storage import LocalStore
 
 #: Three fields of the three kinds.
 KINDS = {"label": "categorical", "score": "numeric", "tags": "set"}

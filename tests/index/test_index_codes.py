@@ -11,8 +11,8 @@ from atdata._index._codes import CodeBook, decode_codes, encode_codes, few_value
 from atdata._index._files import find
 from atdata._index._format import PartFacts
 from atdata._index._plan import Limits
+from atdata._query._indexed import by_codes
 from atdata.manifest import QueryExecutor
-from atdata.manifest._by_codes import by_codes
 from tests.tiers import law
 
 LISTS = [[], None, ["a"], ["a", "b"], ["b", "a"], [None], ["a", None], ["é", ""], ["a" * 100]]

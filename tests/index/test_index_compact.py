@@ -12,11 +12,11 @@ import pytest
 import atdata
 from atdata._index import Headers, _compact, compact, open_index
 from atdata._index._plan import Limits
-from atdata._sidecars import ShardManifest
-from atdata._sidecars._header import encode_header
-from atdata._sidecars._names import HEADER_SUFFIX, TABLE_SUFFIX, read_listing
-from atdata._sidecars._writer import publish_manifest
-from atdata._store import MemoryStore
+from atdata._manifest import ShardManifest
+from atdata._manifest._header import encode_header
+from atdata._manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, read_listing
+from atdata._manifest._writer import publish_manifest
+from atdata._storage import MemoryStore
 
 #: Parts of at most ten rows.
 SMALL = Limits(rows=10, batch=7)

@@ -17,7 +17,7 @@ import pytest
 from atdata._index import _compact, compact
 from atdata._index._files import find
 from atdata._index._plan import Limits
-from atdata._store import Disk, LocalStore
+from atdata._storage import Disk, LocalStore
 from tests.tiers import chance, rounds, slow_beyond
 
 NAMES = [f"s-{number:03d}" for number in range(12)]
@@ -28,8 +28,8 @@ COMPACT_FOR_EVER = """
     from pathlib import Path
     from atdata._index import compact
     from atdata._index._plan import Limits
-    from atdata._sidecars._names import read_listing
-    from atdata._store import LocalStore
+    from atdata._manifest._names import read_listing
+    from atdata._storage import LocalStore
 
     store = LocalStore(sys.argv[1], durable=False)
     chance = random.Random(int(sys.argv[2]))

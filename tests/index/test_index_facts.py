@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from atdata._index._plan import Limits
-from atdata._sidecars._dtypes import parse_dtype
-from atdata._sidecars._header import parse_header
-from atdata._store import LocalStore
-from atdata.manifest._describe import ShardFacts, describe
+from atdata._manifest._dtypes import parse_dtype
+from atdata._manifest._header import parse_header
+from atdata._query._describe import ShardFacts, describe
+from atdata._storage import LocalStore
 from tests.tiers import law
 
 FLOATS = st.sampled_from([0.0, 0.5, -1.25, 1e300, float("nan"), float("inf"), float("-inf"), 0.1])

@@ -7,29 +7,29 @@ __all__ = ["STRATA", "files_of"]
 #: By name: globs below the project's root. Each must match a module, so that a renamed one is noticed.
 STRATA: dict[str, tuple[str, ...]] = {
     # Bytes of a tar: a wrong header, offset or checksum gives a sample that is not the one that was written.
-    "tar": ("atdata/_shard/_*.py",),
+    "tar": ("atdata/_tar/_*.py",),
     # A header commits a shard and vouches for its files; what is misread there is believed everywhere.
     "header": (
-        "atdata/_sidecars/_header.py",
-        "atdata/_sidecars/_manifest.py",
-        "atdata/_sidecars/_names.py",
-        "atdata/_sidecars/_old.py",
+        "atdata/_manifest/_header.py",
+        "atdata/_manifest/_manifest.py",
+        "atdata/_manifest/_names.py",
+        "atdata/_manifest/_old.py",
     ),
     # Whole files in the right order, or nothing: a mistake here loses or overwrites shards.
     "publishing": (
-        "atdata/_sidecars/_writer.py",
-        "atdata/_store/_*.py",
-        "atdata/_writer/_existing.py",
-        "atdata/_writer/_open_shard.py",
-        "atdata/_writer/_set_writer.py",
+        "atdata/_manifest/_writer.py",
+        "atdata/_storage/_*.py",
+        "atdata/_write/_existing.py",
+        "atdata/_write/_open_shard.py",
+        "atdata/_write/_set_writer.py",
     ),
     # A shard that is left out wrongly is a wrong answer without an error.
-    "pruning": ("atdata/_prune/_*.py", "atdata/manifest/_header_statistics.py"),
+    "pruning": ("atdata/_pruning/_*.py", "atdata/_query/_header_statistics.py"),
     # An index that is taken for today's gives yesterday's answers.
     "freshness": (
-        "atdata/_index/_before.py",
+        "atdata/_index/_previous.py",
         "atdata/_index/_files.py",
-        "atdata/_index/_open.py",
+        "atdata/_index/_index.py",
         "atdata/_index/_shards.py",
         "atdata/_index/_sidecar.py",
     ),

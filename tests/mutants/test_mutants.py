@@ -58,7 +58,7 @@ def test_strata_share_no_module():
 
 def test_a_glob_without_a_module_is_an_error():
     with pytest.raises(FileNotFoundError, match="atdata/_gone/\\*\\.py"):
-        files_of(ROOT, ("atdata/_shard/_*.py", "atdata/_gone/*.py"))
+        files_of(ROOT, ("atdata/_tar/_*.py", "atdata/_gone/*.py"))
 
 
 # Positions
@@ -198,20 +198,20 @@ def test_a_longer_sample_begins_with_the_shorter_one(tmp_path):
 
 
 class Recorded:
-    """A recording of tests of `atdata/_shard/_x.py`."""
+    """A recording of tests of `atdata/_tar/_x.py`."""
 
     def __init__(self, lines, *tests):
         self.tests = {test.id: test for test in tests}
         self._lines = lines
 
     def covering(self, file):
-        assert file == "atdata/_shard/_x.py"
+        assert file == "atdata/_tar/_x.py"
         return self._lines
 
 
 def plan(recorded, line=2, budget=150, **options):
     source = "def f(a, b):\n    return a < b\n"
-    change = Mutant("x", "tar", Mutation("atdata/_shard/_x.py", "core/X", 0, line, 0), "f", "", "", "")
+    change = Mutant("x", "tar", Mutation("atdata/_tar/_x.py", "core/X", 0, line, 0), "f", "", "", "")
     return Chooser(recorded, budget=budget, **options).plan(source, change)
 
 
@@ -221,14 +221,14 @@ def a_test(name, seconds=0.1, *, unmeasured=False):
 
 def test_covering_tests_of_the_own_folder_come_first_and_fast_ones_before_slow_ones():
     recorded = Recorded(
-        {1: {"tests/z/t.py::spawns"}, 2: {"tests/shard/t.py::slow", "tests/shard/t.py::fast", "tests/z/t.py::far"}},
-        a_test("tests/shard/t.py::slow", 0.3),
-        a_test("tests/shard/t.py::fast", 0.2),
+        {1: {"tests/z/t.py::spawns"}, 2: {"tests/tar/t.py::slow", "tests/tar/t.py::fast", "tests/z/t.py::far"}},
+        a_test("tests/tar/t.py::slow", 0.3),
+        a_test("tests/tar/t.py::fast", 0.2),
         a_test("tests/z/t.py::far"),
         a_test("tests/z/t.py::spawns", unmeasured=True),
         a_test("tests/z/t.py::spawns other things", unmeasured=True),
         a_test("tests/house/t.py::whole", 0.2),
-        a_test("tests/shard/t.py::other"),
+        a_test("tests/tar/t.py::other"),
         a_test("tests/z/t.py::unrelated"),
     )
     names = [name.partition("::")[2] for name in plan(recorded).stages[0]]
@@ -241,7 +241,7 @@ def test_a_module_s_constants_are_tested_by_all_that_use_the_module():
 
 
 def test_stages_keep_to_their_time_and_what_is_left_out_is_counted():
-    tests = [a_test(f"tests/shard/t.py::{count}", 1.0) for count in range(30)]
+    tests = [a_test(f"tests/tar/t.py::{count}", 1.0) for count in range(30)]
     result = plan(Recorded({2: {test.id for test in tests}}, *tests), budget=25)
     assert [len(stage) for stage in result.stages] == [3, 17, 5]
     assert result.left_out == 5

@@ -323,7 +323,7 @@ def test_a_field_is_stacked_just_when_it_is_in_a_batch_of_samples(forms):
 
 
 def test_a_batch_that_outgrows_its_first_room_is_whole(monkeypatch):
-    monkeypatch.setattr("atdata._sample._gather._FIRST_ROOM", 3 * 8)
+    monkeypatch.setattr("atdata._sample._batch._FIRST_ROOM", 3 * 8)
     batch = gathered(photos(*[(2,)] * 20))
     assert batch.pixels[:, 0].tolist() == list(range(20))
     assert len(batch.samples) == 20

@@ -6,7 +6,7 @@ from multiprocessing.reduction import ForkingPickler
 import pytest
 import torch
 
-from atdata._torch._crossing import Crossing
+from atdata._torch._stream import Crossing
 
 
 def there(batch):

@@ -1,0 +1,112 @@
+"""The names of sidecars, and which of a folder's files belong together (docs/format.md, "Names")."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from atdata._storage import TEMPORARY, Stamp, is_leftover
+from atdata._tar import shard_id_of
+
+__all__ = ["HEADER_SUFFIX", "TABLE_SUFFIX", "Listing", "Sidecars", "read_listing", "replacing_table", "shard_order"]
+
+HEADER_SUFFIX, TABLE_SUFFIX = ".manifest.json", ".manifest.parquet"
+#: A number in a shard's id.
+_NUMBER = re.compile(r"([0-9]{1,18})")
+#: A table that replaced another one: ``<stem>.<first 8 of its SHA-256>``.
+_DIGITS = 8
+_DIGITS_ALIKE = str.maketrans("123456789", "000000000")
+_REPLACED = re.compile(rf"(.+)\.[0-9a-f]{{{_DIGITS}}}")
+
+
+class Sidecars(msgspec.Struct, frozen=True, gc=False):
+    """One committed shard's manifest files, by name below the root."""
+
+    shard_id: str
+    header: str
+    #: The sample tables that carry the shard's stem: one, but while a table is being replaced or after a crash.
+    tables: tuple[str, ...]
+    #: What tells whether the header is still the one that was listed; None where that was not asked.
+    stamp: Stamp | None = None
+
+    @property
+    def tar(self) -> str:
+        """The shard's own file."""
+        return f"{self.shard_id}.tar"
+
+    def with_tables(self, tables: Iterable[str]) -> "Sidecars":
+        """Return the same shard with other tables, once each; its header is another one by then, of unknown stamp."""
+        return Sidecars(self.shard_id, self.header, tuple(dict.fromkeys(tables)))
+
+
+class Listing(NamedTuple):
+    """What a folder's names say."""
+
+    #: The shards that have a header, in shard order.
+    committed: tuple[Sidecars, ...]
+    #: The ids of tars without a header, in shard order.
+    uncommitted: tuple[str, ...]
+
+
+def replacing_table(shard_id: str, sha256: str) -> str:
+    """Return the name of a sample table that takes another one's place."""
+    return f"{shard_id}.{sha256[:_DIGITS]}{TABLE_SUFFIX}"
+
+
+def read_listing(names: Iterable[str], stamps: Mapping[str, Stamp] | None = None) -> Listing:
+    """Sort a folder's file names into shards.
+
+    Args:
+        names: The names.
+        stamps: Those of the headers, by name; None where they are not known.
+    """
+    headers, tables, tars = _sorted_out(names)
+    ordered = _in_order(headers)
+    of_shard: dict[str, tuple[str, ...]] = dict.fromkeys(headers, ())
+    for name in tables:
+        owner = _owner(name[: -len(TABLE_SUFFIX)], headers)
+        if owner is not None:
+            of_shard[owner] = (*of_shard[owner], name) if of_shard[owner] else (name,)
+    stamp_of = (stamps or {}).get
+    committed = [Sidecars(stem, headers[stem], of_shard[stem], stamp_of(headers[stem])) for stem in ordered]
+    return Listing(tuple(committed), tuple(sorted(tars - headers.keys(), key=shard_order)))
+
+
+def _sorted_out(names: Iterable[str]) -> tuple[dict[str, str], list[str], set[str]]:
+    """Return the headers by shard, the tables, and the ids of the tars."""
+    headers: dict[str, str] = {}
+    tables: list[str] = []
+    tars: set[str] = set()
+    for name in names:
+        if name.endswith(TABLE_SUFFIX):
+            tables.append(name)
+        elif name.endswith(HEADER_SUFFIX):
+            headers[name[: -len(HEADER_SUFFIX)]] = name
+        elif shard_id := shard_id_of(name):
+            tars.add(shard_id)
+    leftover = [stem for stem in headers if TEMPORARY in stem and is_leftover(stem)]
+    for stem in leftover:
+        del headers[stem]
+    return headers, sorted(tables), {each for each in tars if TEMPORARY not in each or not is_leftover(each)}
+
+
+def _in_order(shard_ids: Iterable[str]) -> list[str]:
+    ordered = sorted(shard_ids)
+    # Where numbers stand in the same places, with as many digits, text has their order.
+    alike = len({each.translate(_DIGITS_ALIKE) for each in ordered}) == 1
+    return ordered if alike else sorted(ordered, key=shard_order)
+
+
+def shard_order(shard_id: str) -> tuple[list[str | int], str]:
+    """Sort shards by number where there is one, as they are written: ``s-9`` before ``s-10``."""
+    parts: list[str | int] = list(_NUMBER.split(shard_id))
+    parts[1::2] = map(int, parts[1::2])
+    return parts, shard_id
+
+
+def _owner(stem: str, headers: Mapping[str, str]) -> str | None:
+    if stem in headers:
+        return stem
+    match = _REPLACED.fullmatch(stem)
+    return match[1] if match and match[1] in headers else None

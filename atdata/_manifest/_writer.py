@@ -1,0 +1,179 @@
+"""Publishing a manifest: the sample table first, then the header that commits it."""
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+import polars as pl
+
+from atdata._errors import DamagedManifestError, ManifestError, SampleValueError, ShardExistsError
+from atdata._storage import LocalStore, Store
+from atdata._tar import stem_of
+
+from ._amend import Amended
+from ._header import encode_header, parse_header
+from ._manifest import ShardManifest
+from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, replacing_table
+from ._table import parquet_bytes, replaced_by, table_facts, value_dtypes
+
+__all__ = ["ManifestWriter", "publish_manifest", "swap_manifest", "sweep_tables"]
+
+
+class ManifestWriter:
+    """Writes manifests that were built by hand.
+
+    Args:
+        base_path: The shard's path without ``.tar``; a dot in it is part of the name.
+
+    Examples:
+        >>> ManifestWriter("data/v1.5-000000").json_path.name
+        'v1.5-000000.manifest.json'
+    """
+
+    def __init__(self, base_path: str | os.PathLike[str]) -> None:
+        self._base = Path(stem_of(os.fspath(base_path)))
+
+    @property
+    def json_path(self) -> Path:
+        """Where the header goes."""
+        return self._base.with_name(self._base.name + HEADER_SUFFIX)
+
+    @property
+    def parquet_path(self) -> Path:
+        """Where the sample table goes."""
+        return self._base.with_name(self._base.name + TABLE_SUFFIX)
+
+    def write(self, manifest: ShardManifest) -> tuple[Path, Path]:
+        """Publish a manifest; return the paths of its header and its sample table.
+
+        Raises:
+            ShardExistsError: One of the two is there already; nothing was changed.
+            SampleValueError: The provenance or metadata is no strict JSON, or too long.
+        """
+        publish_manifest(LocalStore(self._base.parent), self._base.name, manifest)
+        return self.json_path, self.parquet_path
+
+
+def publish_manifest(store: Store, shard_id: str, manifest: ShardManifest) -> None:
+    """Publish a manifest beside its shard: table, then header.
+
+    Raises:
+        ShardExistsError: One of the two is there already.
+        SampleValueError: The provenance or metadata is no strict JSON, or too long.
+    """
+    table_name, header_name = shard_id + TABLE_SUFFIX, shard_id + HEADER_SUFFIX
+    table = parquet_bytes(manifest.frame)
+    members = {**manifest.header_dict(), "samples": table_facts(table_name, table, manifest.frame.schema)}
+    header = encode_header(members, value_dtypes(manifest.frame.schema))
+    _check_readable(header, manifest)
+    try:
+        # Begun first, so that a header that is there is found before anything is published.
+        with store.create(header_name) as header_file, store.create(table_name) as table_file:
+            header_file.write(header)
+            table_file.write(table)
+            try:
+                table_file.commit()
+                header_file.commit()
+            finally:
+                if table_file.published and not header_file.published:
+                    store.remove(table_name)
+    except FileExistsError as error:
+        raise ShardExistsError(
+            shard_id, f"its manifest is there already ({error.filename or error}); nothing was overwritten"
+        ) from error
+
+
+def swap_manifest(store: Store, shard: Sidecars, old: bytes, new: Amended) -> Sidecars:
+    """Publish a sample table in another one's place: the table, then the header that names it, then the old one goes.
+
+    A reader finds the old table or the new one. Tables of the shard that no header can come to name are removed.
+
+    Args:
+        store: Where they are.
+        shard: The shard's files, as they were listed.
+        old: The bytes of the header that is replaced.
+        new: What takes its place.
+
+    Raises:
+        ManifestError: Another writer has replaced the header since it was read; it was left as it is.
+    """
+    _create_table(store, shard, new)
+    if not store.swap(shard.header, old, new.header):
+        sweep_tables(store, shard.with_tables((*shard.tables, new.table_name)))
+        raise ManifestError(
+            f"shard {shard.shard_id!r}: another writer replaced its header {store.url(shard.header)} while its columns "
+            "were being changed; this change was not made. Open the dataset again, and make it anew"
+        )
+    return sweep_tables(store, shard.with_tables((*shard.tables, new.table_name)))
+
+
+def sweep_tables(store: Store, shard: Sidecars) -> Sidecars:
+    """Remove the sample tables of a shard that its header does not name, and that none can come to name.
+
+    A table that takes another one's place says which (docs/format.md, "Publishing"). So a header can come to name only
+    the table that it names and those that take that one's place; of all others one is an ancestor, and the rest were
+    begun by writers that came too late.
+
+    Returns:
+        The shard's files as they are now.
+    """
+    try:
+        facts = parse_header(store.read(shard.header), store.url(shard.header)).samples
+    except FileNotFoundError:  # the shard itself is being replaced
+        return shard
+    if facts is None:
+        return shard
+    folder = shard.header.rpartition("/")[0]
+    named = f"{folder}/{facts.file}" if folder else facts.file
+    kept = [each for each in shard.tables if each == named or _may_stay(store, each, shard.shard_id, facts.sha256)]
+    for name in shard.tables:
+        if name not in kept:
+            with contextlib.suppress(FileNotFoundError):  # another writer swept it
+                store.remove(name)
+    return shard.with_tables(kept)
+
+
+def _create_table(store: Store, shard: Sidecars, new: Amended) -> None:
+    try:
+        with store.create(new.table_name) as upload:
+            upload.write(new.table)
+            upload.commit()
+    except FileExistsError as error:
+        # Its name is made of its bytes: it is the same, from a run that was cut off here, unless somebody put it there.
+        if store.read(new.table_name) != new.table:
+            raise ShardExistsError(
+                shard.shard_id,
+                f"the new sample table {store.url(new.table_name)} is there already, with other bytes; nothing was "
+                "changed. Move that file away",
+            ) from error
+
+
+def _may_stay(store: Store, table: str, shard_id: str, current: str) -> bool:
+    """Tell whether a header may come to name a table while it names the one with the SHA-256 ``current``.
+
+    A table that is not certainly the shard's may, as when a shard of a longer name is being written.
+    """
+    if table == shard_id + TABLE_SUFFIX:
+        return False  # it was there before any that takes its place
+    try:
+        data = store.read(table)
+        is_ours = table == replacing_table(shard_id, hashlib.sha256(data).hexdigest())
+        return not is_ours or replaced_by(data) == current
+    except FileNotFoundError:
+        return False
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return True
+
+
+def _check_readable(header: bytes, manifest: ShardManifest) -> None:
+    # A manifest can be built by hand; one that no reader would accept is not published.
+    try:
+        parse_header(header, f"the header of shard {manifest.shard_id!r}")
+    except DamagedManifestError as error:
+        raise SampleValueError(f"this manifest could be written and never read: {error.__cause__ or error}") from error
+    if manifest.num_samples != len(manifest.frame):
+        raise SampleValueError(
+            f"the manifest of shard {manifest.shard_id!r} says {manifest.num_samples} samples, "
+            f"and its sample table has {len(manifest.frame)} rows"
+        )

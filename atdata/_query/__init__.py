@@ -1,0 +1,70 @@
+"""Predicates, and the engine that runs them against manifests."""
+
+from typing import TYPE_CHECKING
+
+from atdata._doorway import doorway
+
+if TYPE_CHECKING:
+    from ._comparison import Predicate
+    from ._execute import Explanation, check, count, explain, select
+    from ._executor import QueryExecutor
+    from ._key_index import KeyIndex
+    from ._open import absolute, open_folder, open_tars, report_uncommitted
+    from ._predicate import Question, Where, parse_where
+    from ._proxy import F, FieldProxy, query_fields
+    from ._serialize import read_question, written_question
+    from ._source import FAILURES
+    from ._stored import StoredManifests
+else:
+    __getattr__, __dir__ = doorway(
+        __name__,
+        {
+            "Explanation": "atdata._query._execute",
+            "F": "atdata._query._proxy",
+            "FAILURES": "atdata._query._source",
+            "FieldProxy": "atdata._query._proxy",
+            "KeyIndex": "atdata._query._key_index",
+            "Predicate": "atdata._query._comparison",
+            "QueryExecutor": "atdata._query._executor",
+            "Question": "atdata._query._predicate",
+            "StoredManifests": "atdata._query._stored",
+            "Where": "atdata._query._predicate",
+            "absolute": "atdata._query._open",
+            "check": "atdata._query._execute",
+            "count": "atdata._query._execute",
+            "explain": "atdata._query._execute",
+            "open_folder": "atdata._query._open",
+            "open_tars": "atdata._query._open",
+            "parse_where": "atdata._query._predicate",
+            "query_fields": "atdata._query._proxy",
+            "read_question": "atdata._query._serialize",
+            "report_uncommitted": "atdata._query._open",
+            "select": "atdata._query._execute",
+            "written_question": "atdata._query._serialize",
+        },
+    )
+
+__all__ = [
+    "FAILURES",
+    "Explanation",
+    "F",
+    "FieldProxy",
+    "KeyIndex",
+    "Predicate",
+    "QueryExecutor",
+    "Question",
+    "StoredManifests",
+    "Where",
+    "absolute",
+    "check",
+    "count",
+    "explain",
+    "open_folder",
+    "open_tars",
+    "parse_where",
+    "query_fields",
+    "read_question",
+    "report_uncommitted",
+    "select",
+    "written_question",
+]

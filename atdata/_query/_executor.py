@@ -1,0 +1,317 @@
+"""Asking manifests: which samples, and where are their bytes."""
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, Self, TypeAlias, get_args
+
+import polars as pl
+
+import atdata._index as indexes
+from atdata._errors import ManifestError, PredicateError
+from atdata._manifest import PLACE, Listing, SampleLocation, ShardManifest
+from atdata._polars import enter_polars
+from atdata._storage import Store
+
+from ._describe import describe
+from ._execute import Explanation, count, explain, select
+from ._loaded import Loaded, LoadedManifests
+from ._open import absolute, open_folder, open_tars, report_uncommitted
+from ._predicate import Question, Where, parse_where
+from ._source import GivenManifests, ManifestSource
+from ._stored import StoredManifests
+
+__all__ = ["QueryExecutor"]
+
+#: Whether an index answers.
+IndexUse: TypeAlias = Literal["auto", "never"]
+
+
+class QueryExecutor:
+    """Answers questions about samples from their manifests alone; no tar is opened.
+
+    A question is a Polars expression over the manifest's columns, an SQL condition, a comparison such as
+    ``F.label == "dog"``, a function from one shard's rows, as a pandas frame, to a boolean Series, or a list of these,
+    all of which must hold. It decides each row by that row alone.
+    Answers come in shard order, then in tar order.
+
+    Args:
+        manifests: Manifests in memory. Use :meth:`from_directory` for those on disk.
+
+    Attributes:
+        uncommitted: Ids of tars that have no manifest and are left out, sorted.
+    """
+
+    def __init__(self, manifests: Iterable[ShardManifest] | ManifestSource) -> None:
+        self._reopen: Callable[[], Self] | None = None
+        self._list_again: Callable[[], tuple[Store, Listing]] | None = None
+        self._source = manifests if isinstance(manifests, ManifestSource) else GivenManifests(list(manifests))
+        self.uncommitted = list(self._source.uncommitted)
+
+    @classmethod
+    def from_directory(
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        recursive: bool = False,
+        manifests: str | os.PathLike[str] | None = None,
+        index: IndexUse = "auto",
+        strict: bool = False,
+    ) -> Self:
+        """Open the manifests in a folder: one listing, and nothing is read but the index, where there is one.
+
+        Args:
+            directory: The folder.
+            recursive: Whether to go into its folders too; a shard's id is then its path below ``directory``.
+            manifests: The folder that holds the manifests, under the same names, where they are kept apart from the
+                tars; manifests beside the tars are then passed over.
+            index: Whether the index that :meth:`compact` made answers for the shards that have not changed since:
+                ``"auto"``, or ``"never"``.
+            strict: Raise where a tar has no manifest, instead of leaving it out with a warning.
+
+        Raises:
+            ManifestNotFoundError: There is no such folder, or a header has no sample table beside it.
+            ShardError: With ``strict``: a tar has no manifest.
+            ValueError: ``index`` is something else.
+        """
+        if index not in get_args(IndexUse):
+            raise ValueError(f"index is one of {', '.join(map(repr, get_args(IndexUse)))}; found {index!r}")
+        store, listing = open_folder(directory, recursive=recursive, manifests=manifests, index=index == "auto")
+        report_uncommitted(store, listing, strict=strict)
+        folder, apart = absolute(directory), None if manifests is None else absolute(manifests)
+        return cls._over(
+            store,
+            listing,
+            functools.partial(
+                cls.from_directory, folder, recursive=recursive, manifests=apart, index=index, strict=strict
+            ),
+            functools.partial(open_folder, folder, recursive=recursive, manifests=apart),
+        )
+
+    @classmethod
+    def from_shard_urls(cls, urls: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> Self:
+        """Open the manifests of the tars named: one listing of each folder; nothing is read but the index.
+
+        The root is the deepest folder that they share.
+
+        Raises:
+            ManifestNotFoundError: A tar is not there and has no manifest, or a header has no sample table.
+            ValueError: A name is no tar's.
+        """
+        store, listing = open_tars(urls)
+        report_uncommitted(store, listing)
+        names = [urls] if isinstance(urls, str | os.PathLike) else urls
+        return cls._over(
+            store, listing, functools.partial(cls.from_shard_urls, [absolute(name) for name in names]), None
+        )
+
+    @classmethod
+    def _over(
+        cls,
+        store: Store,
+        listing: Listing,
+        reopen: Callable[[], Self],
+        list_again: Callable[[], tuple[Store, Listing]] | None,
+    ) -> Self:
+        source = StoredManifests(store, listing)
+        source.index  # noqa: B018 -- read now, so that questions need not wait for it
+        opened = cls(source)
+        opened._reopen, opened._list_again = reopen, list_again
+        return opened
+
+    def __repr__(self) -> str:
+        loaded = "" if self.loaded is None else f", {self.loaded} loaded"
+        return f"QueryExecutor({len(self._source.shard_ids)} shards{loaded})"
+
+    def refresh(self) -> Self:
+        """Open again what was opened, by one listing: new shards are there, removed ones are not, files are read anew.
+
+        This executor stays as it is; one over manifests in memory is returned itself.
+
+        Raises:
+            ManifestNotFoundError: The folder is gone, or a header has no sample table beside it.
+            ShardError: It was opened with ``strict``, and a tar has no manifest.
+        """
+        return self if self._reopen is None else self._reopen()
+
+    def compact(
+        self,
+        *,
+        on_error: Literal["raise", "collect"] = "raise",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "indexes.Compacted":
+        """Make the index of the folder, or bring it up to date; from then on it answers, here and where it is opened.
+
+        The index is a cache beside the manifests, in ``_manifest_index``: it can be removed at any time. Shards that
+        change later are answered from their own manifests, until this is called again; then only these are read.
+        The executor sees the folder as it is by then, and lets go of what it had loaded.
+
+        Args:
+            on_error: What to do about a shard whose manifest is damaged: ``"raise"``, or ``"collect"``, which leaves it
+                out and names it in the result.
+            progress: Called now and then with how many shards are done, and how many there are.
+
+        Returns:
+            What was read, written and left as it was.
+
+        Raises:
+            ManifestError: A manifest is damaged, or the manifests are not those of a folder.
+            OSError: The folder cannot be written to.
+        """
+        if self._list_again is None:
+            raise ManifestError(
+                "an index is made of a folder; open it whole: QueryExecutor.from_directory(folder).compact()"
+            )
+        enter_polars()
+        store, listing = self._list_again()
+        done = indexes.compact(store, listing.committed, on_error=on_error, report=progress)
+        if self._reopen is not None:
+            again = self._reopen()
+            self._source, self.uncommitted = again._source, again.uncommitted  # noqa: SLF001 -- of one class
+        return done
+
+    def load(self, columns: Sequence[str] | None = None, *, max_bytes: int = 4 << 30) -> Self:
+        """Hold columns in memory, so that questions about them are answered from there; return the executor itself.
+
+        The location columns are loaded too, and gathered for matching rows alone. Columns of few distinct values are
+        held as numbers. Questions about other columns, and functions, are asked of the manifests as before.
+        What is held is the manifests as they were when they were opened.
+
+        Args:
+            columns: The fields; None for all.
+            max_bytes: How many bytes may be held.
+
+        Raises:
+            MemoryLimitError: The columns take more; nothing is held.
+            PredicateError: There is no such column.
+            ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
+        """
+        enter_polars()
+        base, schema = self._source, self.schema
+        named = [columns] if isinstance(columns, str) else list(schema if columns is None else columns)
+        if unknown := [name for name in named if name not in schema]:
+            raise PredicateError.unknown_column(unknown[0], list(schema))
+        self._source = LoadedManifests(base.base if isinstance(base, LoadedManifests) else base, named, max_bytes)
+        return self
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """What :meth:`load` holds in memory: rows, bytes by column, seconds; None where nothing is held."""
+        return self._source.loaded if isinstance(self._source, LoadedManifests) else None
+
+    @property
+    def _manifests(self) -> list[ShardManifest]:
+        return self._source.manifests()
+
+    @property
+    def manifests(self) -> list[ShardManifest]:
+        """The manifests, one a shard; headers are read now, sample tables on first use."""
+        return self._source.manifests()
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The columns of :meth:`scan` and their dtypes, those of all shards together.
+
+        Asked for the first time, all footers are read.
+
+        Raises:
+            ManifestNotFoundError: There is no manifest.
+            SchemaError: The shards' columns do not go together.
+        """
+        return self._source.whole.schema
+
+    def scan(self) -> pl.LazyFrame:
+        """Return all rows as a Polars LazyFrame: ``__shard__ __key__ __offset__ __size__ __crc32__`` and the fields.
+
+        Only the columns and row groups that the query needs are read.
+
+        Raises:
+            ManifestNotFoundError: There is no manifest.
+            SchemaError: The shards' columns do not go together.
+        """
+        enter_polars()
+        return self._source.whole.lazy
+
+    def query(self, where: Where | None = None, **equalities: object) -> list[SampleLocation]:
+        """Return the locations of the samples that a predicate selects, in shard order, then tar order.
+
+        Args:
+            where: The predicate: a Polars expression, an SQL condition, a comparison such as ``F.label == "dog"``, a
+                function of a pandas frame, or several of these in a list, all of which must hold.
+            **equalities: Columns and the value that each must have: ``label="dog"``.
+
+        Raises:
+            PredicateError: The predicate cannot be asked; the error says why.
+            ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
+        """
+        # None would select everything, and is more likely a slip.
+        places = select(self._source, parse_where(where, equalities), PLACE)
+        return list(map(SampleLocation, *(places[name].to_list() for name in PLACE)))
+
+    def rows(
+        self, where: Where | None = None, columns: Sequence[str] | None = None, **equalities: object
+    ) -> pl.DataFrame:
+        """Return the rows that a predicate selects, in shard order, then tar order.
+
+        Args:
+            where: The predicate, as for :meth:`query`; None selects every row.
+            columns: Which fields to return beside ``__shard__`` and the location columns; None for all.
+            **equalities: Columns and the value that each must have.
+
+        Raises:
+            PredicateError: The predicate cannot be asked, or there is no such column.
+            ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
+        """
+        question = self._question(where, equalities)
+        if columns is None:
+            columns = list(self.schema)
+        named = [columns] if isinstance(columns, str) else columns
+        new = [name for name in named if name not in self._source.known.schema]
+        if unknown := new and [name for name in new if name not in self.schema]:
+            raise PredicateError.unknown_column(unknown[0], list(self.schema))
+        return select(self._source, question, tuple(dict.fromkeys([*PLACE, *named])))
+
+    def count(self, where: Where | None = None, **equalities: object) -> int:
+        """Return how many samples a predicate selects, given as for :meth:`query`; all of them for None.
+
+        Raises:
+            PredicateError: The predicate cannot be asked.
+            ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
+        """
+        return count(self._source, self._question(where, equalities))
+
+    def explain(self, where: Where | None = None, **equalities: object) -> Explanation:
+        """Return what a predicate, given as for :meth:`query`, selects and reads; the question is asked for it.
+
+        Raises:
+            PredicateError: The predicate cannot be asked.
+            ManifestError: A manifest is damaged or gone.
+            SchemaError: The shards' columns do not go together.
+        """
+        return explain(self._source, self._question(where, equalities))
+
+    def describe(self) -> pl.DataFrame:
+        """Return what the headers say of the fields, one row a field; no sample table and no tar is read.
+
+        Its columns, where null is what the headers do not tell (a list of values that was cut short, a header of
+        format 1.0.0):
+
+        - ``field``, ``dtype``, ``aggregate``: the field, the dtype of its column, how it is summed up;
+        - ``samples``: rows of all shards; ``nulls``: those without a value, also for want of the column; ``nans``:
+          those that are NaN (of sets: elements), which are null in the sample table;
+        - ``min``, ``max``: bounds of the values as text, of sets those of the elements; ``mean``: of numeric fields;
+        - ``distinct``: different values, or elements of sets; ``top``, ``top_count``: the most frequent one as text,
+          and how many samples have it.
+
+        Raises:
+            ManifestError: A header is damaged or gone.
+        """
+        enter_polars()
+        return describe(self._source.facts())
+
+    def _question(self, where: Where | None, equalities: Mapping[str, object]) -> Question:
+        return Question() if where is None and not equalities else parse_where(where, equalities)

@@ -1,0 +1,161 @@
+"""Executing plans: a window of samples at a time, from a few tars at a time, into memory that is used again."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from atdata._errors import ShardChangedError
+from atdata._storage import OpenFile, Part
+
+from ._plan import Ints, ReadLimits, plan
+from ._tars import Tars
+
+__all__ = ["RangeReader", "Run", "Window", "check_inside"]
+
+
+class Window(NamedTuple):
+    """Some samples' places, column by column, in the order in which they are wanted."""
+
+    shard_ids: Sequence[str]
+    #: Each sample's shard, as a number.
+    shards: Ints
+    #: In bytes from the start of the tar.
+    offsets: Ints
+    #: In bytes.
+    sizes: Ints
+    #: The samples' keys, for errors; None where they were left out.
+    keys: Sequence[str] | None
+
+
+class Run(NamedTuple):
+    """Where the bytes of a window's samples are."""
+
+    #: Holds until the next window is read.
+    memory: memoryview
+    #: For each sample, where in the memory it begins.
+    starts: list[int]
+
+
+class _Pinned(NamedTuple):
+    """What a tar was when it was first opened for this reading."""
+
+    stamp: Hashable
+    #: In bytes.
+    size: int
+
+
+class RangeReader:
+    """Reads windows. It holds what one reading needs: the tars as they were, and memory for one window.
+
+    Args:
+        tars: Where the samples are.
+        open_tar: Opens a shard's tar and checks it; asked once a shard.
+        limits: How much is read at once.
+    """
+
+    def __init__(self, tars: Tars, open_tar: Callable[[str], OpenFile], limits: ReadLimits) -> None:
+        self._tars = tars
+        self._open_tar = open_tar
+        self._limits = limits
+        self._pinned: dict[str, _Pinned] = {}
+        self._memory = memoryview(bytearray())
+
+    def read(self, window: Window, file: OpenFile | None = None) -> Run:
+        """Read a window's samples, of however many tars.
+
+        Args:
+            window: The samples.
+            file: The one tar that they are in, where it is open and the places are known to lie in it.
+
+        Raises:
+            ShardChangedError: A place lies outside its tar, or a tar changed since it was first opened.
+        """
+        files = self._first_files(window) if file is None else {window.shard_ids[0]: file}
+        planned = plan(window.shards, window.offsets, window.sizes, self._limits)
+        numbers, offsets, lengths, starts = (column.tolist() for column in planned)
+        memory = self._room(sum(lengths))
+        parts: list[Part] = []
+        opened: dict[str, OpenFile] = {}
+        at = 0
+        for number, offset, length in zip(numbers, offsets, lengths, strict=True):
+            shard_id = window.shard_ids[number]
+            if shard_id not in opened:
+                if shard_id not in files and len(files) + len(opened) >= self._limits.files:
+                    self._tars.fill(opened, parts)
+                    parts, opened, files = [], {}, {}
+                opened[shard_id] = files.pop(shard_id) if shard_id in files else self._again(shard_id)
+            parts.append((opened[shard_id], offset, memory[at : at + length]))
+            at += length
+        self._tars.fill(opened, parts)
+        return Run(memory, starts)
+
+    def _first_files(self, window: Window) -> dict[str, OpenFile]:
+        """Open and check the tars that were not read from before; return the first few, open as they are."""
+        if len(window.shard_ids) == 1:
+            numbers, inverse = [0], None
+        else:
+            unique, inverse = np.unique(window.shards, return_inverse=True)
+            numbers = unique.tolist()
+        shard_ids = [window.shard_ids[number] for number in numbers]
+        files: dict[str, OpenFile] = {}
+        for shard_id in shard_ids:
+            if shard_id not in self._pinned:
+                file = self._pin(shard_id)
+                if len(files) < self._limits.files:
+                    files[shard_id] = file
+                del file  # before the next one is opened
+        tar_sizes = np.array([self._pinned[shard_id].size for shard_id in shard_ids], np.int64)
+        check_inside(window, tar_sizes if inverse is None else tar_sizes[inverse])
+        return files
+
+    def _pin(self, shard_id: str) -> OpenFile:
+        file = self._open_tar(shard_id)
+        self._pinned[shard_id] = _Pinned(file.stamp, file.size)
+        return file
+
+    def _again(self, shard_id: str) -> OpenFile:
+        file = self._tars.open(shard_id, "none")
+        if file.stamp != self._pinned[shard_id].stamp:
+            self._tars.changed(shard_id)
+        return file
+
+    def _room(self, length: int) -> memoryview:
+        if length > len(self._memory):
+            self._memory = memoryview(bytearray(length))
+        return self._memory
+
+
+def check_inside(window: Window, tar_sizes: Ints) -> None:
+    """Check that places lie in their tars, so that no length is believed before it is checked.
+
+    Args:
+        window: The places.
+        tar_sizes: Each sample's tar's, or that of all, in bytes.
+
+    Raises:
+        ShardChangedError: One does not.
+    """
+    offsets, sizes = window.offsets, window.sizes
+    inside = (offsets >= 0) & (sizes > 0) & (offsets <= tar_sizes - sizes)
+    if inside.all():
+        return
+    index = int(np.argmin(inside))
+    raise outside(
+        window.shard_ids[window.shards[index]],
+        None if window.keys is None else window.keys[index],
+        int(offsets[index]),
+        int(sizes[index]),
+        int(np.broadcast_to(tar_sizes, len(offsets))[index]),
+    )
+
+
+def outside(shard_id: str, key: str | None, offset: int, size: int, tar_size: int) -> ShardChangedError:
+    """Describe a place that is not inside its tar."""
+    return ShardChangedError.at_location(
+        shard_id,
+        key,
+        offset,
+        expected=f"a place inside the tar's {tar_size} bytes",
+        found=f"{size} bytes from {offset}",
+    )

@@ -1,0 +1,107 @@
+"""The tars of a dataset: opened, held against what their manifests promise, and walked where there is no manifest."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from typing import Literal, NoReturn, TypeAlias
+
+from atdata._errors import DecodeError, ShardChangedError
+from atdata._query import StoredManifests
+from atdata._storage import ChangedFileError, OpenFile, Part, Store
+from atdata._tar import MSGPACK, SampleRun, sample_runs, walk
+
+__all__ = ["Tars", "Verify"]
+
+Verify: TypeAlias = Literal["none", "fetch", "full"]
+#: How much of a tar is hashed at once.
+_HASHED = 1 << 20
+
+
+class Tars:
+    """The tars of shards in one store."""
+
+    def __init__(self, store: Store, manifests: StoredManifests, committed: Collection[str]) -> None:
+        self._store = store
+        self._manifests = manifests
+        self._committed = committed
+
+    def open(self, shard_id: str, verify: Verify) -> OpenFile:
+        """Open a tar once it is as long as its header says; with ``verify="full"`` also hash it.
+
+        Raises:
+            ShardChangedError: It is another one, or it is gone.
+        """
+        name = f"{shard_id}.tar"
+        try:
+            file = self._store.open(name)
+        except FileNotFoundError:
+            raise ShardChangedError(
+                shard_id, f"its tar {self._store.url(name)} is gone; restore it from a copy"
+            ) from None
+        if shard_id not in self._committed or (facts := self._manifests.header(shard_id).shard) is None:
+            return file
+        if facts.size_bytes != file.size:
+            raise ShardChangedError(
+                shard_id,
+                f"its manifest promises a tar of {facts.size_bytes} bytes, and {self._store.url(name)} has "
+                f"{file.size}. It was cut or replaced; restore it, or write both again",
+            )
+        if verify == "full" and (found := self._sha256(shard_id, file)) != facts.sha256:
+            raise ShardChangedError(
+                shard_id,
+                f"its manifest promises a tar with SHA-256 {facts.sha256[:16]}…, found {found[:16]}…. It was changed; "
+                "restore it from a copy, or write both again",
+            )
+        return file
+
+    def fill(self, shard_ids: Iterable[str], parts: list[Part]) -> None:
+        """Read parts of the tars of some shards, whole or not at all.
+
+        Raises:
+            ShardChangedError: A tar was changed after it was opened.
+        """
+        try:
+            self._store.fill(parts)
+        except ChangedFileError as error:
+            self.changed(next(each for each in shard_ids if self._store.url(f"{each}.tar") == error.filename))
+
+    def changed(self, shard_id: str) -> NoReturn:
+        """Say that a tar is no longer the one that was opened before.
+
+        Raises:
+            ShardChangedError: Always.
+        """
+        raise ShardChangedError(
+            shard_id,
+            f"its tar {self._store.url(f'{shard_id}.tar')} was replaced or written to while samples were read from it; "
+            "open the dataset again and ask its manifests again",
+        ) from None
+
+    def runs(self, shard_id: str, file: OpenFile) -> Iterator[SampleRun]:
+        """Walk an opened tar; yield its samples' places.
+
+        Raises:
+            ShardError: It is no tar, or is damaged.
+            DecodeError: A sample is no typed one.
+        """
+        for run in sample_runs(
+            walk(lambda at, length: self._read(shard_id, file, at, length), file.size, shard_id), shard_id
+        ):
+            if run.extensions != (MSGPACK,):
+                raise DecodeError(
+                    f"shard {shard_id!r}, sample {run.key!r} at offset {run.offset} holds "
+                    f"{', '.join(run.extensions)}; expected one .{MSGPACK} member, as write_samples writes"
+                )
+            yield run
+
+    def _read(self, shard_id: str, file: OpenFile, offset: int, length: int) -> bytes:
+        buffer = bytearray(max(0, min(length, file.size - offset)))
+        self.fill([shard_id], [(file, offset, memoryview(buffer))])
+        return bytes(buffer)
+
+    def _sha256(self, shard_id: str, file: OpenFile) -> str:
+        digest, buffer = hashlib.sha256(), memoryview(bytearray(min(_HASHED, file.size)))
+        for offset in range(0, file.size, _HASHED):
+            part = buffer[: file.size - offset]
+            self.fill([shard_id], [(file, offset, part)])
+            digest.update(part)
+        return digest.hexdigest()

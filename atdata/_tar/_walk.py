@@ -1,0 +1,227 @@
+"""The strict walk: every member of a tar, block by block, without trusting it.
+
+The standard library reads past a damaged header as if it were the end of the archive, and loops on a negative size.
+Here everything that is not exactly a member or the end of the archive is an error that names the byte.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from atdata._errors import ShardError
+
+from ._header import BLOCK, Header, padded, parse_header
+from ._keys import split_name
+
+__all__ = ["EXTENDED", "Member", "SampleRun", "sample_runs", "walk"]
+
+#: How much is read at once; headers of small members then share a read.
+_WINDOW = 1 << 18
+#: The longest extended header (a long name, PAX records) that is read.
+_MAX_EXTENSION = 1 << 20
+#: More digits than any length or size in an extended header has.
+_MAX_DIGITS = 20
+
+_FILE, _FOLDER = frozenset("07"), "5"
+_LONG_NAME, _PAX, _PAX_GLOBAL = "L", "x", "g"
+#: The kinds of headers that say more of the member after them.
+EXTENDED = (_LONG_NAME, _PAX, _PAX_GLOBAL)
+_KINDS = {
+    "1": "a hard link",
+    "2": "a symbolic link",
+    "3": "a device",
+    "4": "a device",
+    "6": "a pipe",
+    "S": "a sparse file",
+    "M": "a part of a file that spans volumes",
+    "K": "a link with a long name",
+}
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}
+
+
+class Member(NamedTuple):
+    """One file in a tar."""
+
+    name: str
+    #: Where its first header begins, in bytes from the start of the tar.
+    offset: int
+    #: Where its payload begins.
+    payload: int
+    #: Length of its payload in bytes.
+    size: int
+
+    @property
+    def end(self) -> int:
+        """Where its padding ends and the next header begins."""
+        return self.payload + padded(self.size)
+
+
+def walk(read: Callable[[int, int], bytes], size: int, shard_id: str) -> Iterator[Member]:
+    """Yield the files of a tar, in order. Folders are passed over.
+
+    Args:
+        read: Returns the bytes at ``(offset, length)``.
+        size: The tar's length in bytes.
+        shard_id: What errors call the shard.
+
+    Raises:
+        ShardError: A block is neither a member nor the end of the archive; the error names its offset.
+    """
+    yield from _Walk(read, size, shard_id).members()
+
+
+class _Walk:
+    def __init__(self, read: Callable[[int, int], bytes], size: int, shard_id: str) -> None:
+        self._read = read
+        self._size = size
+        self._shard_id = shard_id
+        self._window = memoryview(b"")
+        self._window_at = 0
+
+    def members(self) -> Iterator[Member]:
+        at = 0
+        start: int | None = None  # where the extended headers of the next member begin
+        long_name: str | None = None
+        long_size: int | None = None
+        while (header := self._header(at)) is not None:
+            payload = at + BLOCK
+            size = header.size if long_size is None else long_size
+            if payload + padded(size) > self._size:
+                raise self._error(
+                    at, f"the member {header.name!r} claims {size} bytes, and {self._size - payload} follow"
+                )
+            if header.kind in EXTENDED:
+                start = at if start is None else start
+                name, large = self._extension(at, header)
+                long_name, long_size = name or long_name, large if large is not None else long_size
+            elif header.kind in _FILE:
+                yield Member(long_name or header.name, at if start is None else start, payload, size)
+                start = long_name = long_size = None
+            elif header.kind == _FOLDER:
+                start = long_name = long_size = None
+            else:
+                what = _KINDS.get(header.kind, f"of the unknown kind {header.kind!r}")
+                raise self._error(at, f"the member {header.name!r} is {what}; only plain files are read")
+            at = payload + padded(size)
+        if start is not None:
+            raise self._error(start, "an extended header describes no member")
+        self._check_end(at)
+
+    def _header(self, at: int) -> Header | None:
+        block = bytes(self._bytes(at, BLOCK))
+        if not block.strip(b"\0") and len(block) == BLOCK:
+            return None
+        if len(block) < BLOCK:
+            if at == 0 and block:
+                self._refuse_compressed(block)
+            raise self._error(at, f"the tar ends here, after {self._size} bytes, without an end-of-archive mark")
+        try:
+            header = parse_header(block)
+        except UnicodeDecodeError as error:
+            raise self._error(at, f"a member's name is no UTF-8: {error}") from error
+        if header is None:
+            if at == 0:
+                self._refuse_compressed(block)
+            raise self._error(at, "expected a tar header or the end of the archive, found neither (damaged or cut)")
+        return header
+
+    def _refuse_compressed(self, block: bytes) -> None:
+        for magic, name in _COMPRESSED.items():
+            if block.startswith(magic):
+                raise self._error(
+                    0, f"the file is compressed with {name}; samples can be found by offset in plain tars only"
+                )
+
+    def _extension(self, at: int, header: Header) -> tuple[str | None, int | None]:
+        if header.size > _MAX_EXTENSION:
+            raise self._error(at, f"an extended header claims {header.size} bytes")
+        data = bytes(self._bytes(at + BLOCK, header.size))
+        try:
+            if header.kind == _LONG_NAME:
+                return data.rstrip(b"\0").decode("utf-8"), None
+            records = dict(_pax_records(data))
+        except ValueError as error:
+            raise self._error(at, f"an extended header cannot be read: {error}") from error
+        if any(key.startswith("GNU.sparse") for key in records) or (
+            header.kind == _PAX_GLOBAL and {"path", "size"} & records.keys()
+        ):
+            raise self._error(at, "an extended header describes a sparse file, or all files; neither is read")
+        size = records.get("size")
+        if size is not None and not (size.isascii() and size.isdigit() and len(size) < _MAX_DIGITS):
+            raise self._error(at, f"an extended header claims a size of {size!r}")
+        return records.get("path"), None if size is None else int(size)
+
+    def _check_end(self, at: int) -> None:
+        if self._size - at < 2 * BLOCK:
+            raise self._error(at, "the end-of-archive mark is cut: expected two blocks of zeros, found one")
+        while at < self._size:
+            rest = self._bytes(at, min(_WINDOW, self._size - at))
+            if bytes(rest).strip(b"\0") or not rest:
+                raise self._error(at, "expected zeros after the end-of-archive mark, found other bytes")
+            at += len(rest)
+
+    def _bytes(self, at: int, length: int) -> memoryview:
+        start = at - self._window_at
+        if start < 0 or start + length > len(self._window):
+            self._window = memoryview(self._read(at, min(max(length, _WINDOW), self._size - at)))
+            self._window_at, start = at, 0
+        return self._window[start : start + length]
+
+    def _error(self, at: int, problem: str) -> ShardError:
+        return ShardError(self._shard_id, f"at byte {at} of the tar: {problem}")
+
+
+def _pax_records(data: bytes) -> Iterator[tuple[str, str]]:
+    at = 0
+    while at < len(data):
+        # A record is its own length in decimal, a space, key=value and a line feed.
+        digits, space, _ = data[at : at + _MAX_DIGITS].partition(b" ")
+        length = int(digits) if space and digits.isdigit() else 0
+        record = data[at + len(digits) + 1 : at + length]
+        if at + length > len(data) or not record.endswith(b"\n") or b"=" not in record:
+            raise ValueError(f"{data[at : at + 40]!r} is no PAX record")
+        key, _, value = record[:-1].partition(b"=")
+        yield key.decode("utf-8"), value.decode("utf-8")
+        at += length
+
+
+class SampleRun(NamedTuple):
+    """One sample's place in a tar."""
+
+    key: str
+    #: Where its first header begins, in bytes from the start of the tar.
+    offset: int
+    #: Length of all its members in bytes: headers, payloads and padding.
+    size: int
+    #: What its members hold, by extension.
+    extensions: tuple[str, ...]
+
+
+def sample_runs(members: Iterable[Member], shard_id: str) -> Iterator[SampleRun]:
+    """Group a tar's members into samples.
+
+    Raises:
+        ShardError: A key comes back after another one, or a member twice.
+    """
+    seen: set[str] = set()
+    run: SampleRun | None = None
+    for member in members:
+        key, extension = split_name(member.name)
+        if run is not None and run.key == key:
+            if extension in run.extensions:
+                raise ShardError(
+                    shard_id, f"the sample {key!r} has the member {member.name!r} twice, again at byte {member.offset}"
+                )
+            run = run._replace(size=member.end - run.offset, extensions=(*run.extensions, extension))
+            continue
+        if run is not None:
+            yield run
+        if key in seen:
+            raise ShardError(
+                shard_id,
+                f"the key {key!r} comes back at byte {member.offset} after other samples; "
+                "the members of a sample lie side by side",
+            )
+        seen.add(key)
+        run = SampleRun(key, member.offset, member.end - member.offset, (extension,))
+    if run is not None:
+        yield run

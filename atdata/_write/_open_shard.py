@@ -1,0 +1,194 @@
+"""One shard while it is written: its bytes, its manifest, and the step that publishes both or neither."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from atdata._errors import SampleValueError, ShardExistsError
+from atdata._manifest import HEADER_SUFFIX, FileFacts, ShardManifest, publish_manifest
+from atdata._storage import Store, Upload
+from atdata._tar import MSGPACK, Buffers, TarWriter
+
+from ._encode import Encoded
+from ._worker_thread import Lane
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+__all__ = ["HeaderFacts", "OpenShard", "RowGatherer"]
+
+#: More bytes than this are written before the next sample is taken.
+_LARGE = 4 << 20
+
+
+class RowGatherer(Protocol):
+    """Gathers one shard's manifest."""
+
+    def __contains__(self, key: str) -> bool: ...
+
+    def add_row(self, *, key: str, offset: int, size: int, crc32: int | None, values: Any) -> None:
+        """Take one sample whose key can be one and is not there yet."""
+
+    def finish(
+        self,
+        shard: FileFacts | None,
+        content_metadata: Mapping[str, Any] | None,
+        created_at: str | None,
+        *,
+        provenance: Mapping[str, Any] | None,
+    ) -> ShardManifest:
+        """Return the manifest, with what is known of the tar and the dataset."""
+
+
+class HeaderFacts(NamedTuple):
+    """What the caller says of every shard, kept in its header."""
+
+    content_metadata: Mapping[str, Any] | None
+    provenance: Mapping[str, Any] | None
+    created_at: str | None
+
+
+class OpenShard:
+    """A shard that samples are added to.
+
+    Samples are laid out where they are added; creating the file, hashing, writing and publishing are done by the lane.
+
+    Args:
+        store: Where the shard goes.
+        shard_id: Its id.
+        builder: What gathers its manifest; None writes none.
+        lane: What does the slow work.
+        buffers: Memory that is shared with the shards before and after.
+    """
+
+    def __init__(self, store: Store, shard_id: str, builder: RowGatherer | None, lane: Lane, buffers: Buffers) -> None:
+        self.shard_id = shard_id
+        #: Samples so far.
+        self.count = 0
+        #: Whether the shard is published whole, and stays.
+        self.committed = False
+        self._store = store
+        self._name = f"{shard_id}.tar"
+        self._lane = lane
+        self._builder = builder
+        self._keys: set[str] = set()
+        self._sha256 = hashlib.sha256()
+        self._upload: Upload | None = None
+        self._buffers = buffers
+        self._tar = TarWriter(self._write_later, buffers)
+        self._finished: Future[None] | None = None
+
+    def begin(self) -> None:
+        """Begin the file.
+
+        Raises:
+            ShardExistsError: There is a file of its name.
+        """
+        try:
+            self._lane.do(self._create)
+        except FileExistsError as error:
+            raise _exists(self.shard_id, error) from error
+
+    @property
+    def size(self) -> int:
+        """Length of the tar so far, in bytes."""
+        return self._tar.position
+
+    def size_with(self, payload: int) -> int:
+        """Return the finished tar's length in bytes if one more sample of ``payload`` bytes were added."""
+        return self._tar.size_with(payload)
+
+    def add(self, key: str, sample: Encoded) -> None:
+        """Append a sample under a key that can be one.
+
+        Raises:
+            SampleValueError: The key is in the shard already.
+        """
+        builder = self._builder
+        if key in (self._keys if builder is None else builder):
+            raise SampleValueError(f"the key {key!r} is in shard {self.shard_id!r} already", "__key__")
+        place = self._tar.add(f"{key}.{MSGPACK}", sample.parts)
+        if builder is None:
+            self._keys.add(key)
+        else:
+            builder.add_row(key=key, offset=place.offset, size=place.size, crc32=place.crc32, values=sample.values)
+        self.count += 1
+
+    def finish(self, facts: HeaderFacts, before: "OpenShard | None") -> None:
+        """Publish the shard after the one before it; :meth:`wait` says when that is done."""
+        size = self._tar.finish()
+        self._finished = self._lane.put(self._finish, size, facts, before)
+
+    def wait(self) -> None:
+        """Return once the shard is published.
+
+        Raises:
+            SampleValueError: A value does not fit its column of the manifest.
+            ShardExistsError: The shard would overwrite a file.
+            OSError: It cannot be written.
+        """
+        if self._finished is not None:
+            self._finished.result()
+
+    def outcome(self) -> BaseException | None:
+        """Return what kept the shard from being published, once that is settled; None where it is published."""
+        return None if self._finished is None else self._finished.exception()
+
+    def abort(self) -> None:
+        """Drop the shard, unless it is published."""
+        if self._finished is None:
+            self._lane.clear()
+        if self._upload is not None:
+            self._upload.abort()
+
+    def _create(self) -> None:
+        self._upload = self._store.create(self._name)
+
+    def _begun(self) -> Upload:
+        if self._upload is None:
+            raise AssertionError("samples are added to a shard that has begun")
+        return self._upload
+
+    def _write_later(self, data: memoryview) -> None:
+        written = self._lane.put(self._write, data)
+        if len(data) > _LARGE:  # of a large sample only one is held
+            written.result()
+
+    def _write(self, data: memoryview) -> None:
+        self._sha256.update(data)
+        self._begun().write(data)
+        self._buffers.give_back(data)
+
+    def _finish(self, size: int, facts: HeaderFacts, before: "OpenShard | None") -> None:
+        upload = self._begun()
+        # Everything that can be wrong with the samples is found here, before anything is published.
+        tar = FileFacts(self._name, size, self._sha256.hexdigest())
+        builder, self._builder = self._builder, None  # its columns go when this ends, whoever still knows the shard
+        manifest = None
+        if builder is not None:
+            manifest = builder.finish(tar, facts.content_metadata, facts.created_at, provenance=facts.provenance)
+        if before is not None:
+            before.wait()  # a set has no holes: where a shard fails, none after it is published
+        try:
+            upload.commit()
+            if manifest is not None:
+                publish_manifest(self._store, self.shard_id, manifest)
+            self.committed = True
+        except FileExistsError as error:
+            raise _exists(self.shard_id, error) from error
+        finally:
+            if upload.published and not self.committed:
+                self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Remove the tar that this writer has just published, unless a header commits it."""
+        if self.shard_id + HEADER_SUFFIX in self._store.names():
+            self.committed = True
+        else:
+            self._store.remove(self._name)
+
+
+def _exists(shard_id: str, error: OSError) -> ShardExistsError:
+    return ShardExistsError(
+        shard_id, f"{error.filename or error} is there already; nothing was overwritten. Choose another path"
+    )

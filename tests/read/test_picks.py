@@ -1,0 +1,50 @@
+"""Places column by column: there and back, and any part of them in any order."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from atdata._read._picks import NO_CRC, Picks
+from tests.tiers import law
+
+FRAME = pl.DataFrame(
+    {
+        "__shard__": ["b", "a", "b"],
+        "__key__": ["k1", "k2", "k3"],
+        "__offset__": [0, 512, 1 << 40],
+        "__size__": [1024, 1536, 1024],
+        "__crc32__": pl.Series([(1 << 32) - 1, None, 7], dtype=pl.UInt32),
+    }
+)
+
+
+def test_a_frame_comes_back_as_it_was() -> None:
+    picks = Picks.from_frame(FRAME, ["a", "b", "c"])
+    assert len(picks) == 3
+    assert picks.crc32s.tolist() == [(1 << 32) - 1, NO_CRC, 7]
+    assert_frame_equal(picks.to_frame(), FRAME)
+
+
+def test_no_rows_are_a_frame_too() -> None:
+    assert_frame_equal(Picks.from_frame(FRAME, ["a", "b"])[:0].to_frame(), FRAME.clear())
+
+
+@law(100)
+@given(st.lists(st.integers(0, 2)))
+def test_any_order_and_multiplicity_is_that_of_the_frame(indices: list[int]) -> None:
+    picks = Picks.from_frame(FRAME, ["a", "b"])[np.array(indices, np.intp)]
+    assert_frame_equal(picks.to_frame(), FRAME[indices])
+
+
+def test_a_slice_is_that_of_the_frame() -> None:
+    assert_frame_equal(Picks.from_frame(FRAME, ["b", "a"])[1:].to_frame(), FRAME[1:])
+
+
+def test_places_without_keys_make_no_frame() -> None:
+    picks = Picks.from_frame(FRAME, ["a", "b"])
+    bare = Picks(picks.shard_ids, picks.shards, picks.offsets, picks.sizes, picks.crc32s, None)
+    with pytest.raises(ValueError, match="keys were left out"):
+        bare[1:].to_frame()
