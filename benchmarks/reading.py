@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 import atdata
 from atdata._query._open import open_folder
 from atdata._read._opened import Opened, OpenShards
-from atdata._read._picks import Picks
 from atdata._read._plan import LOCAL, ReadLimits, cost_of
 from atdata._read._read import SampleReader
+from atdata._shards import Locations
 from atdata._storage import Disk, LocalStore
 
 _SHARDS, _PER_SHARD = 10, 5000
@@ -59,7 +59,7 @@ class Bench:
             atdata.write_samples(images, folder / "images.tar", maxcount=_PER_SHARD, manifest=True)
         self.tars = sorted(folder.glob("*.tar"))
         store, self.listing = open_folder(folder)
-        self.everything = Opened(OpenShards(store, self.listing)).picks
+        self.everything = Opened(OpenShards(store, self.listing)).locations
         self.random = np.random.default_rng(1)
 
     def drop(self) -> None:
@@ -70,7 +70,7 @@ class Bench:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(descriptor)
 
-    def share(self, part: float, shards: int = 2) -> Picks:
+    def share(self, part: float, shards: int = 2) -> Locations:
         """Return a random share of the first shards' samples, in order."""
         count = shards * _PER_SHARD
         return self.everything[np.sort(self.random.permutation(count)[: int(count * part)])]
@@ -108,11 +108,11 @@ def gaps(bench: Bench, *, cold: bool) -> None:
     rows: dict[str, dict[str, list[float]]] = {}
     for _ in range(_ROUNDS):
         for part in (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75):
-            picks = bench.share(part)
+            locations = bench.share(part)
             for name, limits in choices.items():
                 reader = bench.reader(limits)
-                seconds = bench.time(lambda: reader.runs(picks, verify="none"), cold=cold)  # noqa: B023 -- run at once
-                rows.setdefault(f"{part:.0%}", {}).setdefault(name, []).append(seconds / len(picks) * 1e6)
+                seconds = bench.time(lambda: reader.runs(locations, verify="none"), cold=cold)  # noqa: B023 -- run at once
+                rows.setdefault(f"{part:.0%}", {}).setdefault(name, []).append(seconds / len(locations) * 1e6)
     _table(f"A share of two shards, {'cold' if cold else 'warm'}, by gap", rows, "µs a sample")
 
 
@@ -121,22 +121,22 @@ def waits(bench: Bench) -> None:
     count = 3000
     rows: dict[str, dict[str, list[float]]] = {}
     for _ in range(_ROUNDS):
-        picks = bench.everything[bench.random.permutation(len(bench.everything))[:count]]
+        locations = bench.everything[bench.random.permutation(len(bench.everything))[:count]]
         for cold in (True, False):
             name = "cold" if cold else "warm"
             for how, disk in (("one by one", PatientDisk()), ("told ahead", None)):
                 reader = bench.reader(LOCAL, disk)
-                seconds = bench.time(lambda: reader.runs(picks, verify="none"), cold=cold)  # noqa: B023 -- run at once
+                seconds = bench.time(lambda: reader.runs(locations, verify="none"), cold=cold)  # noqa: B023 -- run at once
                 rows.setdefault(name, {}).setdefault(how, []).append(seconds / count * 1e6)
             for threads in (2, 4, 8):
-                seconds = bench.time(lambda: _threads(bench, picks, threads), cold=cold)  # noqa: B023 -- run at once
+                seconds = bench.time(lambda: _threads(bench, locations, threads), cold=cold)  # noqa: B023 -- run at once
                 rows[name].setdefault(f"{threads} threads", []).append(seconds / count * 1e6)
     _table("Random samples of ten shards", rows, "µs a sample")
 
 
-def _threads(bench: Bench, picks: Picks, threads: int) -> Iterator[object]:
+def _threads(bench: Bench, locations: Locations, threads: int) -> Iterator[object]:
     descriptors = [os.open(path, os.O_RDONLY) for path in bench.tars]
-    places = list(zip(picks.shards.tolist(), picks.offsets.tolist(), picks.sizes.tolist(), strict=True))
+    places = list(zip(locations.shards.tolist(), locations.offsets.tolist(), locations.sizes.tolist(), strict=True))
 
     def one(place: tuple[int, int, int]) -> bytes:
         shard, offset, size = place

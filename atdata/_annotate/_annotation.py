@@ -25,8 +25,9 @@ from atdata._manifest import (
 )
 from atdata._options import check_limit
 from atdata._polars import enter_polars
-from atdata._read import Opened, Picks, digest_of
+from atdata._read import Opened
 from atdata._sample import SampleBatch
+from atdata._shards import Locations
 from atdata._write import Progress
 
 from ._amending import OnError, ShardColumns, Work
@@ -62,12 +63,12 @@ class Annotation:
         options: How.
     """
 
-    def __init__(self, opened: Opened, selected: Picks | None, options: AnnotateOptions) -> None:
+    def __init__(self, opened: Opened, selected: Locations | None, options: AnnotateOptions) -> None:
         self.opened = opened
         self.options = options
         self.work = Work(opened.store, opened.shards.listing.committed, options.on_error)
         #: The samples that get values; None where all do.
-        self.chosen = None if selected is None else Samples.of_picks(selected, opened.shard_ids)
+        self.chosen = None if selected is None else Samples.of_locations(selected, opened.shard_ids)
         #: The columns' dtypes, those of shards that keep what they have among them.
         self.dtypes: dict[str, pl.DataType] = {}
         self.kinds: dict[str, AggregateKind] = {}
@@ -205,7 +206,7 @@ class Given(Annotation):
         columns: What the caller gives.
     """
 
-    def __init__(self, opened: Opened, selected: Picks | None, options: AnnotateOptions, columns: Any) -> None:
+    def __init__(self, opened: Opened, selected: Locations | None, options: AnnotateOptions, columns: Any) -> None:
         super().__init__(opened, selected, options)
         self._on = check_on(options.on)
         self._given = given_frame(columns, self._on)
@@ -276,16 +277,16 @@ class Computed(Annotation):
     def __init__(
         self,
         opened: Opened,
-        selected: Picks | None,
+        selected: Locations | None,
         options: AnnotateOptions,
         function: Callable[[SampleBatch[Any]], Any],
-        read: Callable[[Picks, int], Iterator[SampleBatch[Any]]],
+        read: Callable[[Locations, int], Iterator[SampleBatch[Any]]],
     ) -> None:
         super().__init__(opened, selected, options)
         self._function = function
         self._read = read
         # Another selection is another run, whatever its name.
-        part = "" if selected is None else f" of {digest_of(selected)[:16]}"
+        part = "" if selected is None else f" of {selected.digest()[:16]}"
         self._mark = None if options.run is None else f"{options.run}{part}"
         self._shards: list[ShardColumns] = []
         self._refusal: SchemaError | None = None
@@ -329,7 +330,7 @@ class Computed(Annotation):
     def _computed(self, shard: ShardColumns, chosen: pl.DataFrame) -> pl.DataFrame | None:
         place = chosen.select(pl.lit(shard.shard_id).alias(SHARD), *LOCATION)
         parts = []
-        for batch in self._read(Picks.from_frame(place, [shard.shard_id]), self.options.batch_size):
+        for batch in self._read(Locations.from_frame(place, [shard.shard_id]), self.options.batch_size):
             parts.append(batch_frame(self._function(batch), len(batch)))
             self._samples += len(batch)
             self._progress.show(samples=self._samples, shards=self._begun)
@@ -372,11 +373,11 @@ class Computed(Annotation):
 
 
 #: Reads the samples at some places in batches of a size.
-ReadBatches: TypeAlias = Callable[[Picks, int], Iterator[SampleBatch[Any]]]
+ReadBatches: TypeAlias = Callable[[Locations, int], Iterator[SampleBatch[Any]]]
 
 
 def annotate(
-    opened: Opened, selected: Picks | None, read: ReadBatches, columns: Any, options: AnnotateOptions
+    opened: Opened, selected: Locations | None, read: ReadBatches, columns: Any, options: AnnotateOptions
 ) -> Listing:
     """Add columns to manifests; return the shards' files as they are then.
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from atdata._errors import AmbiguousKeyError, SampleKeyError, listed
 from atdata._manifest import KEY, SHARD
-from atdata._read import Picks
+from atdata._shards import Locations
 
 __all__ = ["Extra", "Matched", "Missing", "Samples", "check_on"]
 
@@ -55,11 +55,11 @@ class Samples:
         return cls(pl.concat([pl.DataFrame(schema=_SAMPLES), *frames]))
 
     @classmethod
-    def of_picks(cls, picks: Picks, shard_ids: Sequence[str]) -> Self:
-        """Make them of picks; their shards are numbered as in ``shard_ids``."""
+    def of_locations(cls, locations: Locations, shard_ids: Sequence[str]) -> Self:
+        """Make them of locations; their shards are numbered as in ``shard_ids``."""
         numbers = {shard_id: number for number, shard_id in enumerate(shard_ids)}
-        numbered = np.array([numbers[shard_id] for shard_id in picks.shard_ids], np.uint32)
-        frame = pl.DataFrame([pl.Series(NUMBER, numbered[picks.shards], pl.UInt32), picks.to_frame()[KEY]])
+        numbered = np.array([numbers[shard_id] for shard_id in locations.shard_ids], np.uint32)
+        frame = pl.DataFrame([pl.Series(NUMBER, numbered[locations.shards], pl.UInt32), locations.to_frame()[KEY]])
         return cls(frame.unique(maintain_order=True).sort(NUMBER, maintain_order=True))
 
     @property

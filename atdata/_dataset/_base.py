@@ -10,8 +10,9 @@ import numpy as np
 import atdata._lens as lenses
 from atdata._errors import SchemaError
 from atdata._manifest import KEY, SHARD
-from atdata._read import Opened, Picks, SampleReader, Step, Steps, batched, through
+from atdata._read import Opened, SampleReader, Step, Steps, batched, through
 from atdata._sample import DictSample, SampleBatch, bare_type, fields_of, is_sample_type, written_type
+from atdata._shards import Locations
 
 from ._selection import Everything, Matching, Selection, Taken
 
@@ -178,7 +179,7 @@ class DatasetBase(Generic[S]):
         from ._taking import take  # noqa: PLC0415 -- which takes from selections
 
         rows = selection.names().select(SHARD, KEY)
-        return Taken(opened, take(Everything(opened), rows).picks, selection.predicate)
+        return Taken(opened, take(Everything(opened), rows).locations, selection.predicate)
 
     def __bool__(self) -> bool:
         return True  # without this, `if ds:` would count the samples
@@ -204,7 +205,7 @@ class DatasetBase(Generic[S]):
     def _shard_ids(self) -> Sequence[str]:
         if isinstance(self._selection, Everything):
             return self._opened.shard_ids
-        return self._picks().used_shards
+        return self._locations().used_shards
 
     @property
     def _filters(self) -> bool:
@@ -219,8 +220,8 @@ class DatasetBase(Generic[S]):
         if self._filters:
             raise TypeError(f"positions among filtered samples are known once they are read: {instead}")
 
-    def _picks(self) -> Picks:
-        return self._selection.picks
+    def _locations(self) -> Locations:
+        return self._selection.locations
 
     @functools.cached_property
     def _reader(self) -> SampleReader:
@@ -235,14 +236,14 @@ class DatasetBase(Generic[S]):
         if self._named_type() is None:
             known: Sequence[str] = self._opened.shard_ids
             if not isinstance(self._selection, Everything):
-                picks = self._picks()
-                known = [picks.shard_ids[number] for number in picks.shards[[0, -1]]] if len(picks) else []
+                locations = self._locations()
+                known = [locations.shard_ids[number] for number in locations.shards[[0, -1]]] if len(locations) else []
             self._check_types([*known[:1], *known[-1:]])
 
     def _samples(self) -> Iterator[S]:
         everything = isinstance(self._selection, Everything)
         self._check_ends()
-        return through(self._reader.ordered() if everything else self._reader.read(self._picks()), self._steps)
+        return through(self._reader.ordered() if everything else self._reader.read(self._locations()), self._steps)
 
     def _batches(self, batch_size: int) -> Iterator[SampleBatch[S]]:
         if self._steps:
@@ -250,7 +251,7 @@ class DatasetBase(Generic[S]):
         self._check_ends()
         if isinstance(self._selection, Everything):
             return self._reader.ordered_batches(batch_size)
-        return self._reader.read_batches(self._picks(), batch_size)
+        return self._reader.read_batches(self._locations(), batch_size)
 
 
 def check_source(source: object) -> None:

@@ -12,7 +12,8 @@ from atdata._errors import AtdataError, PredicateError
 from atdata._manifest import KEY, PLACE, SHARD, SampleLocation
 from atdata._options import whole
 from atdata._query import FAILURES, Explanation, Question, Where, check, parse_where
-from atdata._read import LOCAL, Opened, OpenShards, Picks, as_locations, cost_of
+from atdata._read import LOCAL, Opened, OpenShards, as_locations, cost_of
+from atdata._shards import Locations
 
 from ._base import DatasetBase
 from ._draw import drawn
@@ -50,7 +51,7 @@ class Choosing(DatasetBase[S]):
         """
         if isinstance(self._selection, Everything):
             return self._opened.executor.query(where, **equalities)
-        return list(as_locations(self._selection.narrowed(parse_where(where, equalities)).picks.to_frame()))
+        return list(as_locations(self._selection.narrowed(parse_where(where, equalities)).locations.to_frame()))
 
     def explain(self, where: Where | None = None, **equalities: object) -> Explanation:
         """Return what the samples are and what reading them takes, or those that a predicate selects among them.
@@ -68,7 +69,7 @@ class Choosing(DatasetBase[S]):
         explanation = selection.explain()
         if isinstance(selection, Everything):  # read tar by tar
             return explanation
-        return explanation.planned(*cost_of(selection.picks, LOCAL))
+        return explanation.planned(*cost_of(selection.locations, LOCAL))
 
     def where(self, *predicates: Where, **equalities: object) -> Self:
         """Return the samples that the predicates select, all of them: ``ds.where(pl.col("score") > 0.9, label="dog")``.
@@ -221,8 +222,8 @@ class Choosing(DatasetBase[S]):
         if isinstance(key, str):
             return bool(self._selection.key_index.rows(key))
         if isinstance(key, SampleLocation):
-            picks, rows = self._picks(), self._selection.key_index.rows(key.key)
-            return any(picks.shard_ids[picks.shards[row]] == key.shard for row in rows)
+            locations, rows = self._locations(), self._selection.key_index.rows(key.key)
+            return any(locations.shard_ids[locations.shards[row]] == key.shard for row in rows)
         raise TypeError(
             f"'in' asks for a key or a SampleLocation; found {type(key).__name__}. Samples hold arrays, which are not "
             "compared: any(... for sample in ds) looks at each"
@@ -254,7 +255,7 @@ class Choosing(DatasetBase[S]):
             return NotImplemented
         opened, mine, theirs = self._joined(other)
         more = theirs.join(mine, on=_NAMES, how="anti", maintain_order="left")
-        return self._over(Taken(opened, Picks.from_frame(pl.concat([mine, more]), opened.shard_ids)))
+        return self._over(Taken(opened, Locations.from_frame(pl.concat([mine, more]), opened.shard_ids)))
 
     def save_slice(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the samples' places to a small file, which opens as a dataset: ``Dataset("dogs.slice.parquet")``.
@@ -284,8 +285,8 @@ class Choosing(DatasetBase[S]):
             return NotImplemented  # type: ignore[no-any-return]  # as operators do
         _, mine, theirs = self._joined(other)
         kept = mine.with_row_index("__row__").join(theirs, on=_NAMES, how=how, maintain_order="left")
-        picks = self._picks()[kept["__row__"].to_numpy()]
-        return self._over(Taken(self._opened, picks))  # by more than the predicate that either side was asked
+        locations = self._locations()[kept["__row__"].to_numpy()]
+        return self._over(Taken(self._opened, locations))  # by more than the predicate that either side was asked
 
     def _joined(self, other: "Choosing[Any]") -> tuple[Opened, pl.DataFrame, pl.DataFrame]:
         """Return the shards of both datasets, and the places of each one's samples."""
@@ -300,7 +301,7 @@ class Choosing(DatasetBase[S]):
                 "samples are combined before steps (filter, map) that differ; combine first, then filter or map"
             )
         opened = mine if set(theirs.shard_ids) <= set(mine.shard_ids) else Opened(_both(mine.shards, theirs.shards))
-        return opened, self._picks().to_frame(), other._picks().to_frame()  # noqa: SLF001 -- of one class
+        return opened, self._locations().to_frame(), other._locations().to_frame()  # noqa: SLF001 -- of one class
 
     def _counted(self, field: str, name: str) -> pl.LazyFrame:
         values = self.scan().select(field)
@@ -310,7 +311,7 @@ class Choosing(DatasetBase[S]):
 
     def _gathered(self, plan: Callable[[], pl.LazyFrame]) -> Selection:
         frame = self._collected(lambda: plan().select(PLACE))
-        return Taken(self._opened, Picks.from_frame(frame, self._opened.shard_ids), self._selection.predicate)
+        return Taken(self._opened, Locations.from_frame(frame, self._opened.shard_ids), self._selection.predicate)
 
     def _collected(self, plan: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
         try:

@@ -11,7 +11,8 @@ from atdata._errors import SampleValueError, listed
 from atdata._manifest import KEY, SHARD, CopiedColumns, CopiedManifest, CopiedRow, Listing, default_kind, fits
 from atdata._options import check_limit
 from atdata._polars import enter_polars
-from atdata._read import Opened, Picks, SampleReader
+from atdata._read import Opened, SampleReader
+from atdata._shards import Locations
 from atdata._storage import LocalStore
 from atdata._tar import BLOCK, END_OF_ARCHIVE
 from atdata._write import NUMBERED, Encoded, HeaderFacts, Progress, SetOptions, SetWriter, ShardNames, check_existing
@@ -66,31 +67,31 @@ def export(
     many = options.maxcount is not None or options.maxsize is not None
     folder, names = ShardNames.parse(options.path, many=many)
     enter_polars()
-    opened, picks = selection.opened, _readable(selection)
+    opened, locations = selection.opened, _readable(selection)
     store = LocalStore(folder, durable=options.durable)
     if options.overwrite:
         _check_elsewhere(opened, folder, names)
     check_existing(store, names, _existing(options), can_append=False)
     if options.keys == "keep":
-        _check_keys(picks, options)
+        _check_keys(locations, options)
     progress = Progress(shown=bool(options.progress), doing="exporting")
-    progress.total = len(picks)
+    progress.total = len(locations)
     shards = SetWriter(store, _writing(selection, names, sample_type, options), progress, sample_type)
     with progress, shards:
-        for sample in _encoded(opened, picks, reader, renew=options.keys == "renew"):
+        for sample in _encoded(opened, locations, reader, renew=options.keys == "renew"):
             shards.write_encoded(sample)
         shards.finish()
     return store, shards.listing
 
 
-def _readable(selection: Selection) -> Picks:
+def _readable(selection: Selection) -> Locations:
     """Return the places of the samples, once it is known that they can be read by."""
     opened, everything = selection.opened, isinstance(selection, Everything)
-    for shard_id in opened.shard_ids if everything else selection.picks.used_shards:
+    for shard_id in opened.shard_ids if everything else selection.locations.used_shards:
         opened.places.check_fetchable(shard_id)
-    if not len(selection.picks):
+    if not len(selection.locations):
         raise ValueError("there is no sample to export; nothing was written")
-    return selection.picks
+    return selection.locations
 
 
 def _existing(options: ExportOptions) -> Literal["overwrite", "refuse"]:
@@ -98,7 +99,7 @@ def _existing(options: ExportOptions) -> Literal["overwrite", "refuse"]:
 
 
 def _writing(selection: Selection, names: ShardNames, sample_type: type, options: ExportOptions) -> SetOptions:
-    common = _common(selection.opened, selection.picks, sample_type)
+    common = _common(selection.opened, selection.locations, sample_type)
     return SetOptions(
         names=names,
         existing=_existing(options),
@@ -111,29 +112,29 @@ def _writing(selection: Selection, names: ShardNames, sample_type: type, options
     )
 
 
-def _encoded(opened: Opened, picks: Picks, reader: SampleReader, *, renew: bool) -> Iterator[Encoded]:
-    for start in range(0, len(picks), _WINDOW):
-        some = picks[start : start + _WINDOW]
+def _encoded(opened: Opened, locations: Locations, reader: SampleReader, *, renew: bool) -> Iterator[Encoded]:
+    for start in range(0, len(locations), _WINDOW):
+        some = locations[start : start + _WINDOW]
         rows = _rows(opened, some)
         keys = [NUMBERED] * len(some) if renew else some.to_frame()[KEY].to_list()
         for index, (key, payload) in enumerate(zip(keys, reader.payloads(some), strict=True)):
             yield Encoded(start + index, key, [payload], CopiedRow(rows, index))
 
 
-def _rows(opened: Opened, picks: Picks) -> pl.DataFrame:
+def _rows(opened: Opened, locations: Locations) -> pl.DataFrame:
     """Return what the manifests say of some samples, in their order."""
     if not opened.has_manifests:
-        return picks.to_frame().select(SHARD)
-    return Taken(opened, picks).scan().collect()
+        return locations.to_frame().select(SHARD)
+    return Taken(opened, locations).scan().collect()
 
 
-def _common(opened: Opened, picks: Picks, sample_type: type) -> CopiedColumns:
+def _common(opened: Opened, locations: Locations, sample_type: type) -> CopiedColumns:
     """Return what the manifests that rows are copied from have in common."""
     if not opened.has_manifests:
         return CopiedColumns(sample_type.__name__, "1.0.0", ())
     schema = opened.manifests.whole.columns
     kinds: dict[str, Any] = {}
-    headers = [opened.manifests.header(shard_id) for shard_id in picks.used_shards]
+    headers = [opened.manifests.header(shard_id) for shard_id in locations.used_shards]
     for header in headers:
         for name, each in header.aggregates.items():
             kind: Any = each.__struct_config__.tag
@@ -165,18 +166,18 @@ def _check_elsewhere(opened: Opened, folder: Path, names: ShardNames) -> None:
             )
 
 
-def _check_keys(picks: Picks, options: ExportOptions) -> None:
+def _check_keys(locations: Locations, options: ExportOptions) -> None:
     """Check that no key comes twice into one shard.
 
     Raises:
         SampleValueError: One does.
     """
-    keys = picks.to_frame()[KEY]
+    keys = locations.to_frame()[KEY]
     if keys.n_unique() == len(keys):
         return
     seen: set[str] = set()
     position = end = 0
-    for start, end in _shards_of(picks.sizes.tolist(), options):
+    for start, end in _shards_of(locations.sizes.tolist(), options):
         seen.clear()
         for position, key in enumerate(keys[start:end], start):
             if key in seen:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import atdata._annotate as annotating
 from atdata._manifest import Listing
-from atdata._read import Opened, OpenShards, Picks, batched, through
+from atdata._read import Opened, OpenShards, batched, through
 from atdata._sample import SampleBatch
+from atdata._shards import Locations
 from atdata._write import iso_time, json_dict
 
 from ._base import DatasetBase
@@ -96,7 +97,7 @@ class Late(DatasetBase[S]):
         options = annotating.AnnotateOptions(
             on, replace, missing, extra, aggregates or {}, run, batch_size, on_error, progress
         )
-        selected = None if isinstance(self._selection, Everything) else self._picks()
+        selected = None if isinstance(self._selection, Everything) else self._locations()
         return self._with(annotating.annotate(self._opened, selected, self._read_batches, columns, options))
 
     def drop_columns(self, *names: str, on_error: "OnError" = "raise") -> Self:
@@ -216,10 +217,10 @@ class Late(DatasetBase[S]):
                 "manifest=True) or export() makes some"
             )
 
-    def _read_batches(self, picks: Picks, batch_size: int) -> Iterator[SampleBatch[Any]]:
+    def _read_batches(self, locations: Locations, batch_size: int) -> Iterator[SampleBatch[Any]]:
         if not self._steps:
-            return self._reader.read_batches(picks, batch_size)
-        return batched(through(self._reader.read(picks), self._steps), batch_size)
+            return self._reader.read_batches(locations, batch_size)
+        return batched(through(self._reader.read(locations), self._steps), batch_size)
 
     def _with(self, listing: Listing) -> Self:
         """Return the same samples, with manifests as they are now."""

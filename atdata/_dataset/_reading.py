@@ -9,8 +9,9 @@ import polars as pl
 from atdata._errors import SampleKeyError
 from atdata._manifest import SampleLocation
 from atdata._options import check_limit, whole
-from atdata._read import Step, Verify, as_locations, through, to_position
+from atdata._read import Step, Verify, as_locations, through
 from atdata._sample import SampleBatch
+from atdata._shards import to_position
 
 from ._taking import Rows, position_of_key, take
 from ._training import Training
@@ -95,7 +96,7 @@ class Reading(Training[S]):
             SampleValueError: What was given names no samples; behind a filter, anything but positions.
         """
         if not self._filters:
-            return list(through(self._reader.read(take(self._selection, indices).picks), self._steps))
+            return list(through(self._reader.read(take(self._selection, indices).locations), self._steps))
         samples = list(self)
         positions: Any = indices
         return [samples[to_position(index, len(samples))] for index in positions]
@@ -107,7 +108,7 @@ class Reading(Training[S]):
             SampleKeyError: There is none.
             AmbiguousKeyError: The key is there in more than one shard.
         """
-        sample: S = self._reader.one(self._picks(), position_of_key(self._selection, key))
+        sample: S = self._reader.one(self._locations(), position_of_key(self._selection, key))
         for passed in through([sample], self._steps):
             return passed  # type: ignore[no-any-return]  # what the steps make of it
         raise SampleKeyError(key, f"the sample {key!r} is there, and a filter step leaves it out")
@@ -136,8 +137,8 @@ class Reading(Training[S]):
         if self._filters:
             samples = list(self)
             return samples[to_position(index, len(samples))]
-        picks = self._picks()
-        sample: S = self._reader.one(picks, to_position(index, len(picks)))
+        locations = self._locations()
+        sample: S = self._reader.one(locations, to_position(index, len(locations)))
         if not self._steps:
             return sample
         found: Iterator[S] = through([sample], self._steps)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from atdata._errors import PredicateError
 from atdata._manifest import KEY, LOCATION, PLACE, SHARD, as_union
 from atdata._query import FAILURES, Explanation, KeyIndex, Question, count, explain, select
-from atdata._read import Opened, Picks, digest_of
+from atdata._read import Opened
+from atdata._shards import Locations
 
 __all__ = ["Everything", "Matching", "Selection", "Taken"]
 
@@ -36,7 +37,7 @@ class Selection(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def picks(self) -> Picks:
+    def locations(self) -> Locations:
         """The samples' places, in order."""
 
     @abc.abstractmethod
@@ -58,19 +59,19 @@ class Selection(abc.ABC):
     @functools.cached_property
     def digest(self) -> str:
         """What stands for the samples and their order."""
-        picks, opened = self.picks, self.opened
+        locations, opened = self.locations, self.opened
         # The same samples in the same order are the same dataset, however they were found.
-        digest = digest_of(picks)
-        return opened.digest if len(picks) == opened.count() and digest == digest_of(opened.picks) else digest
+        digest = locations.digest()
+        return opened.digest if len(locations) == opened.count() and digest == opened.locations.digest() else digest
 
     @functools.cached_property
     def key_index(self) -> KeyIndex:
         """Where each key stands among the samples."""
-        return KeyIndex(self.picks.to_frame()[KEY])
+        return KeyIndex(self.locations.to_frame()[KEY])
 
     def names(self) -> pl.DataFrame:
         """Return the location columns, as they were when the samples were chosen."""
-        return self.picks.to_frame()
+        return self.locations.to_frame()
 
     def first(self, count: int) -> "Selection":
         """Return the first samples."""
@@ -78,7 +79,7 @@ class Selection(abc.ABC):
 
     def at(self, indices: slice | NDArray[np.integer[Any]]) -> "Taken":
         """Return some of the samples: those of a slice, or at some positions, in that order."""
-        return Taken(self.opened, self.picks[indices], self.predicate)
+        return Taken(self.opened, self.locations[indices], self.predicate)
 
     def __getstate__(self) -> dict[str, Any]:
         # It is made where it is needed.
@@ -89,9 +90,9 @@ class Everything(Selection):
     """All samples of a dataset."""
 
     @property
-    def picks(self) -> Picks:
+    def locations(self) -> Locations:
         """The places of all samples."""
-        return self.opened.picks
+        return self.opened.locations
 
     @property
     def digest(self) -> str:
@@ -134,13 +135,13 @@ class Matching(Selection):
         return self._question
 
     @functools.cached_property
-    def picks(self) -> Picks:
+    def locations(self) -> Locations:
         """The places of the samples."""
-        return Picks.from_frame(select(self.opened.manifests, self.question, PLACE), self.opened.shard_ids)
+        return Locations.from_frame(select(self.opened.manifests, self.question, PLACE), self.opened.shard_ids)
 
     def count(self) -> int:
         """Return how many samples there are."""
-        return len(self.picks) if "picks" in vars(self) else count(self.opened.manifests, self.question)
+        return len(self.locations) if "locations" in vars(self) else count(self.opened.manifests, self.question)
 
     def scan(self) -> pl.LazyFrame:
         """Return the samples' rows."""
@@ -155,7 +156,7 @@ class Matching(Selection):
 
     def first(self, count: int) -> Selection:
         """Return the first samples; the rest is not gathered."""
-        if "picks" in vars(self) or self.question.functions:
+        if "locations" in vars(self) or self.question.functions:
             return super().first(count)
         try:
             frame = self.scan().head(count).select(PLACE).collect()
@@ -163,7 +164,7 @@ class Matching(Selection):
             if not self.opened.manifests.mended():
                 self.opened.manifests.failed(error)
             return self.first(count)  # of other files: the index was removed, or made anew
-        return Taken(self.opened, Picks.from_frame(frame, self.opened.shard_ids), self.predicate)
+        return Taken(self.opened, Locations.from_frame(frame, self.opened.shard_ids), self.predicate)
 
     def explain(self) -> Explanation:
         """Return what the predicate selects and reads."""
@@ -175,16 +176,16 @@ class Taken(Selection):
 
     Args:
         opened: The dataset's shards.
-        picks: The samples' places.
+        locations: The samples' places.
         predicate: What was asked before they were taken, as text.
         question: What selects the same samples in the same order, so that it can be asked again.
     """
 
     def __init__(
-        self, opened: Opened, picks: Picks, predicate: str | None = None, question: Question | None = None
+        self, opened: Opened, locations: Locations, predicate: str | None = None, question: Question | None = None
     ) -> None:
         super().__init__(opened)
-        self._picks = picks
+        self._locations = locations
         self.predicate = predicate
         self._question = question
 
@@ -194,38 +195,38 @@ class Taken(Selection):
         return self._question
 
     @property
-    def picks(self) -> Picks:
+    def locations(self) -> Locations:
         """The places of the samples."""
-        return self._picks
+        return self._locations
 
     def count(self) -> int:
         """Return how many samples there are."""
-        return len(self._picks)
+        return len(self._locations)
 
     def names(self) -> pl.DataFrame:
         """Return the location columns, whatever became of the shards."""
-        return self._picks.to_frame()
+        return self._locations.to_frame()
 
     def scan(self) -> pl.LazyFrame:
         """Return the samples' rows; the tables of their shards are read, and no other."""
         whole = self.opened.manifests.whole.schema
-        rows = self.opened.limited(self._picks.used_shards).whole.lazy
+        rows = self.opened.limited(self._locations.used_shards).whole.lazy
         union = {name: dtype for name, dtype in whole.items() if name not in LOCATION or name == KEY}
         columns = rows.select(as_union(rows.collect_schema(), union))
-        joined = self.picks.to_frame().lazy().join(columns, on=[SHARD, KEY], how="left", maintain_order="left")
+        joined = self.locations.to_frame().lazy().join(columns, on=[SHARD, KEY], how="left", maintain_order="left")
         return joined.select(whole.names())
 
     def narrowed(self, question: Question) -> "Taken":
         """Return the samples for which something holds too, in the order that they have."""
-        rows = self.picks.to_frame().with_row_index("__row__")
+        rows = self.locations.to_frame().with_row_index("__row__")
         kept = rows.join(self._that(question), on=[SHARD, KEY], how="semi", maintain_order="left")
         predicate = str(question) if self.predicate is None else f"({self.predicate}) AND ({question})"
         both = None if self.question is None else self.question.also(question)
-        return Taken(self.opened, self._picks[kept["__row__"].to_numpy()], predicate, both)
+        return Taken(self.opened, self._locations[kept["__row__"].to_numpy()], predicate, both)
 
     def _that(self, question: Question) -> pl.DataFrame:
         manifests = self.opened.manifests
-        some = self.opened.limited(self._picks.used_shards)
+        some = self.opened.limited(self._locations.used_shards)
         try:
             return select(some, question, (SHARD, KEY))
         except PredicateError:  # perhaps about a column that only other shards have
@@ -235,16 +236,16 @@ class Taken(Selection):
 
     def explain(self) -> Explanation:
         """Return what the samples are; nothing has to be found."""
-        picks, opened = self._picks, self.opened
+        locations, opened = self._locations, self.opened
         everything = explain(opened.manifests, Question()) if opened.has_manifests else None
         return Explanation(
             predicate=self.predicate or "samples taken one by one",
             shards=len(opened.shard_ids),
-            shards_selected=len(picks.used_shards),
+            shards_selected=len(locations.used_shards),
             rows=everything.rows if everything else opened.count(),
-            rows_selected=len(picks),
-            bytes_selected=int(picks.sizes.sum()),
-            bytes=everything.bytes if everything else int(opened.picks.sizes.sum()),
+            rows_selected=len(locations),
+            bytes_selected=int(locations.sizes.sum()),
+            bytes=everything.bytes if everything else int(opened.locations.sizes.sum()),
             table_bytes=0,
             plan="the samples' places are known",
         )

@@ -23,7 +23,8 @@ from atdata._errors import (
 from atdata._manifest import CRC32, HEADER_SUFFIX, OFFSET, PLACE, SHARD, SIZE, Listing, parquet_bytes, read_listing
 from atdata._polars import enter_polars
 from atdata._query import FAILURES, Question, read_question, written_question
-from atdata._read import Opened, OpenShards, Picks, check_location_columns, digest_of
+from atdata._read import Opened, OpenShards, check_location_columns
+from atdata._shards import Locations
 from atdata._storage import LocalStore, Store
 
 from ._selection import Selection, Taken
@@ -81,8 +82,8 @@ def save_slice(selection: Selection, path: str | os.PathLike[str], *, overwrite:
         raise ValueError(
             f"a slice's name ends in {SLICE_SUFFIX}, as in 'dogs{SLICE_SUFFIX}'; found {os.fspath(path)!r}"
         )
-    opened, picks = selection.opened, selection.picks
-    places = digest_of(picks)
+    opened, locations = selection.opened, selection.locations
+    places = locations.digest()
     root = opened.store.url()
     about = _About(
         slice_version=_VERSION,
@@ -91,11 +92,11 @@ def save_slice(selection: Selection, path: str | os.PathLike[str], *, overwrite:
         source=opened.source,
         dataset=opened.digest,
         places=places,
-        shards=[_stamp(opened, shard_id) for shard_id in picks.used_shards],
+        shards=[_stamp(opened, shard_id) for shard_id in locations.used_shards],
         predicate=selection.predicate,
         question=None if selection.question is None else written_question(selection.question),
     )
-    data = parquet_bytes(picks.to_frame(), {_MEMBER: msgspec.json.encode(about).decode()})
+    data = parquet_bytes(locations.to_frame(), {_MEMBER: msgspec.json.encode(about).decode()})
     store = LocalStore(target.parent)
     if overwrite:
         store.replace(target.name, data)
@@ -132,8 +133,8 @@ def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any, str], Open
     source = _moved(about.source, about.root, str(root))
     again = functools.partial(reopened, source, str(root))
     shards: OpenShards[Any] = OpenShards(store, listing, source=source, reopen=again)
-    named = Picks.from_frame(frame, [stamp.shard_id for stamp in about.shards])
-    if digest_of(named) != about.places:
+    named = Locations.from_frame(frame, [stamp.shard_id for stamp in about.shards])
+    if named.digest() != about.places:
         raise DamagedManifestError(f"{file}: its rows are not those that were written; write the slice again")
     # Of no sample, the dataset is all that there is to it.
     return Sliced(Opened(shards if about.shards else again()), named, about, file)
@@ -149,7 +150,7 @@ class Sliced(Taken):
         file: The file, for errors.
     """
 
-    def __init__(self, opened: Opened, named: Picks, about: _About, file: Path) -> None:
+    def __init__(self, opened: Opened, named: Locations, about: _About, file: Path) -> None:
         super().__init__(opened, named, about.predicate)
         self._about = about
         self._file = file
@@ -164,7 +165,7 @@ class Sliced(Taken):
         return None if self._about.question is None else read_question(self._about.question)
 
     @functools.cached_property
-    def picks(self) -> Picks:
+    def locations(self) -> Locations:
         """The samples' places, once their shards are known to be those that they were chosen from.
 
         Raises:
@@ -186,7 +187,7 @@ class Sliced(Taken):
                     f"{stamp.size_bytes} bytes with SHA-256 {(stamp.sha256 or 'unknown')[:16]}, and there is one of "
                     f"{now.size_bytes} with {(now.sha256 or 'unknown')[:16]}. Ask again with refresh(), and save that",
                 )
-        return Picks.from_frame(self.names(), self.opened.shard_ids)
+        return Locations.from_frame(self.names(), self.opened.shard_ids)
 
     def _way_out(self) -> str:
         about = self._about

@@ -18,7 +18,8 @@ from atdata._errors import (
 )
 from atdata._manifest import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE, SampleLocation
 from atdata._query import FAILURES
-from atdata._read import Picks, as_locations, check_location_columns, shard_numbers
+from atdata._read import as_locations, check_location_columns
+from atdata._shards import Locations, shard_numbers
 
 from ._selection import Everything, Selection, Taken
 
@@ -76,11 +77,11 @@ def take(selection: Selection, rows: Rows) -> Taken:
     if isinstance(first, SampleLocation):
         return _of_frame(selection, _frame_of(as_locations(named)))
     if isinstance(first, str):
-        return selection.at(positions_of_keys(selection.picks, _texts(named)))
-    return selection.at(_positions(named, len(selection.picks)))
+        return selection.at(positions_of_keys(selection.locations, _texts(named)))
+    return selection.at(_positions(named, len(selection.locations)))
 
 
-def positions_of_keys(picks: Picks, keys: pl.Series) -> NDArray[np.integer[Any]]:
+def positions_of_keys(locations: Locations, keys: pl.Series) -> NDArray[np.integer[Any]]:
     """Return where samples are that are named by their keys alone.
 
     Raises:
@@ -88,12 +89,12 @@ def positions_of_keys(picks: Picks, keys: pl.Series) -> NDArray[np.integer[Any]]
         AmbiguousKeyError: A key is there in more than one shard.
     """
     wanted = keys.rename(KEY).to_frame()
-    found = _table(picks).join(wanted, on=KEY, how="semi", maintain_order="left")
+    found = _table(locations).join(wanted, on=KEY, how="semi", maintain_order="left")
     found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
     if len(repeated := found.filter(pl.col(KEY).is_duplicated())):
         key = repeated[KEY][0]
-        raise _ambiguous(key, [picks.shard_ids[at] for at in repeated.filter(pl.col(KEY) == key)[_NUMBER]])
-    return _rows_of(wanted, found, [KEY], picks)
+        raise _ambiguous(key, [locations.shard_ids[at] for at in repeated.filter(pl.col(KEY) == key)[_NUMBER]])
+    return _rows_of(wanted, found, [KEY], locations)
 
 
 def position_of_key(selection: Selection, key: str) -> int:
@@ -106,12 +107,12 @@ def position_of_key(selection: Selection, key: str) -> int:
     """
     if not isinstance(key, str):
         raise SampleValueError.wrong_type(key, "a key, which is text", "by position: ds[position]")
-    picks, rows = selection.picks, selection.key_index.rows(key)
+    locations, rows = selection.locations, selection.key_index.rows(key)
     if not rows:
-        raise SampleKeyError.missing_all([key], 1, near_misses(key, _neighbours(picks)))
-    shards = dict.fromkeys(int(picks.shards[row]) for row in rows)
+        raise SampleKeyError.missing_all([key], 1, near_misses(key, _neighbours(locations)))
+    shards = dict.fromkeys(int(locations.shards[row]) for row in rows)
     if len(shards) > 1:
-        raise _ambiguous(key, [picks.shard_ids[number] for number in shards])
+        raise _ambiguous(key, [locations.shard_ids[number] for number in shards])
     return rows[0]
 
 
@@ -143,36 +144,36 @@ def _of_frame(selection: Selection, frame: pl.DataFrame) -> Taken:
         )
     check_location_columns(frame)
     if SHARD not in frame.columns:
-        return selection.at(positions_of_keys(selection.picks, frame[KEY]))
+        return selection.at(positions_of_keys(selection.locations, frame[KEY]))
     opened = selection.opened
     for shard_id in frame[SHARD].unique():
         opened.places.check_known(shard_id)
     if isinstance(selection, Everything) and _is_complete(frame):
         # Reading proves each of them; nothing has to be looked up.
-        return Taken(opened, Picks.from_frame(frame, opened.shard_ids))
-    picks = selection.picks
-    at = _at_places(picks, frame)
-    return selection.at(_by_names(picks, frame) if at is None else at)
+        return Taken(opened, Locations.from_frame(frame, opened.shard_ids))
+    locations = selection.locations
+    at = _at_places(locations, frame)
+    return selection.at(_by_names(locations, frame) if at is None else at)
 
 
-def _at_places(picks: Picks, frame: pl.DataFrame) -> NDArray[np.integer[Any]] | None:
+def _at_places(locations: Locations, frame: pl.DataFrame) -> NDArray[np.integer[Any]] | None:
     """Return where a frame's samples are by their places, without a join; None where some are not there."""
-    if OFFSET not in frame.columns or frame[OFFSET].null_count() or picks.keys is None:
+    if OFFSET not in frame.columns or frame[OFFSET].null_count() or locations.keys is None:
         return None
-    numbers = shard_numbers(frame[SHARD], picks.shard_ids).to_numpy()
+    numbers = shard_numbers(frame[SHARD], locations.shard_ids).to_numpy()
     offsets = frame[OFFSET].cast(pl.Int64).to_numpy()
     if (
-        max(np.max(offsets, initial=0), np.max(picks.offsets, initial=0)) > _MAX_OFFSET
-        or len(picks.shard_ids) > _MAX_SHARDS
+        max(np.max(offsets, initial=0), np.max(locations.offsets, initial=0)) > _MAX_OFFSET
+        or len(locations.shard_ids) > _MAX_SHARDS
     ):
         return None
-    wanted, known = _places(numbers, offsets), _places(picks.shards, picks.offsets)
+    wanted, known = _places(numbers, offsets), _places(locations.shards, locations.offsets)
     order = None if (known[1:] >= known[:-1]).all() else np.argsort(known, kind="stable")
     found = np.searchsorted(known, wanted, sorter=order)
     if (found == len(known)).any():
         return None
     at: NDArray[np.integer[Any]] = found if order is None else order[found]
-    same = (known[at] == wanted).all() and frame[KEY].cast(pl.String).to_list() == picks.keys[at].to_list()
+    same = (known[at] == wanted).all() and frame[KEY].cast(pl.String).to_list() == locations.keys[at].to_list()
     return at if same else None
 
 
@@ -181,32 +182,34 @@ def _places(shards: NDArray[np.integer[Any]], offsets: NDArray[np.int64]) -> NDA
     return (shards.astype(np.int64) << _OFFSET_BITS) | offsets
 
 
-def _by_names(picks: Picks, frame: pl.DataFrame) -> NDArray[np.integer[Any]]:
-    wanted = pl.DataFrame({_NUMBER: shard_numbers(frame[SHARD], picks.shard_ids), KEY: frame[KEY].cast(pl.String)})
-    found = _table(picks).join(wanted, on=[_NUMBER, KEY], how="semi", maintain_order="left")
+def _by_names(locations: Locations, frame: pl.DataFrame) -> NDArray[np.integer[Any]]:
+    wanted = pl.DataFrame({_NUMBER: shard_numbers(frame[SHARD], locations.shard_ids), KEY: frame[KEY].cast(pl.String)})
+    found = _table(locations).join(wanted, on=[_NUMBER, KEY], how="semi", maintain_order="left")
     found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
-    return _rows_of(wanted, found, [_NUMBER, KEY], picks)
+    return _rows_of(wanted, found, [_NUMBER, KEY], locations)
 
 
-def _table(picks: Picks) -> pl.DataFrame:
-    keys = picks.to_frame()[KEY] if picks.keys is None else picks.keys
-    return pl.DataFrame({_NUMBER: picks.shards, KEY: keys}).with_row_index(_ROW)
+def _table(locations: Locations) -> pl.DataFrame:
+    keys = locations.to_frame()[KEY] if locations.keys is None else locations.keys
+    return pl.DataFrame({_NUMBER: locations.shards, KEY: keys}).with_row_index(_ROW)
 
 
-def _rows_of(wanted: pl.DataFrame, found: pl.DataFrame, on: list[str], picks: Picks) -> NDArray[np.integer[Any]]:
+def _rows_of(
+    wanted: pl.DataFrame, found: pl.DataFrame, on: list[str], locations: Locations
+) -> NDArray[np.integer[Any]]:
     rows = wanted.join(found, on=on, how="left", maintain_order="left")[_ROW]
     if rows.null_count():
         missing = wanted.filter(rows.is_null())
         names = missing[KEY].to_list()
         if _NUMBER in on:
             numbers = missing[_NUMBER]
-            names = [f"{picks.shard_ids[number]}/{key}" for number, key in zip(numbers, names, strict=True)]
-        raise SampleKeyError.missing_all(names, len(wanted), near_misses(names[0], _neighbours(picks)))
+            names = [f"{locations.shard_ids[number]}/{key}" for number, key in zip(numbers, names, strict=True)]
+        raise SampleKeyError.missing_all(names, len(wanted), near_misses(names[0], _neighbours(locations)))
     return rows.to_numpy()
 
 
-def _neighbours(picks: Picks, limit: int = 10_000) -> list[str]:
-    return [] if picks.keys is None else picks.keys[:limit].to_list()
+def _neighbours(locations: Locations, limit: int = 10_000) -> list[str]:
+    return [] if locations.keys is None else locations.keys[:limit].to_list()
 
 
 def _is_complete(frame: pl.DataFrame) -> bool:

@@ -180,4 +180,6 @@ class Training(DatasetBase[S]):
         return self._part(epochs.Split(), batched=False)
 
     def _part(self, split: "epochs.Split", *, batched: bool) -> "epochs.Part":
-        return epochs.Part(self._picks(), self._reader, self.digest, steps=self._steps, split=split, batched=batched)
+        return epochs.Part(
+            self._locations(), self._reader, self.digest, steps=self._steps, split=split, batched=batched
+        )

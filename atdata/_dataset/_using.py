@@ -217,11 +217,11 @@ class Using(DatasetBase[S]):
         """Return what gives the samples of one shard, in their order."""
         if isinstance(self._selection, Everything):
             return lambda shard_id: through(self._reader.ordered([shard_id]), self._steps)
-        picks = self._picks()
-        order = np.argsort(picks.shards, kind="stable")
-        ends = np.searchsorted(picks.shards[order], np.arange(len(picks.shard_ids)), side="right")
-        rows = dict(zip(picks.shard_ids, np.split(order, ends), strict=False))
-        return lambda shard_id: through(self._reader.read(picks[rows[shard_id]]), self._steps)
+        locations = self._locations()
+        order = np.argsort(locations.shards, kind="stable")
+        ends = np.searchsorted(locations.shards[order], np.arange(len(locations.shard_ids)), side="right")
+        rows = dict(zip(locations.shard_ids, np.split(order, ends), strict=False))
+        return lambda shard_id: through(self._reader.read(locations[rows[shard_id]]), self._steps)
 
     def _payload_of(self, sample: Mapping[str, Any]) -> Any:
         if MSGPACK not in sample:

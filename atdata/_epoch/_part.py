@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from atdata._errors import StateError
 from atdata._options import whole
-from atdata._read import Picks, Steps, batched, through, to_position
+from atdata._read import Steps, batched, through
 from atdata._sample import SampleBatch
+from atdata._shards import Locations, to_position
 from atdata._tar import key_in
 
 from ._order import Layout, Order
@@ -30,13 +31,13 @@ _FIRST_ROWS, _LAST_ROWS = 1 << 10, 1 << 16
 class Reads(Protocol):
     """What reads samples by their places."""
 
-    def read(self, picks: Picks) -> Iterator[Any]:
+    def read(self, locations: Locations) -> Iterator[Any]:
         """Yield the samples, in the order of the places."""
 
-    def read_batches(self, picks: Picks, batch_size: int) -> Iterator[SampleBatch[Any]]:
+    def read_batches(self, locations: Locations, batch_size: int) -> Iterator[SampleBatch[Any]]:
         """Yield the samples in batches; the last may be shorter."""
 
-    def runs(self, picks: Picks) -> Iterator[memoryview]:
+    def runs(self, locations: Locations) -> Iterator[memoryview]:
         """Yield each sample's bytes."""
 
 
@@ -44,7 +45,7 @@ class Part:
     """What one rank reads of an epoch. It never changes: where an iteration begins is a state, given and returned.
 
     Args:
-        picks: The samples' places.
+        locations: The samples' places.
         reader: What reads them.
         digest: What stands for the samples and their order.
         steps: What each sample passes through.
@@ -53,9 +54,9 @@ class Part:
     """
 
     def __init__(
-        self, picks: Picks, reader: Reads, digest: str, *, steps: Steps = (), split: Split, batched: bool
+        self, locations: Locations, reader: Reads, digest: str, *, steps: Steps = (), split: Split, batched: bool
     ) -> None:
-        self.picks = picks
+        self.locations = locations
         self.reader = reader
         self.steps = steps
         self.split = split
@@ -64,7 +65,7 @@ class Part:
         self._layout: tuple[Window, Layout] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"picks": self.picks.plain(), "_layout": None}  # workers make their own
+        return vars(self) | {"locations": self.locations.plain(), "_layout": None}  # workers make their own
 
     @property
     def filters(self) -> bool:
@@ -78,7 +79,9 @@ class Part:
             ValueError: There is no such seed, epoch or window.
         """
         seed = None if seed is None else whole("seed", seed)
-        return EpochState(self._digest, len(self.picks), seed, whole("epoch", epoch), Window.parse(window)).to_dict()
+        return EpochState(
+            self._digest, len(self.locations), seed, whole("epoch", epoch), Window.parse(window)
+        ).to_dict()
 
     def fresh_like(self, given: State, epoch: int | None = None) -> State:
         """Return the state at the beginning of the same epoch, or of another one of the same seed and window.
@@ -155,19 +158,19 @@ class Part:
             SampleIndexError: A position is beyond the samples.
         """
         rows = [to_position(operator.index(each), len(self)) for each in positions]
-        return list(through(self.reader.read(self.picks[np.array(rows, np.int64)]), self.steps))
+        return list(through(self.reader.read(self.locations[np.array(rows, np.int64)]), self.steps))
 
     def __len__(self) -> int:
-        return len(self.picks)
+        return len(self.locations)
 
     def order(self, state: EpochState) -> Order:
         """Return the order of a state's epoch."""
         window = state.window
         if state.seed is None or window == Window():
-            return Order(len(self.picks), None, window, state.key)
+            return Order(len(self.locations), None, window, state.key)
         if self._layout is None or self._layout[0] != window:
-            self._layout = window, Layout.of(self.picks.shards, self.picks.sizes, window)
-        return Order(len(self.picks), self._layout[1], window, state.key)
+            self._layout = window, Layout.of(self.locations.shards, self.locations.sizes, window)
+        return Order(len(self.locations), self._layout[1], window, state.key)
 
     def _share(self, worker: int, workers: int, read: int) -> ShareState:
         split = self.split
@@ -203,15 +206,15 @@ class Walk(Iterator[Any]):
         """Return what a person would call a sample of the batch that was handed out last."""
         if self._rows is None:
             return f"sample {index} of the batch"
-        picks = self._part.picks[self._rows[index : index + 1]]
-        key = next(key_in(run) for run in self._part.reader.runs(picks))
-        return f"the sample {key!r} in shard {picks.shard_ids[picks.shards[0]]!r}"
+        locations = self._part.locations[self._rows[index : index + 1]]
+        key = next(key_in(run) for run in self._part.reader.runs(locations))
+        return f"the sample {key!r} in shard {locations.shard_ids[locations.shards[0]]!r}"
 
     def _batches(self) -> Iterator[SampleBatch[Any]]:
         size = self._part.split.batch_size
         for rows in self._chunks():
             at = 0
-            for batch in self._part.reader.read_batches(self._part.picks[rows], size):
+            for batch in self._part.reader.read_batches(self._part.locations[rows], size):
                 self._rows = rows[at : at + len(batch)]
                 at += len(batch)
                 self._read += len(batch)
@@ -223,7 +226,7 @@ class Walk(Iterator[Any]):
 
     def _samples(self) -> Iterator[Any]:
         for rows in self._chunks():
-            for sample in self._part.reader.read(self._part.picks[rows]):
+            for sample in self._part.reader.read(self._part.locations[rows]):
                 self._read += 1
                 yield sample
 

@@ -1,7 +1,6 @@
 """Reading: where samples are, which bytes to ask for, and samples of them, each checked."""
 
-from ._opened import Opened, OpenShards, digest_of
-from ._picks import Picks, shard_numbers, to_position
+from ._opened import Opened, OpenShards
 from ._places import as_locations, check_location_columns
 from ._plan import LOCAL, cost_of
 from ._read import SampleReader
@@ -12,7 +11,6 @@ __all__ = [
     "LOCAL",
     "OpenShards",
     "Opened",
-    "Picks",
     "SampleReader",
     "Step",
     "Steps",
@@ -21,8 +19,5 @@ __all__ = [
     "batched",
     "check_location_columns",
     "cost_of",
-    "digest_of",
-    "shard_numbers",
     "through",
-    "to_position",
 ]

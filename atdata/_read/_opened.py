@@ -6,25 +6,22 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import numpy as np
 import polars as pl
 
 from atdata._errors import MissingManifestWarning, SchemaError
-from atdata._manifest import CRC32, KEY, LOCATION, PLACE, SHARD, Listing, shard_order
+from atdata._manifest import CRC32, LOCATION, PLACE, SHARD, Listing, shard_order
 from atdata._query import QueryExecutor, StoredManifests, open_tars
+from atdata._shards import Locations
 from atdata._storage import Store
 
-from ._picks import Picks
 from ._places import Places
 
-__all__ = ["OpenShards", "Opened", "digest_of"]
+__all__ = ["OpenShards", "Opened"]
 
 S = TypeVar("S")
 
 #: Walking tars of more bytes than this takes a time that manifests would save.
 _WORTH_A_WORD = 64 << 20
-#: How many texts are joined at once to be hashed.
-_JOINED = 1 << 16
 
 
 class OpenShards(NamedTuple, Generic[S]):
@@ -82,7 +79,7 @@ class Opened:
         return self.places.count()
 
     @functools.cached_property
-    def picks(self) -> Picks:
+    def locations(self) -> Locations:
         """The places of all samples, in shard order, then tar order.
 
         Raises:
@@ -94,8 +91,8 @@ class Opened:
             frame = self.executor.rows(columns=[])
             without = frame.filter(pl.col(CRC32).is_null())[SHARD].unique()
             if not any(self.manifests.header(shard_id).is_old for shard_id in without):
-                return Picks.from_frame(frame, self.shard_ids)
-        return Picks.from_frame(pl.concat(map(self._frame_of, self.shard_ids)), self.shard_ids)
+                return Locations.from_frame(frame, self.shard_ids)
+        return Locations.from_frame(pl.concat(map(self._frame_of, self.shard_ids)), self.shard_ids)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -108,7 +105,7 @@ class Opened:
         """
         hashes = [each for each in self.manifests.tar_hashes() if each is not None]
         if len(hashes) != len(self.shard_ids) or self.shard_ids != sorted(self.shard_ids, key=shard_order):
-            return digest_of(self.picks)
+            return self.locations.digest()
         digest = hashlib.sha256(b"shards")
         for shard_id, sha256 in sorted(zip(self.shard_ids, hashes, strict=True)):
             digest.update(f"\0{shard_id}\0{sha256}".encode())
@@ -175,21 +172,3 @@ class Opened:
                 MissingManifestWarning,
                 stacklevel=4,
             )
-
-
-def digest_of(picks: Picks) -> str:
-    """Return the SHA-256 over samples' places in their order: shard, key, offset, size, CRC-32."""
-    # Shards are numbered as they come, so that the digest does not depend on what else there is.
-    used = pl.Series(picks.shards).unique(maintain_order=True).to_numpy()
-    number_of = np.zeros(len(picks.shard_ids), np.int64)
-    number_of[used] = np.arange(len(used))
-    numbers = number_of[picks.shards]
-    digest = hashlib.sha256(b"places")
-    for texts in (pl.Series([picks.shard_ids[number] for number in used], dtype=pl.String), picks.to_frame()[KEY]):
-        digest.update(len(texts).to_bytes(8, "little"))
-        digest.update(texts.str.len_bytes().to_numpy().astype("<i8").tobytes())
-        for part in texts.to_frame().iter_slices(_JOINED):
-            digest.update(part.to_series().str.join("").item().encode())
-    for column in (numbers, picks.offsets, picks.sizes, picks.crc32s):
-        digest.update(column.astype("<i8").tobytes())
-    return digest.hexdigest()

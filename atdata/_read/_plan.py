@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ._picks import Picks
+from atdata._shards import Locations
 
 __all__ = ["LOCAL", "Cost", "Plan", "ReadLimits", "cost_of", "plan", "windows"]
 
@@ -110,26 +110,26 @@ def plan(shards: Ints, offsets: Ints, sizes: Ints, limits: ReadLimits) -> Plan:
     return Plan(shard[first], offset[first], lengths, starts)
 
 
-def cost_of(picks: Picks, limits: ReadLimits) -> Cost:
+def cost_of(locations: Locations, limits: ReadLimits) -> Cost:
     """Return what it takes to read some samples in their order, window by window, without reading them."""
     requests = length = 0
     bounds = [0]
-    for _, end in windows(picks.sizes, limits):
+    for _, end in windows(locations.sizes, limits):
         bounds.append(end)
-        if end - bounds[0] >= _RECKONED or end == len(picks):
-            planned = _plan_apart(picks, np.array(bounds), limits)
+        if end - bounds[0] >= _RECKONED or end == len(locations):
+            planned = _plan_apart(locations, np.array(bounds), limits)
             requests += len(planned.lengths)
             length += int(planned.lengths.sum())
             bounds = [end]
     return Cost(requests, length)
 
 
-def _plan_apart(picks: Picks, bounds: Ints, limits: ReadLimits) -> Plan:
+def _plan_apart(locations: Locations, bounds: Ints, limits: ReadLimits) -> Plan:
     """Plan several windows at once, as if each had shards of its own."""
     part = slice(bounds[0], bounds[-1])
     window = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
-    apart = window * len(picks.shard_ids) + picks.shards[part]
-    return plan(apart, picks.offsets[part], picks.sizes[part], limits)
+    apart = window * len(locations.shard_ids) + locations.shards[part]
+    return plan(apart, locations.offsets[part], locations.sizes[part], limits)
 
 
 def _side_by_side(shards: Ints, offsets: Ints, sizes: Ints, longest: int) -> bool:

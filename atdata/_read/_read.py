@@ -10,9 +10,9 @@ import numpy as np
 from atdata._errors import DecodeError, ShardChangedError
 from atdata._manifest import SampleLocation
 from atdata._sample import SampleBatch, decoder_of, gatherer_of
+from atdata._shards import NO_CRC, Locations
 from atdata._tar import fenced_payload, key_in
 
-from ._picks import NO_CRC, Picks
 from ._places import Places
 from ._plan import LOCAL, Ints, ReadLimits, windows
 from ._ranges import RangeReader, Run, Window, check_inside, outside
@@ -59,50 +59,52 @@ class SampleReader:
         """Yield what :meth:`ordered` yields, in batches; the last one may be shorter."""
         return self._batched(self._in_order(shard_ids), batch_size)
 
-    def read(self, picks: Picks, *, verify: Verify = "fetch") -> Iterator[Any]:
+    def read(self, locations: Locations, *, verify: Verify = "fetch") -> Iterator[Any]:
         """Yield the samples at some places, in their order, each checked.
 
         Raises:
-            ShardChangedError: The bytes there are not the sample that was picked.
+            ShardChangedError: The bytes there are not the sample that the location names.
             DecodeError: A payload is no sample of the type.
             ValueError: The samples have neither keys nor checksums to be told by.
         """
-        return self._decoded(self._picked(picks, verify))
+        return self._decoded(self._picked(locations, verify))
 
-    def read_batches(self, picks: Picks, batch_size: int, *, verify: Verify = "fetch") -> Iterator[SampleBatch[Any]]:
+    def read_batches(
+        self, locations: Locations, batch_size: int, *, verify: Verify = "fetch"
+    ) -> Iterator[SampleBatch[Any]]:
         """Yield what :meth:`read` yields, in batches; the last one may be shorter."""
-        return self._batched(self._picked(picks, verify), min(batch_size, max(len(picks), 1)))
+        return self._batched(self._picked(locations, verify), min(batch_size, max(len(locations), 1)))
 
-    def runs(self, picks: Picks, *, verify: Verify = "fetch") -> Iterator[memoryview]:
+    def runs(self, locations: Locations, *, verify: Verify = "fetch") -> Iterator[memoryview]:
         """Yield the bytes of each sample's members, checked; each holds until the next one is asked for.
 
         Raises:
-            ShardChangedError: The bytes there are not the sample that was picked.
+            ShardChangedError: The bytes there are not the sample that the location names.
             ValueError: The samples have neither keys nor checksums to be told by.
         """
-        for found in self._picked(picks, verify):
+        for found in self._picked(locations, verify):
             fenced_payload(*found)
             yield found[0]
 
-    def payloads(self, picks: Picks, *, verify: Verify = "fetch") -> Iterator[memoryview]:
+    def payloads(self, locations: Locations, *, verify: Verify = "fetch") -> Iterator[memoryview]:
         """Yield what each sample's member holds, checked and not decoded; each holds until the next one is asked for.
 
         Raises:
-            ShardChangedError: The bytes there are not the sample that was picked.
+            ShardChangedError: The bytes there are not the sample that the location names.
             ValueError: The samples have neither keys nor checksums to be told by.
         """
-        for found in self._picked(picks, verify):
+        for found in self._picked(locations, verify):
             yield fenced_payload(*found)
 
-    def one(self, picks: Picks, index: int, *, verify: Verify = "fetch") -> Any:
+    def one(self, locations: Locations, index: int, *, verify: Verify = "fetch") -> Any:
         """Return one of the samples at some places, as :meth:`read` yields it.
 
         Raises:
-            ShardChangedError: The bytes there are not the sample that was picked.
+            ShardChangedError: The bytes there are not the sample that the location names.
             DecodeError: The payload is no sample of the type.
             ValueError: The sample has neither key nor checksum to be told by.
         """
-        found = self._pick(picks, index, verify)
+        found = self._pick(locations, index, verify)
         try:
             return self._decode(fenced_payload(*found))
         except DecodeError as error:
@@ -154,15 +156,15 @@ class SampleReader:
                 window = Window((shard_id,), whole.shards[part], whole.offsets[part], whole.sizes[part], keys[part])
                 yield from _found(ranges.read(window, file), window, crcs[part])
 
-    def _picked(self, picks: Picks, verify: Verify) -> Iterator[Found]:
-        if len(picks) == 1:
-            yield self._pick(picks, 0, verify)
+    def _picked(self, locations: Locations, verify: Verify) -> Iterator[Found]:
+        if len(locations) == 1:
+            yield self._pick(locations, 0, verify)
             return
-        if picks.keys is None and verify != "none" and (picks.crc32s == NO_CRC).any():
+        if locations.keys is None and verify != "none" and (locations.crc32s == NO_CRC).any():
             raise _nothing_to_tell_by()
         ranges = self._ranges(verify)
-        for start, end in windows(picks.sizes, self._limits):
-            part = picks[start:end]
+        for start, end in windows(locations.sizes, self._limits):
+            part = locations[start:end]
             keys = None if part.keys is None else part.keys.to_list()
             window = Window(part.shard_ids, part.shards, part.offsets, part.sizes, keys)
             yield from _found(ranges.read(window), window, _crcs(part.crc32s.tolist(), verify))
@@ -191,13 +193,13 @@ class SampleReader:
         file = self._places.tars.open(far.shard, "none")
         return outside(far.shard, far.key, far.offset, far.size or 0, file.size)
 
-    def _pick(self, picks: Picks, index: int, verify: Verify) -> Found:
-        shard_id, crc = picks.shard_ids[picks.shards[index]], int(picks.crc32s[index])
-        key = None if picks.keys is None else picks.keys[index]
+    def _pick(self, locations: Locations, index: int, verify: Verify) -> Found:
+        shard_id, crc = locations.shard_ids[locations.shards[index]], int(locations.crc32s[index])
+        key = None if locations.keys is None else locations.keys[index]
         if key is None and crc == NO_CRC and verify != "none":
             raise _nothing_to_tell_by()
         known = None if crc == NO_CRC else crc
-        return self._single(shard_id, key, int(picks.offsets[index]), int(picks.sizes[index]), known, verify)
+        return self._single(shard_id, key, int(locations.offsets[index]), int(locations.sizes[index]), known, verify)
 
     def _single(self, shard_id: str, key: str | None, offset: int, size: int, crc: int | None, verify: Verify) -> Found:
         """Read one sample: what a window would cost more to plan than to read."""

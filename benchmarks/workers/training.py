@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from atdata._read._picks import Picks
 from common import (
     BATCH,
     SLICE,
@@ -26,7 +27,6 @@ from atdata import SampleBatch
 from atdata._epoch._epoch import Epoch
 from atdata._epoch._part import Part
 from atdata._epoch._split import Split
-from atdata._read._picks import Picks
 
 
 def slice_(setup: Setup) -> Task:

@@ -366,7 +366,7 @@ def test_a_dict_of_one_split_does_what_its_dataset_does(put: Callable[..., Path]
     assert packed(found.ordered()) == packed(found["train"])
     assert found.list_shards() == found["train"].list_shards()
     assert found.column_names == found["train"].column_names
-    assert not hasattr(found, "_picks")
+    assert not hasattr(found, "_locations")
     assert (len(found), list(found)) == (1, ["train"])
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from atdata import SampleBatch, SampleIndexError, StateError
 from atdata._epoch._part import Part, State
 from atdata._epoch._split import Split
-from atdata._read._picks import NO_CRC, Picks, PlainKeys
 from atdata._read._steps import Step, batched
+from atdata._shards._locations import NO_CRC, Locations, PlainKeys
 from tests.tiers import law
 
 DIGEST = "d" * 64
@@ -28,24 +28,24 @@ class Numbers:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def read(self, picks: Picks) -> Iterator[int]:
-        self.asked.append(len(picks))
-        return iter(picks.offsets.tolist())
+    def read(self, locations: Locations) -> Iterator[int]:
+        self.asked.append(len(locations))
+        return iter(locations.offsets.tolist())
 
-    def read_batches(self, picks: Picks, batch_size: int) -> Iterator[SampleBatch[int]]:
-        return batched(self.read(picks), batch_size)
+    def read_batches(self, locations: Locations, batch_size: int) -> Iterator[SampleBatch[int]]:
+        return batched(self.read(locations), batch_size)
 
-    def runs(self, picks: Picks) -> Iterator[memoryview]:
-        raise AssertionError(picks)
+    def runs(self, locations: Locations) -> Iterator[memoryview]:
+        raise AssertionError(locations)
 
 
-def picks_of(count: int) -> Picks:
+def locations_of(count: int) -> Locations:
     rows = np.arange(count)
-    return Picks(["a", "b"], (rows // max(1, count // 2) % 2).astype(np.uint32), rows, rows % 5 + 1, rows, None)
+    return Locations(["a", "b"], (rows // max(1, count // 2) % 2).astype(np.uint32), rows, rows % 5 + 1, rows, None)
 
 
 def part_of(count: int, split: Split | None = None, *, batched: bool = True, steps: tuple[Step, ...] = ()) -> Part:
-    return Part(picks_of(count), Numbers(), DIGEST, steps=steps, split=split or Split(), batched=batched)
+    return Part(locations_of(count), Numbers(), DIGEST, steps=steps, split=split or Split(), batched=batched)
 
 
 def begun(part: Part, window: Any = None, seed: int | None = 0) -> State:
@@ -192,7 +192,7 @@ def test_more_batches_than_there_were_are_refused(batches: int) -> None:
 
 
 def test_a_state_of_other_samples_is_refused() -> None:
-    state = Part(picks_of(20), Numbers(), "e" * 64, split=Split(), batched=True).fresh(seed=0, epoch=0, window=None)
+    state = Part(locations_of(20), Numbers(), "e" * 64, split=Split(), batched=True).fresh(seed=0, epoch=0, window=None)
     with pytest.raises(StateError, match="the state is of other samples"):
         part_of(20).checked(state, begun(part_of(20)))
 
@@ -226,9 +226,9 @@ def test_samples_are_taken_by_position_through_maps() -> None:
 
 def test_who_reads_elsewhere_gets_no_polars_and_keys_only_without_checksums() -> None:
     keys = pl.Series([f"k{row}" for row in range(4)])
-    with_keys = Picks(["a"], np.zeros(4, np.uint32), np.arange(4), np.ones(4, np.int64), np.arange(4), keys)
+    with_keys = Locations(["a"], np.zeros(4, np.uint32), np.arange(4), np.ones(4, np.int64), np.arange(4), keys)
     assert with_keys.plain().keys is None
-    lacking = Picks(["a"], np.zeros(4, np.uint32), np.arange(4), np.ones(4, np.int64), np.full(4, NO_CRC), keys)
+    lacking = Locations(["a"], np.zeros(4, np.uint32), np.arange(4), np.ones(4, np.int64), np.full(4, NO_CRC), keys)
     plain = lacking.plain()
     assert isinstance(plain.keys, PlainKeys)
     assert plain[np.array([2, 0])].keys.to_list() == ["k2", "k0"]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata._read._picks import NO_CRC, Picks
 from atdata._read._plan import LOCAL, Cost, ReadLimits, cost_of, plan, windows
+from atdata._shards._locations import NO_CRC, Locations
 from tests.tiers import law
 
 #: Places of small numbers, so that they meet: shard, offset, size. They may overlap and repeat.
@@ -215,32 +215,32 @@ def test_a_window_of_tiny_samples_is_bounded_by_their_number():
 # -- cost
 
 
-def picks_of(places, shards=4):
+def locations_of(places, shards=4):
     shard, offset, size = columns(places)
-    return Picks([f"s{number}" for number in range(shards)], shard, offset, size, np.full(len(shard), NO_CRC), None)
+    return Locations([f"s{number}" for number in range(shards)], shard, offset, size, np.full(len(shard), NO_CRC), None)
 
 
 @LAW
 @given(PLACES, LIMITS)
 def test_the_cost_is_what_the_windows_plans_add_up_to(places, limits):
-    picks = picks_of(places)
+    locations = locations_of(places)
     plans = [
-        plan(picks.shards[start:end], picks.offsets[start:end], picks.sizes[start:end], limits)
-        for start, end in windows(picks.sizes, limits)
+        plan(locations.shards[start:end], locations.offsets[start:end], locations.sizes[start:end], limits)
+        for start, end in windows(locations.sizes, limits)
     ]
     expected = Cost(sum(len(each.lengths) for each in plans), sum(int(each.lengths.sum()) for each in plans))
-    assert cost_of(picks, limits) == expected
+    assert cost_of(locations, limits) == expected
 
 
 def test_the_cost_of_many_samples_is_reckoned_part_by_part(monkeypatch):
-    picks = picks_of([(row % 4, 100 * row, 50) for row in range(1000)])
+    locations = locations_of([(row % 4, 100 * row, 50) for row in range(1000)])
     limits = limits_with(first_window=500, window=1000)
     monkeypatch.setattr("atdata._read._plan._RECKONED", 7)
-    assert cost_of(picks, limits) == Cost(1000, 50_000)
+    assert cost_of(locations, limits) == Cost(1000, 50_000)
 
 
 def test_nothing_costs_nothing():
-    assert cost_of(picks_of([]), LOCAL) == Cost(0, 0)
+    assert cost_of(locations_of([]), LOCAL) == Cost(0, 0)
 
 
 @pytest.mark.parametrize("name", ["gap", "longest", "dense", "first_window", "window", "files"])

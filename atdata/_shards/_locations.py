@@ -1,6 +1,7 @@
-"""Samples to read, column by column: what a selection comes down to once it is known."""
+"""Where samples are, column by column: what a selection is once it is known, and what reading takes."""
 
 import dataclasses
+import hashlib
 import operator
 from collections.abc import Sequence
 from typing import Any, Self, SupportsIndex, TypeAlias, overload
@@ -12,10 +13,13 @@ from numpy.typing import NDArray
 from atdata._errors import SampleIndexError, SampleValueError
 from atdata._manifest import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE
 
-__all__ = ["NO_CRC", "Indices", "Picks", "PlainKeys", "shard_numbers", "to_position"]
+__all__ = ["NO_CRC", "Indices", "Locations", "PlainKeys", "shard_numbers", "to_position"]
 
 #: Stands for a checksum that nobody recorded.
 NO_CRC = -1
+
+#: How many texts are joined at once to be hashed.
+_JOINED = 1 << 16
 
 Indices: TypeAlias = slice | NDArray[np.integer[Any]]
 
@@ -43,7 +47,7 @@ class PlainKeys:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Picks:
+class Locations:
     """Some samples' places, in the order in which they are wanted; one may be there more than once.
 
     Columns of one length, as NumPy arrays, so that worker processes can read by them without Polars.
@@ -119,6 +123,28 @@ class Picks:
             CRC32: crc.set(crc == NO_CRC, None).cast(pl.UInt32),
         }
         return pl.DataFrame(columns).select(PLACE)
+
+    def digest(self) -> str:
+        """Return the SHA-256 over the places in their order: shard, key, offset, size, CRC-32.
+
+        Raises:
+            ValueError: The keys were left out.
+        """
+        # Shards are numbered as they come, so that the digest does not depend on what else there is.
+        used = pl.Series(self.shards).unique(maintain_order=True).to_numpy()
+        number_of = np.zeros(len(self.shard_ids), np.int64)
+        number_of[used] = np.arange(len(used))
+        numbers = number_of[self.shards]
+        names = pl.Series([self.shard_ids[number] for number in used], dtype=pl.String)
+        digest = hashlib.sha256(b"places")
+        for texts in (names, self.to_frame()[KEY]):
+            digest.update(len(texts).to_bytes(8, "little"))
+            digest.update(texts.str.len_bytes().to_numpy().astype("<i8").tobytes())
+            for part in texts.to_frame().iter_slices(_JOINED):
+                digest.update(part.to_series().str.join("").item().encode())
+        for column in (numbers, self.offsets, self.sizes, self.crc32s):
+            digest.update(column.astype("<i8").tobytes())
+        return digest.hexdigest()
 
 
 def shard_numbers(shards: pl.Series, shard_ids: Sequence[str]) -> pl.Series:
