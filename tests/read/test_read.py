@@ -328,11 +328,11 @@ def test_a_tar_that_changes_while_it_is_read_gives_the_old_samples_or_an_error(b
     locations = bare_locations(bare)
     order = np.arange(100) if way == "ordered" else np.random.default_rng(1).permutation(100)
     reader = reader_of(bare, **SMALL)
-    locations = [SampleLocation(*row) for row in locations[order].to_frame().rows()]
+    listed = [SampleLocation(*row) for row in locations[order].to_frame().rows()]
     samples = {
         "read": lambda: reader.read(locations[order]),
         "ordered": reader.ordered,
-        "fetch": lambda: reader.fetch(locations, "fetch"),
+        "fetch": lambda: reader.fetch(listed, "fetch"),
     }[way]()
     found = [next(samples) for _ in range(after + 1)]
     rewrite(bare, in_place=in_place)
