@@ -9,8 +9,7 @@ import polars as pl
 
 from atdata._manifest import SHARD, TABLE_SUFFIX, Sidecars, Table, normalised
 from atdata._polars import scan_widened
-
-from ._sidecar_files import SidecarFiles
+from atdata._shards import ShardFiles
 
 __all__ = ["TableScans", "scan_alike"]
 
@@ -22,7 +21,7 @@ class TableScans:
         files: The shards' sidecars.
     """
 
-    def __init__(self, files: SidecarFiles) -> None:
+    def __init__(self, files: ShardFiles) -> None:
         self._files = files
 
     def source(self, shard_id: str) -> str | IO[bytes]:

@@ -31,13 +31,13 @@ from atdata._manifest import (
 )
 from atdata._polars import enter_polars
 from atdata._pruning import survivors
+from atdata._shards import ShardFiles
 from atdata._storage import Store
 
 from ._describe import ShardFacts
 from ._header_statistics import HeaderStatistics
 from ._indexed import IndexedRows
 from ._scans import TableScans, scan_alike
-from ._sidecar_files import SidecarFiles
 from ._source import FAILURES, ManifestSource, Rows, predicate_failed
 
 __all__ = ["StoredManifests"]
@@ -66,8 +66,9 @@ class StoredManifests(ManifestSource):
         self._store = store
         self._sidecars = listing.committed
         self.uncommitted = listing.uncommitted
-        self._files = SidecarFiles(store, self._sidecars)
-        self._scans = TableScans(self._files)
+        #: The shards' files.
+        self.files = ShardFiles(store, self._sidecars)
+        self._scans = TableScans(self.files)
 
     @property
     def shard_ids(self) -> list[str]:
@@ -93,7 +94,7 @@ class StoredManifests(ManifestSource):
             UnsupportedFormatError: Its format is newer than this version reads.
             ManifestNotFoundError: Its file is gone.
         """
-        return self._files.header(shard_id)
+        return self.files.header(shard_id)
 
     @property
     def known(self) -> Rows:
@@ -188,11 +189,11 @@ class StoredManifests(ManifestSource):
 
     def _survivors(self, pushed: Sequence[pl.Expr | None], rows: Rows, some: Sequence[Sidecars]) -> pl.Series | None:
         shard_ids = [each.shard_id for each in some]
-        statistics = HeaderStatistics(shard_ids, lambda: map(self._files.sound_header, shard_ids), rows.schema)
+        statistics = HeaderStatistics(shard_ids, lambda: map(self.files.sound_header, shard_ids), rows.schema)
         return survivors(pushed, rows.schema, statistics, len(some))
 
     def _are_alike(self) -> bool:
-        headers = [self._files.sound_header(each.shard_id) for each in self._sidecars]
+        headers = [self.files.sound_header(each.shard_id) for each in self._sidecars]
         columns = [each and each.samples and each.samples.columns for each in headers]
         return columns[0] is not None and all(each == columns[0] for each in columns)
 
@@ -201,7 +202,7 @@ class StoredManifests(ManifestSource):
 
     def manifests(self) -> list[ShardManifest]:
         """Return the manifests, sorted by shard; each header is read now, each table on first use."""
-        return [self._files.manifest(each.shard_id) for each in self._sidecars]
+        return [self.files.manifest(each.shard_id) for each in self._sidecars]
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise what a failed collect means: every sidecar is checked to find the one that is wrong."""
@@ -210,7 +211,7 @@ class StoredManifests(ManifestSource):
                 f"the index in {self._store.url()} was removed or made anew after a plan of its rows was made: make "
                 "the plan again, from scan()"
             ) from error
-        frames = [(each.shard_id, self._files.checked(each.shard_id)) for each in self._sidecars]
+        frames = [(each.shard_id, self.files.checked(each.shard_id)) for each in self._sidecars]
         unified([Table(shard_id, frame.schema, len(frame) > 0) for shard_id, frame in frames])
         raise predicate_failed(error) from error
 
@@ -275,7 +276,7 @@ class StoredManifests(ManifestSource):
 
     def table_bytes(self) -> int:
         """Return how long the sample tables are together, in bytes."""
-        return sum(self._store.size(self._files.table_name(each.shard_id)) for each in self._sidecars)
+        return sum(self._store.size(self.files.table_name(each.shard_id)) for each in self._sidecars)
 
     def places(self, shard_id: str) -> pl.DataFrame:
         """Return one shard's location columns, in tar order, from a table whose bytes are those that were written.
@@ -283,7 +284,7 @@ class StoredManifests(ManifestSource):
         Raises:
             ManifestError: Its sample table is damaged or gone.
         """
-        return self._files.checked(shard_id, list(LOCATION))
+        return self.files.checked(shard_id, list(LOCATION))
 
     @functools.cached_property
     def _has_paths(self) -> bool:
@@ -317,7 +318,7 @@ class StoredManifests(ManifestSource):
     def _check_places(self, table: Table) -> None:
         missing = LOCATION.keys() - table.schema - {CRC32}
         if missing and table.has_rows:
-            url = self._store.url(self._files.table_name(table.shard_id))
+            url = self._store.url(self.files.table_name(table.shard_id))
             found = f"expected the columns {listed(sorted(missing))}, found {listed(table.schema)}"
             raise DamagedManifestError.because(url, found)
 
@@ -325,9 +326,9 @@ class StoredManifests(ManifestSource):
         facts = self.header(table.shard_id).samples  # None in format 1.0.0, which promises nothing
         found = {name: dtype_text(dtype) for name, dtype in table.schema.items()}
         if facts is not None and facts.columns != found:
-            self._files.checked(table.shard_id)
+            self.files.checked(table.shard_id)
             raise DamagedManifestError.because(
-                self._store.url(self._files.table_name(table.shard_id)),
+                self._store.url(self.files.table_name(table.shard_id)),
                 f"the header promises the columns {facts.columns}, found {found}",
             )
 

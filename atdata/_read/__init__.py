@@ -1,11 +1,12 @@
 """Reading: where samples are, which bytes to ask for, and samples of them, each checked."""
 
+from atdata._shards import Verify
+
 from ._opened import Opened, OpenShards
 from ._places import as_locations, check_location_columns
 from ._plan import LOCAL, cost_of
 from ._read import SampleReader
 from ._steps import Step, Steps, batched, through
-from ._tars import Verify
 
 __all__ = [
     "LOCAL",

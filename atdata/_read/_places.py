@@ -20,9 +20,8 @@ from atdata._errors import (
 )
 from atdata._manifest import PLACE, Listing, SampleLocation
 from atdata._query import StoredManifests
+from atdata._shards import Tars, Verify
 from atdata._storage import OpenFile, Store
-
-from ._tars import Tars, Verify
 
 __all__ = ["Place", "Places", "ShardPlaces", "as_locations", "check_location_columns"]
 
@@ -114,7 +113,7 @@ class Places:
         self._manifests = manifests
         self._committed = {each.shard_id for each in listing.committed}
         #: Where the samples are read from.
-        self.tars = Tars(store, manifests, self._committed)
+        self.tars = Tars(store, manifests.files.header_or_none)
         #: The ids of the shards, in order: those with manifests, or all where none has one.
         self.shard_ids = [each.shard_id for each in listing.committed] or list(listing.uncommitted)
         self._by_key: dict[str, dict[str, Place]] = {}

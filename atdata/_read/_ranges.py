@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from atdata._errors import ShardChangedError
+from atdata._shards import Tars
 from atdata._storage import OpenFile, Part
 
 from ._plan import Ints, ReadLimits, plan
-from ._tars import Tars
 
 __all__ = ["RangeReader", "Run", "Window", "check_inside"]
 

@@ -10,13 +10,12 @@ import numpy as np
 from atdata._errors import DecodeError, ShardChangedError
 from atdata._manifest import SampleLocation
 from atdata._sample import SampleBatch, decoder_of, gatherer_of
-from atdata._shards import NO_CRC, Locations
+from atdata._shards import NO_CRC, Locations, Verify
 from atdata._tar import fenced_payload, key_in
 
 from ._places import Places
 from ._plan import LOCAL, Ints, ReadLimits, windows
 from ._ranges import RangeReader, Run, Window, check_inside, outside
-from ._tars import Verify
 
 __all__ = ["SampleReader"]
 

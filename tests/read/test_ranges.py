@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from atdata import ShardChangedError
 from atdata._read._plan import LOCAL
 from atdata._read._ranges import RangeReader, Window
-from atdata._read._tars import Tars
+from atdata._shards import Tars
 from atdata._storage import MemoryStore
 from tests.tiers import law
 
@@ -47,7 +47,7 @@ def _store():
 
 
 def reader_of(store, **limits):
-    tars = Tars(store, None, ())
+    tars = Tars(store, lambda _: None)
     return RangeReader(tars, lambda shard_id: tars.open(shard_id, "fetch"), dataclasses.replace(LOCAL, **limits))
 
 

@@ -1,11 +1,11 @@
 """The tars of a dataset: opened, held against what their manifests promise, and walked where there is no manifest."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NoReturn, TypeAlias
 
 from atdata._errors import DecodeError, ShardChangedError
-from atdata._query import StoredManifests
+from atdata._manifest import Header
 from atdata._storage import ChangedFileError, OpenFile, Part, Store
 from atdata._tar import MSGPACK, SampleRun, sample_runs, walk
 
@@ -17,12 +17,16 @@ _HASHED = 1 << 20
 
 
 class Tars:
-    """The tars of shards in one store."""
+    """The tars of shards in one store.
 
-    def __init__(self, store: Store, manifests: StoredManifests, committed: Collection[str]) -> None:
+    Args:
+        store: Where they are.
+        header_of: Returns a shard's header; None for a shard that has none.
+    """
+
+    def __init__(self, store: Store, header_of: Callable[[str], Header | None]) -> None:
         self._store = store
-        self._manifests = manifests
-        self._committed = committed
+        self._header_of = header_of
 
     def open(self, shard_id: str, verify: Verify) -> OpenFile:
         """Open a tar once it is as long as its header says; with ``verify="full"`` also hash it.
@@ -37,7 +41,8 @@ class Tars:
             raise ShardChangedError(
                 shard_id, f"its tar {self._store.url(name)} is gone; restore it from a copy"
             ) from None
-        if shard_id not in self._committed or (facts := self._manifests.header(shard_id).shard) is None:
+        header = self._header_of(shard_id)
+        if header is None or (facts := header.shard) is None:
             return file
         if facts.size_bytes != file.size:
             raise ShardChangedError(

@@ -8,10 +8,10 @@ from atdata._errors import DamagedManifestError, ManifestError, ManifestNotFound
 from atdata._manifest import TABLE_SUFFIX, Header, ShardManifest, Sidecars, checked_table, parse_header
 from atdata._storage import Store
 
-__all__ = ["SidecarFiles"]
+__all__ = ["ShardFiles"]
 
 
-class SidecarFiles:
+class ShardFiles:
     """Sidecars as they were listed; headers are read on first use, and kept.
 
     Args:
@@ -46,6 +46,10 @@ class SidecarFiles:
             name = self._by_shard[shard_id].header
             self._headers[shard_id] = parse_header(self._read(name), self.store.url(name))
         return self._headers[shard_id]
+
+    def header_or_none(self, shard_id: str) -> Header | None:
+        """Return a shard's header, as :meth:`header` does; None where the shard has none."""
+        return self.header(shard_id) if shard_id in self._by_shard else None
 
     def sound_header(self, shard_id: str) -> Header | None:
         """Return a shard's header; None where it cannot be read: what is wrong is said by who needs it."""
