@@ -38,6 +38,7 @@ from atdata._errors import (
     UncommittedShardWarning,
     UnreadableImageWarning,
     UnsupportedFormatError,
+    UnsupportedSchemeError,
 )
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ __all__ = [
     "UncommittedShardWarning",
     "UnreadableImageWarning",
     "UnsupportedFormatError",
+    "UnsupportedSchemeError",
     "identity",
     "lens",
     "load_dataset",

@@ -13,6 +13,7 @@
     ├── PredicateError        (ValueError)          a question that cannot be asked
     ├── DecodeError           (ValueError)          bytes that are no such sample
     ├── StateError            (ValueError)          a state that an epoch cannot be taken up from
+    ├── UnsupportedSchemeError (ValueError)         a URL of a store that is not supported
     ├── PartialFailureError                         work on many shards that failed on some
     ├── MissingPackageError   (ImportError)         an optional package that is not installed
     ├── MemoryLimitError      (MemoryError)         more memory than was allowed
@@ -58,6 +59,7 @@ __all__ = [
     "UncommittedShardWarning",
     "UnreadableImageWarning",
     "UnsupportedFormatError",
+    "UnsupportedSchemeError",
     "first_line",
     "listed",
     "near_misses",
@@ -230,6 +232,18 @@ class StateError(AtdataError, ValueError):
     def corrupt(cls, member: str, expected: str, found: object) -> Self:
         """Name the part of a state that is no such thing."""
         return cls(f"the state is not what state_dict() returned: {member} is {expected}; found {_shown(found)}")
+
+
+class UnsupportedSchemeError(AtdataError, ValueError):
+    """A URL of a store that is not supported; nothing was read or written."""
+
+    @classmethod
+    def naming(cls, url: str, problem: str, schemes: Sequence[str]) -> Self:
+        """Name the URL, what is wrong with it, and what works instead."""
+        return cls(
+            f"{url!r}: {problem}; supported: local paths and {', '.join(f'{each}://' for each in schemes)}. Copy the "
+            "files to a local disk first; a local path that looks like a URL is written with './' before it"
+        )
 
 
 class MissingPackageError(AtdataError, ImportError):

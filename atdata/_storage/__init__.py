@@ -4,6 +4,7 @@ from ._base import TEMPORARY, ChangedFileError, OpenFile, Part, Stamp, Store, Up
 from ._disk import Disk
 from ._local import LocalStore
 from ._memory import MemoryStore
+from ._open import StorePath, local_path, open_store, register_scheme
 
 __all__ = [
     "TEMPORARY",
@@ -15,6 +16,10 @@ __all__ = [
     "Part",
     "Stamp",
     "Store",
+    "StorePath",
     "Upload",
     "is_leftover",
+    "local_path",
+    "open_store",
+    "register_scheme",
 ]

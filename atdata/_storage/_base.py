@@ -90,7 +90,13 @@ class Upload(Protocol):
 
 
 class Store(Protocol):
-    """A folder of files, wherever it is."""
+    """A folder of files, wherever it is.
+
+    Two stores over the same place are equal, with equal hashes, and a store pickles: the copy is over the same place.
+    """
+
+    def folder(self, name: str) -> "Store":
+        """Return the store rooted at a folder below this one's root; connections and open files are shared."""
 
     def url(self, name: str = "") -> str:
         """Return what a person would call the file, or the root: a path or a URL."""

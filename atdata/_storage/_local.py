@@ -39,6 +39,18 @@ class LocalStore:
     def __repr__(self) -> str:
         return f"LocalStore({str(self.root)!r})"
 
+    def __eq__(self, other: object) -> bool:
+        return self.root == other.root if isinstance(other, LocalStore) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.root)
+
+    def folder(self, name: str) -> "LocalStore":
+        """Return the store of a folder below; open files are shared."""
+        below = LocalStore(self.root / name, durable=self.durable, disk=self.disk)
+        below._files = self._files
+        return below
+
     def path(self, name: str) -> Path:
         """Return the path of a name."""
         return self.root / name

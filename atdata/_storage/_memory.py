@@ -1,10 +1,13 @@
 """Files held in memory: for tests, and for data that need not outlive the process."""
 
+import copy
 import io
 import threading
 import time
 import uuid
 from collections.abc import Sequence
+from typing import Any
+from weakref import WeakValueDictionary
 
 from ._base import ChangedFileError, Data, Part, Stamp, Upload
 
@@ -19,28 +22,67 @@ class _MemoryFile:
         self.stamp = Stamp(len(data), time.time_ns(), uuid.uuid4().hex)
 
 
+class _Place:
+    """The files that all stores over one place in memory share."""
+
+    def __init__(self, name: str, key: str, files: dict[str, _MemoryFile]) -> None:
+        self.name = name
+        self.key = key
+        self.files = files
+        self.lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _place, (self.name, self.key, dict(self.files))
+
+
+#: By key, so that a place that comes back to its process by pickling is the same one.
+_places: WeakValueDictionary[str, _Place] = WeakValueDictionary()
+
+
+def _place(name: str, key: str, files: dict[str, _MemoryFile]) -> _Place:
+    return _places.setdefault(key, _Place(name, key, files))
+
+
 class MemoryStore:
-    """A folder in memory. What is published is immutable, and safe to read from many threads."""
+    """A folder in memory. What is published is immutable, and safe to read from many threads.
+
+    In its process a store that was pickled is the same place again; in another process it is a copy.
+    """
 
     def __init__(self, name: str = "memory") -> None:
-        self._name = name
-        self._files: dict[str, _MemoryFile] = {}
-        self._lock = threading.Lock()
+        self._place = _place(name, uuid.uuid4().hex, {})
+        #: Of all names below the root.
+        self._prefix = ""
 
     def __repr__(self) -> str:
-        return f"MemoryStore({self._name!r}, {len(self._files)} files)"
+        return f"MemoryStore({self.url()!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MemoryStore):
+            return NotImplemented
+        return (self._place, self._prefix) == (other._place, other._prefix)
+
+    def __hash__(self) -> int:
+        return hash((self._place, self._prefix))
+
+    def folder(self, name: str) -> "MemoryStore":
+        """Return the store of a folder below."""
+        below = copy.copy(self)
+        below._prefix = f"{self._prefix}{name}/"  # noqa: SLF001 -- of its own class
+        return below
 
     def url(self, name: str = "") -> str:
         """Return a name for messages."""
-        return f"memory://{self._name}/{name}"
+        return f"memory://{self._place.name}/{self._prefix}{name}".removesuffix("/")
 
     def names(self, folder: str = "", *, recursive: bool = False) -> list[str]:
         """Return the names of all files, sorted."""
-        prefix = f"{folder}/" if folder else ""
-        inside = [name for name in self._files if name.startswith(prefix)]
-        if folder and not inside:
+        prefix = f"{self._prefix}{folder}/" if folder else self._prefix
+        inside = [name for name in list(self._place.files) if name.startswith(prefix)]
+        if prefix and not inside:
             raise FileNotFoundError(self.url(folder))
-        return sorted(name for name in inside if _is_listed(name.removeprefix(prefix), recursive=recursive))
+        root = len(self._prefix)
+        return sorted(name[root:] for name in inside if _is_listed(name.removeprefix(prefix), recursive=recursive))
 
     def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], dict[str, Stamp]]:
         """Return the names of all files, sorted, and the stamps of those that end with ``suffix``."""
@@ -77,42 +119,42 @@ class MemoryStore:
 
     def create(self, name: str) -> "_MemoryUpload":
         """Begin a new file."""
-        if name in self._files:
+        if self._prefix + name in self._place.files:
             raise FileExistsError(self.url(name))
         return _MemoryUpload(self, name)
 
     def replace(self, name: str, data: Data) -> None:
         """Put the file in place in one step."""
-        with self._lock:
-            self._files[name] = _MemoryFile(self.url(name), bytes(data))
+        with self._place.lock:
+            self._place.files[self._prefix + name] = _MemoryFile(self.url(name), bytes(data))
 
     def swap(self, name: str, old: Data, new: Data) -> bool:
         """Put the file in place of one that still holds ``old``; return whether."""
-        with self._lock:
-            file = self._files.get(name)
+        with self._place.lock:
+            file = self._place.files.get(self._prefix + name)
             if file is None or file.data != bytes(old):
                 return False
-            self._files[name] = _MemoryFile(self.url(name), bytes(new))
+            self._place.files[self._prefix + name] = _MemoryFile(self.url(name), bytes(new))
             return True
 
     def remove(self, *names: str) -> None:
         """Remove files, one after the other."""
-        with self._lock:
+        with self._place.lock:
             for name in names:
-                if self._files.pop(name, None) is None:
+                if self._place.files.pop(self._prefix + name, None) is None:
                     raise FileNotFoundError(self.url(name))
 
     def _file(self, name: str) -> _MemoryFile:
         try:
-            return self._files[name]
+            return self._place.files[self._prefix + name]
         except KeyError:
             raise FileNotFoundError(self.url(name)) from None
 
     def _publish(self, name: str, data: bytes) -> None:
-        with self._lock:
-            if name in self._files:
+        with self._place.lock:
+            if self._prefix + name in self._place.files:
                 raise FileExistsError(self.url(name))
-            self._files[name] = _MemoryFile(self.url(name), data)
+            self._place.files[self._prefix + name] = _MemoryFile(self.url(name), data)
 
 
 def _is_listed(name: str, *, recursive: bool) -> bool:

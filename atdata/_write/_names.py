@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from atdata._errors import AtdataError, ManifestNotFoundError, SampleValueError, listed, near_misses
+from atdata._errors import ManifestNotFoundError, SampleValueError, listed, near_misses
 from atdata._manifest import shard_order
-from atdata._storage import is_leftover
+from atdata._storage import is_leftover, local_path
 
 __all__ = ["NUMBERED", "KeySource", "Keys", "ShardNames", "expand", "is_local", "numbered_key"]
 
@@ -103,11 +103,9 @@ def is_local(path: str) -> None:
     """Check that a path is on a local disk.
 
     Raises:
-        AtdataError: It is a URL of another kind.
+        UnsupportedSchemeError: It is a URL of another kind.
     """
-    scheme, separator, _ = path.partition("://")
-    if separator and scheme.isalnum():
-        raise AtdataError(f"{path!r}: shards are read and written on local disks; {scheme}:// is not supported yet")
+    local_path(path)
 
 
 def expand(pattern: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What every store does, whatever holds its bytes."""
 
 import itertools
+import pickle
 import threading
 
 import pytest
@@ -44,6 +45,43 @@ def test_what_was_written_does_not_follow_the_buffer_it_came_from(store):
         buffer[:] = b"after!"
         upload.commit()
     assert store.read("a.bin") == b"before"
+
+
+def test_a_store_of_a_folder_sees_what_lies_in_it(store):
+    put(store, "folder/deep/a.bin", b"bytes")
+    put(store, "z")
+    below = store.folder("folder")
+    assert below.names(recursive=True) == ["deep/a.bin"]
+    assert below.read("deep/a.bin") == b"bytes"
+    assert below.url("deep/a.bin") == store.url("folder/deep/a.bin")
+    assert below.url() == store.url("folder")
+    put(below, "b.bin", b"new")
+    below.replace("deep/a.bin", b"other")
+    assert below.swap("b.bin", b"new", b"newer")
+    assert store.names(recursive=True) == ["folder/b.bin", "folder/deep/a.bin", "z"]
+    assert (store.read("folder/b.bin"), store.read("folder/deep/a.bin")) == (b"newer", b"other")
+    below.remove("b.bin")
+    assert store.names("folder") == []
+    with pytest.raises(FileNotFoundError):
+        below.read("z")
+
+
+def test_stores_of_one_place_are_equal_and_hash_alike(store):
+    twice = store.folder("a").folder("b")
+    assert twice == store.folder("a/b")
+    assert hash(twice) == hash(store.folder("a/b"))
+    assert len({store, store.folder("a"), store.folder("b")}) == 3
+    assert store != store.url()
+
+
+def test_a_store_pickles_and_is_over_the_same_place(store):
+    put(store, "folder/a", b"bytes")
+    for original in (store, store.folder("folder")):
+        copy = pickle.loads(pickle.dumps(original))
+        assert copy == original
+        assert hash(copy) == hash(original)
+        put(copy, f"{len(original.names())}", b"new")
+        assert copy.names() == original.names()
 
 
 def test_size_is_the_number_of_bytes(store):

@@ -19,6 +19,7 @@ BUILTINS = {
     "ShardExistsError": FileExistsError,
     "StateError": ValueError,
     "UnsupportedFormatError": ValueError,
+    "UnsupportedSchemeError": ValueError,
 }
 WITHIN = {
     "DamagedManifestError": "ManifestError",
