@@ -169,7 +169,7 @@ class Training(DatasetBase[S]):
         part = self._part(split, batched=batch_size is not None)
         return SampleStream(part, part.fresh(seed=seed if shuffle else None, epoch=epoch, window=window), collate)
 
-    def _by_position(self, *, plain: bool) -> "epochs.Part":
+    def _by_position(self, *, plain: bool) -> "epochs.RankPart":
         if not plain:
             raise ValueError(
                 'style="map" takes no other option: batches, order, ranks and collate_fn are for the DataLoader '
@@ -179,7 +179,7 @@ class Training(DatasetBase[S]):
             raise ValueError("positions among filtered samples are known once they are read: where() selects before")
         return self._part(epochs.Split(), batched=False)
 
-    def _part(self, split: "epochs.Split", *, batched: bool) -> "epochs.Part":
-        return epochs.Part(
+    def _part(self, split: "epochs.Split", *, batched: bool) -> "epochs.RankPart":
+        return epochs.RankPart(
             self._locations(), self._reader, self.digest, steps=self._steps, split=split, batched=batched
         )

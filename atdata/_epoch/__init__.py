@@ -6,20 +6,20 @@ from atdata._doorway import doorway
 
 if TYPE_CHECKING:
     from ._epoch import Epoch
-    from ._part import Part
+    from ._part import RankPart
     from ._split import Split
 else:
     __getattr__, __dir__ = doorway(
         __name__,
         {
             "Epoch": "atdata._epoch._epoch",
-            "Part": "atdata._epoch._part",
+            "RankPart": "atdata._epoch._part",
             "Split": "atdata._epoch._split",
         },
     )
 
 __all__ = [
     "Epoch",
-    "Part",
+    "RankPart",
     "Split",
 ]

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from atdata._options import whole
 
-from ._part import Part, State, Walk
-from ._split import Window, WindowLike
+from ._part import EpochWalk, RankPart, StateDict
+from ._split import ShuffleWindow, WindowLike
 
 __all__ = ["Epoch"]
 
@@ -35,12 +35,12 @@ class Epoch(Generic[T]):
         ValueError: There is no such seed, epoch or window.
     """
 
-    def __init__(self, part: Callable[[], Part], *, seed: int | None, epoch: int, window: WindowLike) -> None:
+    def __init__(self, part: Callable[[], RankPart], *, seed: int | None, epoch: int, window: WindowLike) -> None:
         self._make = part
         self._seed = secrets.randbits(_SEED_BITS) if seed is None else whole("seed", seed)
         self._epoch = whole("epoch", epoch)
-        self._window = Window.parse(window).value
-        self._walk: Walk | None = None
+        self._window = ShuffleWindow.parse(window).value
+        self._walk: EpochWalk | None = None
 
     def __iter__(self) -> Iterator[T]:
         begin = self._next
@@ -66,11 +66,11 @@ class Epoch(Generic[T]):
             self._next = self._part.fresh_like(self._next, epoch=epoch)
             self._walk = None
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Return how far the latest iteration came, by what it handed out, as a dict of less than 1 KB for JSON."""
         return dict(self._next) if self._walk is None else self._walk.state_dict()
 
-    def load_state_dict(self, state: State) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Go on where a state was saved: the next iteration gives what was missing then.
 
         The state's seed, epoch and window take the place of this epoch's, for what is left and for the epochs after it.
@@ -82,11 +82,11 @@ class Epoch(Generic[T]):
         self._walk = None
 
     @functools.cached_property
-    def _part(self) -> Part:
+    def _part(self) -> RankPart:
         return self._make()
 
     @functools.cached_property
-    def _next(self) -> State:
+    def _next(self) -> StateDict:
         """Where the next iteration begins."""
         return self._part.fresh(seed=self._seed, epoch=self._epoch, window=self._window)
 

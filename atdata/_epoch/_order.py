@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ._split import Window
+from ._split import ShuffleWindow
 
 __all__ = ["Layout", "Order", "Permutation"]
 
@@ -106,7 +106,7 @@ class Layout(NamedTuple):
     sizes: Rows
 
     @classmethod
-    def of(cls, shards: NDArray[np.uint32], sizes: NDArray[np.int64], window: Window) -> Self:
+    def of(cls, shards: NDArray[np.uint32], sizes: NDArray[np.int64], window: ShuffleWindow) -> Self:
         """Cut rows, given with their shard and size in bytes, into the pieces that a window is made of."""
         starts = _runs(shards)
         by_shard = None
@@ -133,7 +133,7 @@ class Order:
         key: What the order is a function of; None for the order of the dataset.
     """
 
-    def __init__(self, count: int, layout: Layout | None, window: Window, key: str | None) -> None:
+    def __init__(self, count: int, layout: Layout | None, window: ShuffleWindow, key: str | None) -> None:
         self._count = count
         self._key = key
         self._by_shard = None if layout is None else layout.by_shard

@@ -16,13 +16,13 @@ from atdata._shards import Locations, to_position
 from atdata._tar import key_in
 
 from ._order import Layout, Order
-from ._split import Split, Window, WindowLike
+from ._split import ShuffleWindow, Split, WindowLike
 from ._state import EpochState, ShareState
 
-__all__ = ["Part", "Reads", "State", "Walk"]
+__all__ = ["EpochWalk", "RankPart", "Reads", "StateDict"]
 
 #: A state as a caller keeps it: what JSON can hold.
-State: TypeAlias = dict[str, Any]
+StateDict: TypeAlias = dict[str, Any]
 
 #: How many samples' places are put in order at once: few at first, so that the first sample comes soon.
 _FIRST_ROWS, _LAST_ROWS = 1 << 10, 1 << 16
@@ -41,7 +41,7 @@ class Reads(Protocol):
         """Yield each sample's bytes."""
 
 
-class Part:
+class RankPart:
     """What one rank reads of an epoch. It never changes: where an iteration begins is a state, given and returned.
 
     Args:
@@ -62,7 +62,7 @@ class Part:
         self.split = split
         self.batched = batched
         self._digest = digest
-        self._layout: tuple[Window, Layout] | None = None
+        self._layout: tuple[ShuffleWindow, Layout] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"locations": self.locations.plain(), "_layout": None}  # workers make their own
@@ -72,7 +72,7 @@ class Part:
         """Whether a step leaves samples out, so that nobody knows how many there are."""
         return any(step.kind == "filter" for step in self.steps)
 
-    def fresh(self, *, seed: int | None, epoch: int, window: WindowLike) -> State:
+    def fresh(self, *, seed: int | None, epoch: int, window: WindowLike) -> StateDict:
         """Return the state at the beginning of an epoch; without a seed, in the order of the dataset.
 
         Raises:
@@ -80,10 +80,10 @@ class Part:
         """
         seed = None if seed is None else whole("seed", seed)
         return EpochState(
-            self._digest, len(self.locations), seed, whole("epoch", epoch), Window.parse(window)
+            self._digest, len(self.locations), seed, whole("epoch", epoch), ShuffleWindow.parse(window)
         ).to_dict()
 
-    def fresh_like(self, given: State, epoch: int | None = None) -> State:
+    def fresh_like(self, given: StateDict, epoch: int | None = None) -> StateDict:
         """Return the state at the beginning of the same epoch, or of another one of the same seed and window.
 
         Raises:
@@ -91,7 +91,7 @@ class Part:
         """
         return self.fresh(seed=given["seed"], epoch=given["epoch"] if epoch is None else epoch, window=given["window"])
 
-    def checked(self, given: object, fresh: Mapping[str, Any]) -> State:
+    def checked(self, given: object, fresh: Mapping[str, Any]) -> StateDict:
         """Return a state that was saved, once it is one of these samples, in the kind of order that ``fresh`` has.
 
         Raises:
@@ -109,7 +109,7 @@ class Part:
             )
         return state.to_dict()
 
-    def begin(self, given: State, worker: int = 0, workers: int = 1) -> "Walk":
+    def begin(self, given: StateDict, worker: int = 0, workers: int = 1) -> "EpochWalk":
         """Begin to read what a state leaves of an epoch, or a worker's share of it.
 
         Raises:
@@ -122,9 +122,9 @@ class Part:
                 f"the state is of {_described(share)}, and this is worker {worker} of {workers}. Use as many workers "
                 "as when it was saved, or save state_dict(batches=...) where the batches are taken"
             )
-        return Walk(self, dataclasses.replace(state, share=None), worker, workers, share.read if share else 0)
+        return EpochWalk(self, dataclasses.replace(state, share=None), worker, workers, share.read if share else 0)
 
-    def after(self, given: State, batches: int) -> State:
+    def after(self, given: StateDict, batches: int) -> StateDict:
         """Return the state after this rank, and with it every other, was given so many batches.
 
         Raises:
@@ -166,7 +166,7 @@ class Part:
     def order(self, state: EpochState) -> Order:
         """Return the order of a state's epoch."""
         window = state.window
-        if state.seed is None or window == Window():
+        if state.seed is None or window == ShuffleWindow():
             return Order(len(self.locations), None, window, state.key)
         if self._layout is None or self._layout[0] != window:
             self._layout = window, Layout.of(self.locations.shards, self.locations.sizes, window)
@@ -177,10 +177,10 @@ class Part:
         return ShareState(split.rank, split.world_size, split.batch_size, worker, workers, split.drop, read)
 
 
-class Walk(Iterator[Any]):
+class EpochWalk(Iterator[Any]):
     """One iteration over a worker's share of what a state leaves of an epoch."""
 
-    def __init__(self, part: Part, state: EpochState, worker: int, workers: int, read: int) -> None:
+    def __init__(self, part: RankPart, state: EpochState, worker: int, workers: int, read: int) -> None:
         self._part = part
         self._state = state
         self._worker = worker
@@ -192,7 +192,7 @@ class Walk(Iterator[Any]):
     def __next__(self) -> Any:
         return next(self._items)
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Return how far it is: what was handed out, and what a filter left out before that, is done with."""
         part, state, split = self._part, self._state, self._part.split
         if self._workers > 1 or (split.world_size > 1 and part.filters):

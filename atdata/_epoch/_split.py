@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from atdata._options import check_limit
 
-__all__ = ["Split", "Window", "WindowLike"]
+__all__ = ["ShuffleWindow", "Split", "WindowLike"]
 
 #: None for everything, a number of shards, or an amount such as ``"256 MB"``.
 WindowLike: TypeAlias = int | str | None
@@ -40,7 +40,7 @@ _LARGEST = (1 << 63) - 1
 _AMOUNT = re.compile(rf"(\d+(?:\.\d+)?) ?({'|'.join(_UNITS)})", re.ASCII)
 
 
-class Window(NamedTuple):
+class ShuffleWindow(NamedTuple):
     """How much is shuffled together; everything where neither is given."""
 
     shards: int | None = None

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from atdata._errors import StateError, listed, near_misses
 
-from ._split import Window
+from ._split import ShuffleWindow
 
 __all__ = ["EpochState", "ShareState"]
 
@@ -52,7 +52,7 @@ class EpochState:
     #: None for the order of the dataset.
     seed: int | None
     epoch: int
-    window: Window
+    window: ShuffleWindow
     #: Samples of the epoch that are done with.
     position: int = 0
     #: Where more is done than a position says: how far one worker is.
@@ -140,8 +140,8 @@ def _hint(given: Mapping[str, Any]) -> str:
     return f" (its member {inside[0]!r} looks like a state)" if inside else near_misses("digest", map(str, given))
 
 
-def _window(value: Any) -> Window:
+def _window(value: Any) -> ShuffleWindow:
     try:
-        return Window.parse(value)
+        return ShuffleWindow.parse(value)
     except ValueError as error:
         raise StateError.corrupt("window", "None, a number of shards, or an amount", value) from error

@@ -42,7 +42,7 @@ def _variable(name: str) -> int | None:
     return int(value)
 
 
-class Part(Protocol):
+class PositionPart(Protocol):
     """What gives samples by their positions; `_dataset` has it."""
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class SampleMap(Dataset):  # type: ignore[misc]  # torch's types are not looked 
     A loader that batches asks for the samples of a batch at once, which reads them together.
     """
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: PositionPart) -> None:
         super().__init__()
         self._part = part
 

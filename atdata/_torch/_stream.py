@@ -13,7 +13,7 @@ from ._collate import Collate, to_tensors
 
 __all__ = ["Board", "Crossing", "SampleStream"]
 
-State: TypeAlias = dict[str, Any]
+SavedState: TypeAlias = dict[str, Any]
 
 #: Up to so many bytes a tensor goes through the pipe to the other process. Shared memory, which torch puts every tensor
 #: into, takes a file, a connection and new pages for each, which only pays for more.
@@ -69,7 +69,7 @@ class Board:
     takes along what was written when it was started, and leaves no mark on what came after.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SavedState) -> None:
         self._text = torch.zeros(_TEXT, dtype=torch.uint8).share_memory_()
         self._marks = torch.zeros(_FIRST + _MAX_WORKERS, dtype=torch.int64).share_memory_()
         #: What this process knows to be written, and how often something was by then.
@@ -82,7 +82,7 @@ class Board:
         self._text.share_memory_()  # a copy, unless a loader handed it to a worker
         self._marks.share_memory_()
 
-    def write(self, state: State, *, in_worker: bool = False) -> None:
+    def write(self, state: SavedState, *, in_worker: bool = False) -> None:
         """Say where the next iteration begins; a worker says it of the one that it is about to begin."""
         text = json.dumps(state).encode()
         self._text.zero_()
@@ -92,12 +92,12 @@ class Board:
         self._marks[_WRITTEN] = times
         self._known, self._times = state, times
 
-    def read(self) -> State:
+    def read(self) -> SavedState:
         """Return what was written."""
-        state: State = json.loads(bytes(self._text.numpy()).rstrip(b"\0"))
+        state: SavedState = json.loads(bytes(self._text.numpy()).rstrip(b"\0"))
         return state
 
-    def begin(self, worker: int, workers: int, *, elsewhere: bool) -> tuple[State, bool]:
+    def begin(self, worker: int, workers: int, *, elsewhere: bool) -> tuple[SavedState, bool]:
         """Mark that a worker begins an iteration.
 
         Returns:
@@ -127,7 +127,7 @@ class Board:
         return bool(self._marks[_ELSEWHERE])
 
 
-class Walk(Protocol):
+class WorkerWalk(Protocol):
     """One iteration over a worker's share."""
 
     def __iter__(self) -> Iterator[Any]:
@@ -136,28 +136,28 @@ class Walk(Protocol):
     def __next__(self) -> Any:
         """Return the next sample, or batch of them."""
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> SavedState:
         """Return how far it is."""
 
     def name_of(self, index: int) -> str:
         """Return what a person would call a sample of the latest batch."""
 
 
-class Part(Protocol):
+class EpochPart(Protocol):
     """What one rank reads of an epoch; `_dataset` has it."""
 
     batched: bool
 
-    def begin(self, given: State, worker: int = 0, workers: int = 1) -> Walk:
+    def begin(self, given: SavedState, worker: int = 0, workers: int = 1) -> WorkerWalk:
         """Begin to read what a state leaves of an epoch, or a worker's share of it."""
 
-    def fresh_like(self, given: State, epoch: int | None = None) -> State:
+    def fresh_like(self, given: SavedState, epoch: int | None = None) -> SavedState:
         """Return the state at the beginning of the same epoch, or of another one."""
 
-    def checked(self, given: object, fresh: State) -> State:
+    def checked(self, given: object, fresh: SavedState) -> SavedState:
         """Return a state that was saved, once it is one of these samples."""
 
-    def after(self, given: State, batches: int) -> State:
+    def after(self, given: SavedState, batches: int) -> SavedState:
         """Return the state after so many batches."""
 
     def length(self) -> int:
@@ -174,14 +174,14 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
     tells how far a rank is by the number of batches that it took.
     """
 
-    def __init__(self, part: Part, state: State, collate: Collate | None) -> None:
+    def __init__(self, part: EpochPart, state: SavedState, collate: Collate | None) -> None:
         super().__init__()
         self._part = part
         self._collate = collate
         self._board = Board(state)
         #: A worker's own state, which its next iteration takes up.
-        self._own: State | None = None
-        self._walk: Walk | None = None
+        self._own: SavedState | None = None
+        self._walk: WorkerWalk | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_walk": None}  # an iteration stays where it is
@@ -197,7 +197,7 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
         self._walk = self._part.begin(state, worker, workers)
         return self._made(self._walk)
 
-    def _made(self, walk: Walk) -> Iterator[Any]:
+    def _made(self, walk: WorkerWalk) -> Iterator[Any]:
         if not self._part.batched:
             return iter(walk)
         if self._collate is not None:
@@ -225,7 +225,7 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
         if epoch != state["epoch"]:
             self._write(self._part.fresh_like(state, epoch))
 
-    def state_dict(self, batches: int | None = None) -> State:
+    def state_dict(self, batches: int | None = None) -> SavedState:
         """Return how far the epoch is, as a dict of less than 1 KB for JSON, for any number of ranks and workers.
 
         Args:
@@ -246,7 +246,7 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
             )
         return self._walk.state_dict() if self._walk is not None else self._own or state
 
-    def load_state_dict(self, state: State) -> None:
+    def load_state_dict(self, state: SavedState) -> None:
         """Go on where a state was saved: the next iteration gives what was missing then, to all ranks together.
 
         The state's seed, epoch and window take the place of this dataset's. Each rank loads the same state.
@@ -260,7 +260,7 @@ class SampleStream(IterableDataset):  # type: ignore[misc]  # torch's types are 
         else:
             self._own, self._walk = checked, None
 
-    def _write(self, state: State) -> None:
+    def _write(self, state: SavedState) -> None:
         self._board.write(state, in_worker=get_worker_info() is not None)
         self._own = self._walk = None
 

@@ -7,9 +7,9 @@ from atdata._doorway import doorway
 if TYPE_CHECKING:
     from ._encode import Encoded
     from ._existing import Existing, check_existing
+    from ._metadata import Progress, iso_time, json_dict
     from ._names import NUMBERED, Keys, KeySource, ShardNames, expand, is_local
     from ._open_shard import HeaderFacts
-    from ._options import Progress, iso_time, json_dict
     from ._set_writer import SetOptions, SetWriter
 else:
     __getattr__, __dir__ = doorway(
@@ -21,15 +21,15 @@ else:
             "HeaderFacts": "atdata._write._open_shard",
             "KeySource": "atdata._write._names",
             "Keys": "atdata._write._names",
-            "Progress": "atdata._write._options",
+            "Progress": "atdata._write._metadata",
             "SetOptions": "atdata._write._set_writer",
             "SetWriter": "atdata._write._set_writer",
             "ShardNames": "atdata._write._names",
             "check_existing": "atdata._write._existing",
             "expand": "atdata._write._names",
             "is_local": "atdata._write._names",
-            "iso_time": "atdata._write._options",
-            "json_dict": "atdata._write._options",
+            "iso_time": "atdata._write._metadata",
+            "json_dict": "atdata._write._metadata",
         },
     )
 

@@ -17,9 +17,9 @@ from atdata._tar import Buffers, check_key
 
 from ._encode import Encoded, Encoder, ExecutorEncoder, InlineEncoder
 from ._existing import Existing, begin_set
+from ._metadata import Progress
 from ._names import NUMBERED, KeySource, ShardNames, numbered_key
 from ._open_shard import HeaderFacts, OpenShard, RowGatherer
-from ._options import Progress
 from ._worker_thread import Lane
 
 __all__ = ["SetOptions", "SetWriter"]

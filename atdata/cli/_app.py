@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from atdata import AtdataError, __version__
 
-from ._compact import run_compact
+from ._compact_command import run_compact
 from ._demo import run_demo
 
 __all__ = ["app", "main"]

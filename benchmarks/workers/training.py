@@ -25,7 +25,7 @@ from ours import Photo, tars
 import atdata
 from atdata import SampleBatch
 from atdata._epoch._epoch import Epoch
-from atdata._epoch._part import Part
+from atdata._epoch._part import RankPart
 from atdata._epoch._split import Split
 
 
@@ -112,7 +112,7 @@ def _resume(setup: Setup, window: int | str | None) -> Task:
     picks = Picks([f"{number:06d}" for number in range(1002)], shards, np.arange(count), sizes, np.arange(count), None)
 
     def epoch() -> Epoch[SampleBatch[int]]:
-        part = Part(picks, _First(), "0" * 64, split=Split(batch_size=BATCH), batched=True)  # type: ignore[arg-type]
+        part = RankPart(picks, _First(), "0" * 64, split=Split(batch_size=BATCH), batched=True)  # type: ignore[arg-type]
         return Epoch(lambda: part, seed=0, epoch=0, window=window)
 
     begun = epoch()

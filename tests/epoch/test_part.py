@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import SampleBatch, SampleIndexError, StateError
-from atdata._epoch._part import Part, State
+from atdata._epoch._part import RankPart, StateDict
 from atdata._epoch._split import Split
 from atdata._read._steps import Step, batched
 from atdata._shards._locations import NO_CRC, Locations, PlainKeys
@@ -44,11 +44,11 @@ def locations_of(count: int) -> Locations:
     return Locations(["a", "b"], (rows // max(1, count // 2) % 2).astype(np.uint32), rows, rows % 5 + 1, rows, None)
 
 
-def part_of(count: int, split: Split | None = None, *, batched: bool = True, steps: tuple[Step, ...] = ()) -> Part:
-    return Part(locations_of(count), Numbers(), DIGEST, steps=steps, split=split or Split(), batched=batched)
+def part_of(count: int, split: Split | None = None, *, batched: bool = True, steps: tuple[Step, ...] = ()) -> RankPart:
+    return RankPart(locations_of(count), Numbers(), DIGEST, steps=steps, split=split or Split(), batched=batched)
 
 
-def begun(part: Part, window: Any = None, seed: int | None = 0) -> State:
+def begun(part: RankPart, window: Any = None, seed: int | None = 0) -> StateDict:
     return part.fresh(seed=seed, epoch=0, window=window)
 
 
@@ -56,7 +56,7 @@ def flat(items: Any) -> list[int]:
     return [each for item in items for each in (item if isinstance(item, SampleBatch) else [item])]
 
 
-def loaded(part: Part, state: State, workers: int) -> Iterator[Any]:
+def loaded(part: RankPart, state: StateDict, workers: int) -> Iterator[Any]:
     """Take from workers in turns, as DataLoader does: who has no more is passed over."""
     walks = {worker: part.begin(state, worker, max(1, workers)) for worker in range(max(1, workers))}
     while walks:
@@ -192,7 +192,9 @@ def test_more_batches_than_there_were_are_refused(batches: int) -> None:
 
 
 def test_a_state_of_other_samples_is_refused() -> None:
-    state = Part(locations_of(20), Numbers(), "e" * 64, split=Split(), batched=True).fresh(seed=0, epoch=0, window=None)
+    state = RankPart(locations_of(20), Numbers(), "e" * 64, split=Split(), batched=True).fresh(
+        seed=0, epoch=0, window=None
+    )
     with pytest.raises(StateError, match="the state is of other samples"):
         part_of(20).checked(state, begun(part_of(20)))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import StateError
-from atdata._epoch._split import Window
+from atdata._epoch._split import ShuffleWindow
 from atdata._epoch._state import EpochState, ShareState
 from tests.tiers import law
 
@@ -18,9 +18,9 @@ SHARES = st.none() | st.builds(
     ShareState, rank=WORD, world_size=WORD, batch_size=WORD, worker=WORD, workers=WORD, drop=st.booleans(), read=WORD
 )
 WINDOWS = (
-    st.just(Window())
-    | st.builds(Window, shards=st.integers(1, 1 << 62), size=st.none())
-    | st.builds(Window, shards=st.none(), size=st.integers(1, 1 << 62))
+    st.just(ShuffleWindow())
+    | st.builds(ShuffleWindow, shards=st.integers(1, 1 << 62), size=st.none())
+    | st.builds(ShuffleWindow, shards=st.none(), size=st.integers(1, 1 << 62))
 )
 STATES = st.builds(
     lambda samples, position, **others: EpochState(
@@ -34,7 +34,7 @@ STATES = st.builds(
     window=WINDOWS,
     share=SHARES,
 )
-STATE = EpochState(DIGEST, 1000, 7, 3, Window(size=1000), 500).to_dict()
+STATE = EpochState(DIGEST, 1000, 7, 3, ShuffleWindow(size=1000), 500).to_dict()
 SHARE = dataclasses.asdict(ShareState(0, 2, 32, 1, 4, drop=False, read=64))
 
 
