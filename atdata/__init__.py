@@ -10,6 +10,7 @@ that answer::
 
 from typing import TYPE_CHECKING
 
+from atdata._display import register_view
 from atdata._doorway import doorway
 from atdata._errors import (
     AmbiguousKeyError,
@@ -89,6 +90,8 @@ else:
             "write_samples": "atdata._dataset",
         },
     )
+
+register_view("atdata._view")  # rooms below it are displayed by it
 
 __version__ = "0.1.0"
 

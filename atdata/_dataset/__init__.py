@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
+    from ._base import type_text
     from ._dataset import Dataset
     from ._dataset_dict import DatasetDict
     from ._load import load_dataset
+    from ._summary import Summary, counts_of, summary_of
     from ._write import ShardWriter, write_samples
 else:
     __getattr__, __dir__ = doorway(
@@ -16,9 +18,23 @@ else:
             "Dataset": "atdata._dataset._dataset",
             "DatasetDict": "atdata._dataset._dataset_dict",
             "ShardWriter": "atdata._dataset._write",
+            "Summary": "atdata._dataset._summary",
+            "counts_of": "atdata._dataset._summary",
             "load_dataset": "atdata._dataset._load",
+            "summary_of": "atdata._dataset._summary",
+            "type_text": "atdata._dataset._base",
             "write_samples": "atdata._dataset._write",
         },
     )
 
-__all__ = ["Dataset", "DatasetDict", "ShardWriter", "load_dataset", "write_samples"]
+__all__ = [
+    "Dataset",
+    "DatasetDict",
+    "ShardWriter",
+    "Summary",
+    "counts_of",
+    "load_dataset",
+    "summary_of",
+    "type_text",
+    "write_samples",
+]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Self, TypeAlias, TypeVar, get_args, get_origin
 
 import numpy as np
+import polars as pl
 
 import atdata._lens as lenses
 from atdata._errors import SchemaError
@@ -143,8 +144,18 @@ class DatasetBase(Generic[S]):
             "url": opened.store.url(),
             "metadata": self.content_metadata,
             "predicate": self._selection.predicate,
-            "statistics": opened.executor.describe().to_dicts() if opened.has_manifests else [],
+            "statistics": opened.executor.statistics().to_dicts() if opened.has_manifests else [],
         }
+
+    def statistics(self) -> pl.DataFrame:
+        """Return the statistics in the headers, one row a field: see :meth:`QueryExecutor.describe`.
+
+        They are those of all samples, whichever are chosen; without manifests there are none.
+
+        Raises:
+            ManifestError: A manifest is damaged or gone.
+        """
+        return self._opened.executor.statistics()
 
     @property
     def digest(self) -> str:

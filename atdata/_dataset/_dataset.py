@@ -15,8 +15,8 @@ from ._choosing import Choosing
 from ._late import Late
 from ._reading import Reading
 from ._selection import Everything
-from ._showing import Showing
 from ._slice import is_slice, load_slice
+from ._summary import Showing
 from ._using import Using
 
 __all__ = ["Dataset", "open_source"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import atdata._notebook as notebook
+from atdata._display import display_html
 from atdata._errors import SplitNotFoundError, listed
 
 from ._dataset import Dataset
@@ -84,8 +84,4 @@ class DatasetDict(dict[str, Dataset[S]]):
         return f"DatasetDict({{{counts}}}{f', {self.sample_type.__name__}' if self.sample_type else ''})"
 
     def _repr_html_(self) -> str:
-        return notebook.shown(self, self._facts)
-
-    def _facts(self) -> "notebook.Facts":
-        rows = [[split, len(each.list_shards()), each.sample_type.__name__] for split, each in self.items()]
-        return notebook.Facts("DatasetDict", head=["split", "shards", "type"], rows=rows)
+        return display_html(self)

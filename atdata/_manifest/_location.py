@@ -2,7 +2,7 @@
 
 import msgspec
 
-import atdata._notebook as notebook
+from atdata._display import display_html
 
 __all__ = ["SampleLocation"]
 
@@ -31,5 +31,4 @@ class SampleLocation(msgspec.Struct, frozen=True, order=True, gc=False, repr_omi
     crc32: int | None = None
 
     def _repr_html_(self) -> str:
-        rows = [[name, getattr(self, name)] for name in self.__struct_fields__]
-        return notebook.html_of(notebook.Facts("SampleLocation", head=["", ""], rows=rows))
+        return display_html(self)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import polars as pl
 
+from atdata._display import display_html
 from atdata._manifest import KEY, PLACE, SHARD, SIZE, row_mask
 from atdata._polars import enter_polars
 
@@ -61,6 +62,9 @@ class Explanation(msgspec.Struct, frozen=True):
     def planned(self, requests: int, length: int) -> "Explanation":
         """Return the same with what reading the samples takes: a number of requests, and their bytes."""
         return msgspec.structs.replace(self, requests=requests, bytes_requested=length)
+
+    def _repr_html_(self) -> str:
+        return display_html(self)
 
     def __str__(self) -> str:
         share = f" ({self.rows_selected / self.rows:.2%})".replace("%", " %") if self.rows else ""

@@ -8,6 +8,7 @@ from typing import Literal, Self, TypeAlias, get_args
 import polars as pl
 
 import atdata._index as indexes
+from atdata._display import display_html
 from atdata._errors import ManifestError, PredicateError
 from atdata._manifest import PLACE, Listing, SampleLocation, ShardManifest
 from atdata._polars import enter_polars
@@ -312,6 +313,17 @@ class QueryExecutor:
         """
         enter_polars()
         return describe(self._source.facts())
+
+    def statistics(self) -> pl.DataFrame:
+        """Return what :meth:`describe` returns: the frame that :meth:`Dataset.statistics` returns, too.
+
+        Raises:
+            ManifestError: A header is damaged or gone.
+        """
+        return self.describe()
+
+    def _repr_html_(self) -> str:
+        return display_html(self)
 
     def _question(self, where: Where | None, equalities: Mapping[str, object]) -> Question:
         return Question() if where is None and not equalities else parse_where(where, equalities)

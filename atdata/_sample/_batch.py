@@ -3,14 +3,13 @@
 import dataclasses
 import itertools
 import operator
-import reprlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, get_args
 
 import msgspec
 import numpy as np
 
-import atdata._notebook as notebook
+from atdata._display import display_html
 from atdata._errors import DecodeError, SampleValueError, SchemaError, listed, near_misses
 
 from ._array import bytes_to_array, compact_header, empty_stack
@@ -21,9 +20,6 @@ from ._record import ABSENT
 __all__ = ["Gatherer", "SampleBatch", "gatherer_of"]
 
 T = TypeVar("T")
-
-#: How many pictures of a batch a notebook shows.
-_SHOWN = 6
 
 
 class SampleBatch(Generic[T]):
@@ -122,31 +118,7 @@ class SampleBatch(Generic[T]):
         return f"SampleBatch({self._count} x {name})"
 
     def _repr_html_(self) -> str:
-        return notebook.shown(self, self._facts)
-
-    def _facts(self) -> "notebook.Facts":
-        names = self._names()
-        columns = {name: getattr(self, name) for name in names}
-        rows = [[name, _said(column), _first(column)] for name, column in columns.items()]
-        pictures = [each for each in map(notebook.picture_of, self._images(columns)) if each is not None]
-        return notebook.Facts(
-            repr(self),
-            head=["field", "batch", "first"],
-            rows=rows,
-            pictures=[notebook.Picture(each, "") for each in pictures],
-        )
-
-    def _names(self) -> list[str]:
-        first = self.samples[0] if self._count else None
-        if dataclasses.is_dataclass(first):
-            return [field.name for field in dataclasses.fields(first)]
-        return list(first) if isinstance(first, Iterable) else []
-
-    def _images(self, columns: Mapping[str, Any]) -> list[Any]:
-        """Return the first values of the first field that looks like images."""
-        return next(
-            (list(column[:_SHOWN]) for column in columns.values() if notebook.picture_of(column[0]) is not None), []
-        )
+        return display_html(self)
 
     def __getstate__(self) -> dict[str, Any]:
         # Once samples were made, they are what the batch holds; their arrays would cross twice.
@@ -218,18 +190,6 @@ def _column(values: list[Any]) -> Any:
         return values
     stacked = np.empty((len(values), *first.shape), first.dtype)
     return np.stack(values, out=stacked)
-
-
-def _said(column: Any) -> str:
-    if isinstance(column, np.ndarray):
-        return f"{column.dtype} {column.shape}"
-    kinds = sorted({type(value).__name__ for value in column})
-    return f"list of {' and '.join(kinds)}"
-
-
-def _first(column: Any) -> str:
-    value = column[0]
-    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else reprlib.repr(value)
 
 
 #: How many bytes of rows are made room for at first, of which the system gives what is filled; then twice as many.

@@ -30,19 +30,19 @@ def rooms(modules: set[str]) -> set[str]:
 def test_a_doorway_loads_nothing_heavy(statement: str) -> None:
     modules = loaded(statement)
     assert modules & HEAVY == set()
-    assert rooms(modules) <= {"_doorway", "_errors", "manifest"}
+    assert rooms(modules) <= {"_display", "_doorway", "_errors", "manifest"}
 
 
 def test_a_sample_type_loads_what_samples_are_made_of() -> None:
     modules = loaded("from atdata import packable")
     assert modules & OPTIONAL == set()
-    assert rooms(modules) == {"_doorway", "_errors", "_notebook", "_sample"}
+    assert rooms(modules) == {"_display", "_doorway", "_errors", "_sample"}
 
 
 def test_a_dataset_loads_no_room_that_only_some_calls_need() -> None:
     modules = loaded("from atdata import Dataset")
     assert modules & OPTIONAL == set()
-    unused = {"_annotate", "_epoch", "_lens", "_notebook", "_frames", "_torch", "cli"}
+    unused = {"_annotate", "_epoch", "_lens", "_frames", "_torch", "_view", "cli"}
     assert {room for room in unused if any(name.startswith(f"atdata.{room}.") for name in modules)} == set()
     assert (
         modules

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from atdata._notebook import picture_of
+from atdata._view import picture_of
 from tests.tiers import law
 
 pillow = pytest.importorskip("PIL.Image")

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata._notebook import Facts, Picture, html_of, shown
+import atdata
+from atdata._view import html_of
+from atdata._view._html import Box, Picture, box_html
 from tests.tiers import law
 
 
@@ -43,8 +45,8 @@ text = st.text(st.sampled_from("<>&\"'/ab script=") | st.characters(exclude_cate
 @law(100)
 @given(text, st.lists(text, max_size=2), st.lists(st.lists(text, min_size=2, max_size=2), max_size=3), text)
 def test_whatever_facts_hold_is_text(title: str, notes: list[str], rows: list[list[str]], caption: str) -> None:
-    facts = Facts(title, notes, notes, ["a", "b"], rows, [Picture("data:image/png;base64,", caption)])
-    found = Read(html_of(facts))
+    facts = Box(title, notes, notes, ["a", "b"], rows, [Picture("data:image/png;base64,", caption)])
+    found = Read(box_html(facts))
     assert set(found.tags) <= ALLOWED
     assert found.open == []
     said = "".join(found.texts)
@@ -52,44 +54,51 @@ def test_whatever_facts_hold_is_text(title: str, notes: list[str], rows: list[li
 
 
 def test_a_label_runs_no_script() -> None:
-    found = html_of(Facts("<script>alert(1)</script>", rows=[["<img src=x onerror=alert(1)>", '"><script>']]))
+    found = box_html(Box("<script>alert(1)</script>", rows=[["<img src=x onerror=alert(1)>", '"><script>']]))
     assert "<script" not in found
     assert "<img" not in found
 
 
 def test_numbers_are_grouped_and_none_is_empty() -> None:
-    found = Read(html_of(Facts("t", head=["a", "b", "c", "d"], rows=[[1234567, 0.123456, None, True]])))
+    found = Read(box_html(Box("t", head=["a", "b", "c", "d"], rows=[[1234567, 0.123456, None, True]])))
     assert found.texts[-3:] == ["1,234,567", "0.1235", "True"]
 
 
 def test_long_text_is_cut() -> None:
-    found = html_of(Facts("t" * 10_000, ["n" * 10_000], rows=[["x" * 10_000]] * 100))
+    found = box_html(Box("t" * 10_000, ["n" * 10_000], rows=[["x" * 10_000]] * 100))
     assert len(found) < 20_000
     assert "x" * 39 + "…" in found
 
 
 def test_pictures_are_shown_up_to_a_size() -> None:
     pictures = [Picture("data:" + "x" * 30_000, str(number)) for number in range(6)]
-    assert Read(html_of(Facts("t", pictures=pictures))).tags.count("img") == 2
-    assert len(html_of(Facts("t", pictures=pictures))) < 100_000
+    assert Read(box_html(Box("t", pictures=pictures))).tags.count("img") == 2
+    assert len(box_html(Box("t", pictures=pictures))) < 100_000
 
 
 def test_nothing_is_fetched_from_elsewhere() -> None:
-    found = html_of(Facts("t", ["n"], ["c"], ["a"], [["b"]], [Picture("data:image/png;base64,", "p")]))
+    found = box_html(Box("t", ["n"], ["c"], ["a"], [["b"]], [Picture("data:image/png;base64,", "p")]))
     assert "http" not in found
     assert "url(" not in found
 
 
-def test_a_thing_that_cannot_be_shown_is_said_in_a_line_with_the_error() -> None:
-    def facts() -> Facts:
-        raise LookupError("<gone>")
+class Broken(atdata.SampleBatch[object]):
+    def __init__(self, error: BaseException) -> None:
+        super().__init__([])
+        self._error = error
 
-    assert Read(shown("thing", facts)).texts == ["'thing'", "LookupError: <gone>"]
+    def __len__(self) -> int:
+        raise self._error
+
+    def __repr__(self) -> str:
+        return "<broken>"
+
+
+def test_a_thing_that_cannot_be_shown_is_a_line_and_the_error() -> None:
+    assert Read(html_of(Broken(LookupError("<gone>")))).texts == ["<broken>", "LookupError: <gone>"]
+    assert Read(html_of(3)).texts[0] == "3"
 
 
 def test_an_interrupt_goes_on() -> None:
-    def facts() -> Facts:
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        shown("thing", facts)
+        html_of(Broken(KeyboardInterrupt()))

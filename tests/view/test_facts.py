@@ -1,5 +1,8 @@
-"""How datasets, selections, batches and locations show themselves."""
+"""Facts, HTML and JSON of datasets, selections, batches, locations and queries."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 import atdata
-from atdata import Dataset, DictSample, SampleBatch, SampleLocation
+from atdata import Dataset, DictSample, QueryExecutor, SampleBatch, SampleLocation
+from atdata._view import facts_of, json_of
 
 Photos = Callable[..., list[Any]]
 
@@ -128,7 +132,7 @@ def test_a_view_is_shown_as_what_it_is(icons: Dataset[Icon]) -> None:
 
 
 def test_many_shards_are_counted_and_not_read(icons: Dataset[Icon], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atdata._dataset._showing._SHARDS", 1)
+    monkeypatch.setattr("atdata._view._facts._MAX_SHARDS", 1)
     monkeypatch.setattr(type(icons._opened.manifests), "header", None)
     assert "2 shards; describe() reads all headers" in shown(icons)
 
@@ -194,3 +198,72 @@ def test_a_long_predicate_is_cut(icons: Dataset[Icon]) -> None:
 
 def test_one_sample_is_not_many(icons: Dataset[Icon]) -> None:
     assert "1 sample taken" in repr(icons.limit(1))
+
+
+# -- as data
+
+
+def test_facts_of_a_dataset_are_plain_values(icons: Dataset[Icon], tmp_path: Path) -> None:
+    facts = facts_of(icons.where(label="<script>alert(3)</script>"))
+    pictures = facts.pop("pictures")
+    assert [set(picture) for picture in pictures] == [{"uri", "caption"}]
+    assert facts == {
+        "kind": "dataset",
+        "name": "Dataset[Icon]",
+        "url": str(tmp_path),
+        "num_shards": 2,
+        "has_manifests": True,
+        "choice": ["where label='<script>alert(3)</script>'"],
+        "is_selection": True,
+        "num_samples": 20,
+        "num_selected": 1,
+        "fields": [
+            {"field": "pixels", "type": "NDArray[uint8]"} | dict.fromkeys(["min", "max", "distinct", "top"]),
+            {
+                "field": "label",
+                "type": "str",
+                "min": "<script>alert(0)</script>",
+                "max": "<script>alert(9)</script>",
+                "distinct": 20,
+                "top": "<script>alert(0)</script>",
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize("kind", ["dataset", "splits", "batch", "location", "executor", "explanation"])
+def test_json_holds_the_facts(icons: Dataset[Icon], tmp_path: Path, kind: str) -> None:
+    things = {
+        "dataset": icons,
+        "splits": atdata.load_dataset(tmp_path, Icon),
+        "batch": next(icons.ordered(batch_size=3)),
+        "location": icons.query(label="<script>alert(3)</script>")[0],
+        "executor": QueryExecutor.from_directory(tmp_path).load(),
+        "explanation": icons.explain(label="a"),
+    }
+    facts = json.loads(json_of(things[kind]))
+    assert facts["kind"] == kind
+    assert facts == json.loads(json.dumps(facts_of(things[kind])))
+
+
+def test_a_query_is_shown(icons: Dataset[Icon], tmp_path: Path) -> None:
+    executor = QueryExecutor.from_directory(tmp_path)
+    assert "QueryExecutor(2 shards)" in shown(executor)
+    assert "<td>label</td><td>" in shown(executor.load(["label"]))
+    explained = shown(icons.explain(label="alert"))
+    assert "<td>predicate</td><td>label=&#x27;alert&#x27;</td>" in explained
+    assert "Parquet SCAN" in explained
+
+
+def test_what_is_no_thing_of_atdata_has_no_facts() -> None:
+    with pytest.raises(TypeError, match="found int"):
+        facts_of(3)
+
+
+def test_a_location_is_displayed_by_the_view_that_the_package_registers() -> None:
+    program = (
+        "import sys, atdata; at = atdata.SampleLocation('s', 'k', 0); assert 'atdata._view' not in sys.modules; "
+        "print('<td>k</td>' in at._repr_html_(), 'atdata._view' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert found == "True True\n"
