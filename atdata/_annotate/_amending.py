@@ -206,7 +206,7 @@ def read_table(store: Store, shard: ShardColumns, header: Header, columns: list[
 
 def _read_columns(store: Store, number: int, sidecars: Sidecars) -> tuple[ShardColumns, Header]:
     data, header = _read_header(store, sidecars)
-    if header.is_old:
+    if not header.has_places:
         raise UnsupportedFormatError(
             f"shard {sidecars.shard_id!r}: its manifest is of version {header.manifest_version}, whose columns are not "
             "changed. Read the shards in order and write them again, into another folder: "
@@ -220,7 +220,7 @@ def _read_columns(store: Store, number: int, sidecars: Sidecars) -> tuple[ShardC
         hashlib.sha256(data).hexdigest(),
         header.num_samples,
         header.samples.columns if header.samples else {},
-        {name: str(each.__struct_config__.tag) for name, each in header.aggregates.items()},
+        header.kinds,
         marks_of(header.provenance),
     )
     return columns, header

@@ -17,6 +17,7 @@ from atdata._manifest import (
     Listing,
     default_kind,
     dtype_text,
+    expected_columns,
     fits,
     parse_dtype,
     storable,
@@ -158,10 +159,10 @@ class Annotation:
     def _kind(self, column: pl.Series, shards: Sequence[ShardColumns]) -> AggregateKind:
         said = self.options.aggregates.get(column.name)
         if said is not None:
-            if said not in get_args(AggregateKind) or not fits(said, column.dtype):
+            if not fits(said, column.dtype):
                 raise SchemaError(
                     f"the column {column.name!r} of {dtype_text(column.dtype)} has no {said!r} aggregate: "
-                    "'categorical' takes text, booleans, numbers and times, 'numeric' numbers and times, 'set' lists"
+                    f"{expected_columns()}"
                 )
             return said
         for shard in shards:  # a column that is replaced is summed up as it was

@@ -136,8 +136,7 @@ def _common(opened: Opened, locations: Locations, sample_type: type) -> CopiedCo
     kinds: dict[str, Any] = {}
     headers = [opened.manifests.header(shard_id) for shard_id in locations.used_shards]
     for header in headers:
-        for name, each in header.aggregates.items():
-            kind: Any = each.__struct_config__.tag
+        for name, kind in header.kinds.items():
             if name in schema and fits(kind, schema[name]):
                 kinds.setdefault(name, kind)
     kinds = {name: kinds.get(name) or default_kind(dtype) for name, dtype in schema.items()}

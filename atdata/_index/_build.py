@@ -2,20 +2,20 @@
 
 import io
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from atdata._errors import DamagedManifestError, ManifestError, first_line
-from atdata._manifest import KEY, OFFSET, SIZE, as_union
+from atdata._manifest import KEY, OFFSET, SIZE, Aggregate, as_union
 
-from ._format import NUMBER, ColumnSet, fields_of, union_of
+from ._format import NUMBER, ColumnSet, fields_of, kinds_of, lists_values, statistics_of, union_of
 from ._plan import Kept
 from ._shards import COLUMNS
-from ._sidecar import Loaded
+from ._sidecar import Loaded, Told
 from ._statistics import statistics
 
 __all__ = ["POSITION", "Made", "PartMaker", "nan_columns", "read_tables", "wrong_rows"]
@@ -175,21 +175,22 @@ class PartMaker:
         self._sets: dict[int, None] = {}
 
     def add(
-        self, loaded: Sequence[Loaded], sets: Sequence[ColumnSet], listed: Mapping[str, bool]
+        self, loaded: Sequence[Loaded], sets: Sequence[ColumnSet], unlisted: Collection[str]
     ) -> tuple[dict[int, ManifestError], dict[int, str]]:
         """Add shards by their sidecars, as far as these are sound.
 
         Args:
             loaded: The sidecars.
             sets: The sets of columns that there are.
-            listed: As for :func:`statistics`.
+            unlisted: The fields whose values are not listed, because they are too many.
 
         Returns:
             What is wrong with some of them, and why others are left out, by position.
         """
         fresh = _fresh(loaded, sets)
         if fresh.loaded:
-            self.told.append(_told(fresh, listed))
+            kinds = kinds_of({each.told.set: sets[each.told.set] for each in loaded}.values())
+            self.told.append(_told(fresh, kinds, unlisted))
             self._rows.append(([each.position for each in fresh.loaded], fresh.rows))
             self._sets |= dict.fromkeys(each.told.set for each in fresh.loaded)
         return fresh.wrong, fresh.left_out
@@ -256,7 +257,7 @@ def _renumbered(rows: pl.DataFrame, numbers: NDArray[np.uint32]) -> pl.DataFrame
     return rows.with_columns(pl.Series(NUMBER, numbers[rows[NUMBER].to_numpy()], pl.UInt32))
 
 
-def _told(fresh: _Fresh, listed: Mapping[str, bool]) -> pl.DataFrame:
+def _told(fresh: _Fresh, kinds: Mapping[str, Sequence[Aggregate[Any]]], unlisted: Collection[str]) -> pl.DataFrame:
     """Return the shards table's columns of shards whose rows were read."""
     told = [each.told for each in fresh.loaded]
     columns = {
@@ -269,17 +270,32 @@ def _told(fresh: _Fresh, listed: Mapping[str, bool]) -> pl.DataFrame:
         "tar_sha256": [each.tar_sha256 for each in told],
     }
     frame = pl.DataFrame(columns, schema={name: COLUMNS[name] for name in _TOLD})
+    listed = {name: name not in unlisted for name, those in kinds.items() if lists_values(those)}
     by_rows = statistics(_sorted(fresh.rows), len(told), listed).drop(NUMBER)
     by_header: list[pl.Series] = []
     for name, dtype in fields_of(fresh.rows.drop(NUMBER).schema).items():
-        if dtype.is_integer() or dtype.is_float():
-            by_header.append(pl.Series(f"mean:{name}", [each.means.get(name) for each in told], pl.Float64))
-        if dtype.is_float():  # of lists the rows tell
-            by_header.append(pl.Series(f"nans:{name}", [each.nans.get(name, 0) for each in told], pl.Int64))
-        if name in listed:
-            by_header.append(pl.Series(f"truncated:{name}", [name in each.truncated for each in told], pl.Boolean))
+        by_header += _by_header(name, dtype, kinds.get(name, ()), told)
     positions = pl.Series(POSITION, [each.position for each in fresh.loaded], pl.Int64)
     return pl.concat([positions.to_frame(), frame, by_rows, pl.DataFrame(by_header)], how="horizontal")
+
+
+def _by_header(name: str, dtype: pl.DataType, kinds: Sequence[Aggregate[Any]], told: Sequence[Told]) -> list[pl.Series]:
+    """Return the columns of a field's statistics that headers tell."""
+    values = [each.by_header.get(name, {}) for each in told]
+    expected = statistics_of(name, dtype, kinds)
+    columns = {what: expected[full] for what in _of_kinds(kinds) if (full := f"{what}:{name}") in expected}
+    absent = {"truncated": False}  # null where an aggregate says nothing, or is of another kind
+    series = [
+        pl.Series(f"{what}:{name}", [each.get(what, absent.get(what)) for each in values], own)
+        for what, own in columns.items()
+    ]
+    if dtype.is_float():  # of lists the rows tell
+        series.append(pl.Series(f"nans:{name}", [each.nans.get(name, 0) for each in told], pl.Int64))
+    return series
+
+
+def _of_kinds(kinds: Sequence[Aggregate[Any]]) -> list[str]:
+    return ["mean", "truncated", *(what for kind in kinds for what in kind.index_columns)]
 
 
 def _sorted(rows: pl.DataFrame) -> pl.DataFrame:

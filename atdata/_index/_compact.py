@@ -17,7 +17,7 @@ from atdata._storage import Store
 from ._build import POSITION, Made, PartMaker
 from ._codes import CodeBook, with_codes
 from ._files import Found, all_there, encode_part, find, path, publish, sweep
-from ._format import INDEX_VERSION, NUMBER, ColumnSet, IndexFacts, PartFacts, listed_fields, part_name, table_name
+from ._format import INDEX_VERSION, NUMBER, ColumnSet, IndexFacts, PartFacts, part_name, table_name
 from ._plan import LIMITS, Item, Kept, Limits, Lot, Run, ahead, lots, plan
 from ._previous import Before, DamagedPartError, Stamps, look_before, settled_stamps
 from ._shards import COLUMNS, ShardsTable, encode_table, statistic_columns
@@ -298,9 +298,7 @@ class _Run:
         """Read more of a part; where it ends, keep the old one of the same shards, or make and publish a new one."""
         self._kept += [each for each in lot.items if isinstance(each, Kept)]
         if loaded := [each for each in lot.items if isinstance(each, Loaded)]:
-            sets = {each.told.set: self._sets.sets[each.told.set] for each in loaded}
-            listed = {name: name not in self._gathered.unlisted for name in listed_fields(sets.values())}
-            wrong, left_out = self._maker.add(loaded, self._sets.sets, listed)
+            wrong, left_out = self._maker.add(loaded, self._sets.sets, self._gathered.unlisted)
             for position, error in wrong.items():
                 self._failed(self._sidecars[position].shard_id, error)
             self._left_out |= {self._sidecars[position].shard_id: why for position, why in left_out.items()}

@@ -2,15 +2,27 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Any
 
 import msgspec
 import polars as pl
 from msgspec import Meta, Struct
 
 from atdata._errors import AtdataError
-from atdata._manifest import KEY, LOCATION, SHARD, Table, fits, parse_dtype, unified
+from atdata._manifest import (
+    KEY,
+    LOCATION,
+    SHARD,
+    Aggregate,
+    Table,
+    aggregate_kinds,
+    aggregate_of,
+    find_aggregate,
+    parse_dtype,
+    unified,
+    value_dtype,
+)
 
 __all__ = [
     "CODE",
@@ -26,13 +38,13 @@ __all__ = [
     "PartFacts",
     "decode_facts",
     "fields_of",
-    "listed_fields",
+    "kinds_of",
+    "lists_values",
     "part_name",
     "statistics_among",
     "statistics_of",
     "table_name",
     "union_of",
-    "value_dtype",
 ]
 
 INDEX_FOLDER = "_manifest_index"
@@ -92,7 +104,8 @@ class ColumnSet(Struct, frozen=True):
             if name == NUMBER:
                 return f"its column {name!r} has the name of the index's own"
         for name, kind in self.aggregates.items():
-            if name not in schema or not fits(kind, schema[name]):
+            aggregate = find_aggregate(kind)  # an unknown one may be of anything
+            if aggregate is not None and (name not in schema or not aggregate.fits(schema[name])):
                 return f"its header sums up {name!r} as {kind}, which its column is not"
         return None
 
@@ -160,11 +173,6 @@ def table_name(data: bytes) -> str:
     return f"shards-{hashlib.sha256(data).hexdigest()[:_DIGITS]}.parquet"
 
 
-def value_dtype(dtype: pl.DataType) -> pl.DataType:
-    """Return the dtype of a column's values: of a list, that of its elements."""
-    return dtype.inner if isinstance(dtype, pl.List) else dtype  # type: ignore[return-value]  # an instance
-
-
 def union_of(sets: Iterable[ColumnSet]) -> pl.Schema:
     """Return the columns of all sets together.
 
@@ -179,22 +187,33 @@ def fields_of(union: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
     return {name: dtype for name, dtype in union.items() if name not in LOCATION}
 
 
-def listed_fields(sets: Iterable[ColumnSet]) -> set[str]:
-    """Return the fields whose values are listed: those that a header sums up value by value."""
-    return {name for each in sets for name, kind in each.aggregates.items() if kind != "numeric"}
+def kinds_of(sets: Iterable[ColumnSet]) -> dict[str, list[Aggregate[Any]]]:
+    """Return the known kinds of aggregates that headers have of each field, by field."""
+    names: dict[str, dict[str, None]] = {}
+    for each in sets:
+        for name, kind in each.aggregates.items():
+            names.setdefault(name, {})[kind] = None
+    known = {name: [find_aggregate(kind) for kind in sorted(kinds)] for name, kinds in names.items()}
+    return {name: [kind for kind in kinds if kind is not None] for name, kinds in known.items()}
 
 
-#: What is said of a field.
+def lists_values(kinds: Iterable[Aggregate[Any]]) -> bool:
+    """Return whether the values of a field are listed: those of a kind that sums up value by value."""
+    return any(kind.lists_values for kind in kinds)
+
+
+#: What is said of a field whatever the kinds of its aggregates.
 STATISTICS = ("min", "max", "nulls", "nans", "mean", "distinct", "values", "counts", "truncated")
 
 
 def statistics_among(columns: Collection[str], name: str) -> list[str]:
     """Return which columns are a field's statistics."""
-    return [each for what in STATISTICS if (each := f"{what}:{name}") in columns]
+    own = (what for kind in aggregate_kinds() for what in aggregate_of(kind).index_columns)
+    return [each for what in (*STATISTICS, *own) if (each := f"{what}:{name}") in columns]
 
 
-def statistics_of(name: str, dtype: pl.DataType, *, listed: bool) -> dict[str, pl.DataType]:
-    """Return the shards table's columns for a field, or for the key."""
+def statistics_of(name: str, dtype: pl.DataType, kinds: Sequence[Aggregate[Any]]) -> dict[str, pl.DataType]:
+    """Return the shards table's columns for a field with aggregates of some kinds, or for the key."""
     value = value_dtype(dtype)
     found: dict[str, pl.DataType] = {f"min:{name}": value, f"max:{name}": value}
     if name == KEY:
@@ -204,11 +223,13 @@ def statistics_of(name: str, dtype: pl.DataType, *, listed: bool) -> dict[str, p
         found[f"nans:{name}"] = pl.Int64()
     if dtype.is_integer() or dtype.is_float():
         found[f"mean:{name}"] = pl.Float64()
-    if listed:
+    if lists_values(kinds):
         found |= {
             f"distinct:{name}": pl.Int64(),
             f"values:{name}": pl.List(value),
             f"counts:{name}": pl.List(pl.UInt32()),
             f"truncated:{name}": pl.Boolean(),
         }
+    for kind in kinds:
+        found |= {f"{what}:{name}": own for what, own in kind.index_columns.items()}
     return found

@@ -10,12 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atdata._errors import ManifestIndexWarning
-from atdata._manifest import KEY, SHARD, Table, unified
+from atdata._manifest import KEY, SHARD, Table, unified, value_dtype
 from atdata._polars import enter_polars
 from atdata._storage import Stamp, Store
 
 from ._files import Found, find, path, sound_bytes
-from ._format import PartFacts, statistics_among, value_dtype
+from ._format import PartFacts, statistics_among
 from ._shards import ShardsTable
 from ._statistics import SetFacts, counted, set_facts
 

@@ -20,7 +20,7 @@ from ._format import (
     IndexFacts,
     decode_facts,
     fields_of,
-    listed_fields,
+    kinds_of,
     statistics_of,
     table_name,
     union_of,
@@ -57,10 +57,10 @@ def statistic_columns(sets: Sequence[ColumnSet]) -> dict[str, pl.DataType]:
     Raises:
         SchemaError: The sets do not go together.
     """
-    listed = listed_fields(sets)
-    found = statistics_of(KEY, pl.String(), listed=False)
+    kinds = kinds_of(sets)
+    found = statistics_of(KEY, pl.String(), ())
     for name, dtype in fields_of(union_of(sets)).items():
-        found |= statistics_of(name, dtype, listed=name in listed)
+        found |= statistics_of(name, dtype, kinds.get(name, ()))
     return found
 
 

@@ -1,10 +1,10 @@
 """One shard's sidecars, read and checked by their digests; what is kept of its header."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from atdata._errors import DamagedManifestError, ManifestNotFoundError, SchemaError
-from atdata._manifest import Header, Sidecars, check_bytes, parse_header
+from atdata._manifest import Header, Sidecars, check_bytes, find_aggregate, parse_header
 from atdata._storage import Store
 
 from ._format import ColumnSet, union_of
@@ -28,10 +28,10 @@ class Told(NamedTuple):
     table_sha256: bytes
     tar_size: int | None
     tar_sha256: bytes | None
-    means: dict[str, float]
+    #: The NaN that the header counts, by field.
     nans: dict[str, int]
-    #: The fields of which the header lists some values only.
-    truncated: frozenset[str]
+    #: What the index keeps of aggregates, by field: values by the name before the column's colon.
+    by_header: dict[str, dict[str, Any]]
 
 
 class Loaded(NamedTuple):
@@ -92,7 +92,7 @@ def load(store: Store, shard: Sidecars, position: int, sets: Sets) -> Loaded | s
         OSError: They cannot be read.
     """
     header = _header(store, shard.header)
-    if header.is_old or header.digest is None or header.samples is None:
+    if not header.has_places or header.digest is None or header.samples is None:
         return "its manifest is of version 1.0, whose header promises nothing of its sample table"
     told = sets.add(_columns(header))
     if isinstance(told, str):
@@ -100,7 +100,7 @@ def load(store: Store, shard: Sidecars, position: int, sets: Sets) -> Loaded | s
     folder, slash, _ = shard.header.rpartition("/")
     url = store.url(f"{folder}{slash}{header.samples.file}")
     numbers = [header.size_bytes, header.shard.size_bytes if header.shard else 0]
-    if (largest := max([*numbers, *(each.nan_count or 0 for each in header.aggregates.values())])) > _TOO_LONG:
+    if (largest := max([*numbers, *_nans(header).values()])) > _TOO_LONG:
         raise DamagedManifestError.because(store.url(shard.header), f"{largest} bytes or values; no shard is so large")
     try:
         data = store.read(f"{folder}{slash}{header.samples.file}")
@@ -120,17 +120,14 @@ def _header(store: Store, name: str) -> Header:
 
 
 def _columns(header: Header) -> ColumnSet:
-    kinds = {name: str(each.__struct_config__.tag) for name, each in header.aggregates.items()}
     columns = header.samples.columns if header.samples else {}
-    return ColumnSet(columns, kinds, empty=not header.num_samples)
+    return ColumnSet(columns, header.kinds, empty=not header.num_samples)
 
 
 def _told(header: Header, number: int, url: str) -> Told:
     samples, shard, digest = header.samples, header.shard, header.digest
     if samples is None or digest is None:
         raise AssertionError("a header that promises nothing was passed over")
-    aggregates = header.aggregates.items()
-    means = {name: getattr(each, "mean", None) for name, each in aggregates}
     return Told(
         digest=bytes.fromhex(digest),
         set=number,
@@ -140,7 +137,16 @@ def _told(header: Header, number: int, url: str) -> Told:
         table_sha256=bytes.fromhex(samples.sha256),
         tar_size=shard.size_bytes if shard else None,
         tar_sha256=bytes.fromhex(shard.sha256) if shard else None,
-        means={name: float(mean) for name, mean in means.items() if mean is not None},
-        nans={name: each.nan_count for name, each in aggregates if each.nan_count},
-        truncated=frozenset(name for name, each in aggregates if getattr(each, "truncated", None) is True),
+        nans=_nans(header),
+        by_header={name: _kept_of(header, name, kind) for name, kind in header.kinds.items()},
     )
+
+
+def _nans(header: Header) -> dict[str, int]:
+    counted = {name: header.aggregate(name) for name in header.kinds}
+    return {name: each.nan_count for name, each in counted.items() if each and each.nan_count}
+
+
+def _kept_of(header: Header, name: str, kind: str) -> dict[str, Any]:
+    aggregate, members = find_aggregate(kind), header.aggregate(name)
+    return {} if aggregate is None or members is None else aggregate.index_values(members)

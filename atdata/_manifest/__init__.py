@@ -8,34 +8,57 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
-    from ._aggregate import MAX_BOUND, MAX_VALUES, bound, upper_bound, without_nan
-    from ._amend import Change, amended, default_kind, marks_of
-    from ._annotations import column_type, fits, without_none
+    from ._aggregate import (
+        MAX_BOUND,
+        MAX_VALUES,
+        Aggregate,
+        FieldStatistics,
+        FieldSummary,
+        upper_bound,
+        value_dtype,
+        without_nan,
+    )
+    from ._amend import Change, amended, marks_of
+    from ._annotations import column_type, without_none
     from ._builder import CopiedColumns, CopiedManifest, CopiedRow, ManifestBuilder
     from ._dtypes import dtype_text, parse_dtype, storable, text_value, value_text
-    from ._fields import AggregateKind, ManifestField, columns_of, manifest_column, resolve_manifest_fields
+    from ._fields import ManifestField, columns_of, manifest_column, resolve_manifest_fields
+    from ._format_1_0 import is_old, json_columns, list_dtypes, normalised
     from ._header import MANIFEST_FORMAT_VERSION, MAX_HEADER, FileFacts, Header, now, parse_header
+    from ._kinds import (
+        AggregateKind,
+        aggregate_kinds,
+        aggregate_of,
+        create_aggregate,
+        default_kind,
+        expected_columns,
+        find_aggregate,
+        fits,
+    )
     from ._location import SampleLocation
     from ._manifest import ShardManifest, check_bytes, checked_table
     from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars, read_listing, shard_order
-    from ._old import is_old, json_columns, list_dtypes, normalised
+    from ._numeric import NumericAggregate
     from ._pandas import row_mask
-    from ._running import CategoricalAggregate, NumericAggregate, SetAggregate, create_aggregate
     from ._table import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE, parquet_bytes
     from ._union import Table, as_union, check_addable, unified, widened
+    from ._value_counts import CategoricalAggregate, SetAggregate, merged_counts
     from ._values import value_reader
     from ._writer import ManifestWriter, publish_manifest, swap_manifest, sweep_tables
 else:
     __getattr__, __dir__ = doorway(
         __name__,
         {
-            "AggregateKind": "atdata._manifest._fields",
+            "Aggregate": "atdata._manifest._aggregate",
+            "AggregateKind": "atdata._manifest._kinds",
             "CRC32": "atdata._manifest._table",
-            "CategoricalAggregate": "atdata._manifest._running",
+            "CategoricalAggregate": "atdata._manifest._value_counts",
             "Change": "atdata._manifest._amend",
             "CopiedColumns": "atdata._manifest._builder",
             "CopiedManifest": "atdata._manifest._builder",
             "CopiedRow": "atdata._manifest._builder",
+            "FieldStatistics": "atdata._manifest._aggregate",
+            "FieldSummary": "atdata._manifest._aggregate",
             "FileFacts": "atdata._manifest._header",
             "HEADER_SUFFIX": "atdata._manifest._names",
             "Header": "atdata._manifest._header",
@@ -49,35 +72,39 @@ else:
             "ManifestBuilder": "atdata._manifest._builder",
             "ManifestField": "atdata._manifest._fields",
             "ManifestWriter": "atdata._manifest._writer",
-            "NumericAggregate": "atdata._manifest._running",
+            "NumericAggregate": "atdata._manifest._numeric",
             "OFFSET": "atdata._manifest._table",
             "PLACE": "atdata._manifest._table",
             "SHARD": "atdata._manifest._table",
             "SIZE": "atdata._manifest._table",
             "SampleLocation": "atdata._manifest._location",
-            "SetAggregate": "atdata._manifest._running",
+            "SetAggregate": "atdata._manifest._value_counts",
             "ShardManifest": "atdata._manifest._manifest",
             "Sidecars": "atdata._manifest._names",
             "TABLE_SUFFIX": "atdata._manifest._names",
             "Table": "atdata._manifest._union",
+            "aggregate_kinds": "atdata._manifest._kinds",
+            "aggregate_of": "atdata._manifest._kinds",
             "amended": "atdata._manifest._amend",
             "as_union": "atdata._manifest._union",
-            "bound": "atdata._manifest._aggregate",
             "check_addable": "atdata._manifest._union",
             "check_bytes": "atdata._manifest._manifest",
             "checked_table": "atdata._manifest._manifest",
             "column_type": "atdata._manifest._annotations",
             "columns_of": "atdata._manifest._fields",
-            "create_aggregate": "atdata._manifest._running",
-            "default_kind": "atdata._manifest._amend",
+            "create_aggregate": "atdata._manifest._kinds",
+            "default_kind": "atdata._manifest._kinds",
             "dtype_text": "atdata._manifest._dtypes",
-            "fits": "atdata._manifest._annotations",
-            "is_old": "atdata._manifest._old",
-            "json_columns": "atdata._manifest._old",
-            "list_dtypes": "atdata._manifest._old",
+            "expected_columns": "atdata._manifest._kinds",
+            "find_aggregate": "atdata._manifest._kinds",
+            "fits": "atdata._manifest._kinds",
+            "is_old": "atdata._manifest._format_1_0",
+            "json_columns": "atdata._manifest._format_1_0",
+            "list_dtypes": "atdata._manifest._format_1_0",
             "manifest_column": "atdata._manifest._fields",
             "marks_of": "atdata._manifest._amend",
-            "normalised": "atdata._manifest._old",
+            "merged_counts": "atdata._manifest._value_counts",
+            "normalised": "atdata._manifest._format_1_0",
             "now": "atdata._manifest._header",
             "parquet_bytes": "atdata._manifest._table",
             "parse_dtype": "atdata._manifest._dtypes",
@@ -93,6 +120,7 @@ else:
             "text_value": "atdata._manifest._dtypes",
             "unified": "atdata._manifest._union",
             "upper_bound": "atdata._manifest._aggregate",
+            "value_dtype": "atdata._manifest._aggregate",
             "value_reader": "atdata._manifest._values",
             "value_text": "atdata._manifest._dtypes",
             "widened": "atdata._manifest._union",
@@ -115,12 +143,15 @@ __all__ = [
     "SHARD",
     "SIZE",
     "TABLE_SUFFIX",
+    "Aggregate",
     "AggregateKind",
     "CategoricalAggregate",
     "Change",
     "CopiedColumns",
     "CopiedManifest",
     "CopiedRow",
+    "FieldStatistics",
+    "FieldSummary",
     "FileFacts",
     "Header",
     "Listing",
@@ -133,9 +164,10 @@ __all__ = [
     "ShardManifest",
     "Sidecars",
     "Table",
+    "aggregate_kinds",
+    "aggregate_of",
     "amended",
     "as_union",
-    "bound",
     "check_addable",
     "check_bytes",
     "checked_table",
@@ -144,12 +176,15 @@ __all__ = [
     "create_aggregate",
     "default_kind",
     "dtype_text",
+    "expected_columns",
+    "find_aggregate",
     "fits",
     "is_old",
     "json_columns",
     "list_dtypes",
     "manifest_column",
     "marks_of",
+    "merged_counts",
     "normalised",
     "now",
     "parquet_bytes",
@@ -166,6 +201,7 @@ __all__ = [
     "text_value",
     "unified",
     "upper_bound",
+    "value_dtype",
     "value_reader",
     "value_text",
     "widened",

@@ -2,21 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import polars as pl
 
 from atdata._errors import SampleValueError
 
-from ._aggregate import aggregate, without_nan
-from ._annotations import ColumnType, inferred
-from ._fields import AggregateKind, Column
+from ._aggregate import without_nan
 from ._header import encode_header
+from ._kinds import AggregateKind, aggregate_of
 from ._names import replacing_table
 from ._table import REPLACES, parquet_bytes, table_facts, value_dtypes
 
-__all__ = ["ANNOTATED", "Amended", "Change", "amended", "default_kind", "marks_of"]
+__all__ = ["ANNOTATED", "Amended", "Change", "amended", "marks_of"]
 
 #: Where the provenance says which columns came late, and in which run.
 ANNOTATED = "annotated"
@@ -63,13 +63,8 @@ def amended(old: bytes, table: pl.DataFrame, table_sha256: str, shard_id: str, c
     data = parquet_bytes(frame, {REPLACES: table_sha256})
     name = replacing_table(shard_id, hashlib.sha256(data).hexdigest())
     members = _members(old, change)
-    members["samples"] = {**members.get("samples", {}), **table_facts(name, data, frame.schema)}
+    members["samples"] = {**_raw_members(members.get("samples", b"{}")), **table_facts(name, data, frame.schema)}
     return Amended(name, data, encode_header(members, value_dtypes(frame.schema)))
-
-
-def default_kind(dtype: pl.DataType) -> AggregateKind:
-    """Return the aggregate of a column that nobody named one for."""
-    return inferred(ColumnType(dtype, None, by_codec=False))
 
 
 def marks_of(provenance: Mapping[str, Any]) -> dict[str, str | None]:
@@ -91,18 +86,19 @@ def marks_of(provenance: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _members(old: bytes, change: Change) -> dict[str, Any]:
-    """Return a header's members with what changes in them, in their order."""
-    members: dict[str, Any] = json.loads(old)
+    """Return a header's members with what changes in them, in their order; all others as their bytes stand."""
+    members = _raw_members(old)
     members.pop("digest", None)
-    provenance = dict(members.get("provenance", {}))
-    marks = _marked(marks_of(provenance), [column.name for column in change.columns], change)
+    provenance = _raw_members(members.get("provenance", b"{}"))
+    marks = _marked(marks_of(json.loads(bytes(members.get("provenance", b"{}")))), change)
     if marks:
         provenance[ANNOTATED] = marks
     else:
         provenance.pop(ANNOTATED, None)
-    aggregates = {name: each for name, each in members["aggregates"].items() if name not in change.dropped}
+    aggregates = _raw_members(members["aggregates"])
+    aggregates = {name: each for name, each in aggregates.items() if name not in change.dropped}
     for column in change.columns:
-        aggregates[column.name] = aggregate(Column(column.name, change.kinds[column.name], column.dtype), column)
+        aggregates[column.name] = aggregate_of(change.kinds[column.name]).of(column)
     changed: dict[str, Any] = {}
     for name, value in members.items():
         if name == "aggregates":
@@ -114,7 +110,12 @@ def _members(old: bytes, change: Change) -> dict[str, Any]:
     return changed
 
 
-def _marked(marks: Mapping[str, str | None], names: Iterable[str], change: Change) -> dict[str, str | None]:
+def _raw_members(data: bytes | msgspec.Raw) -> dict[str, Any]:
+    return msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+
+
+def _marked(marks: Mapping[str, str | None], change: Change) -> dict[str, str | None]:
+    names = [column.name for column in change.columns]
     touched = {*names, *change.dropped}
     broken = {run for name, run in marks.items() if name in touched}
     kept = {name: None if run in broken else run for name, run in marks.items() if name not in change.dropped}

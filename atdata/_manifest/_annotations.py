@@ -12,9 +12,9 @@ import polars as pl
 from atdata._errors import SchemaError
 from atdata._sample import bare_type, codec_of, dtype_in
 
-from ._dtypes import SCALARS, is_number
+from ._dtypes import SCALARS
 
-__all__ = ["ColumnType", "column_type", "fits", "inferred", "without_none"]
+__all__ = ["ColumnType", "column_type", "without_none"]
 
 
 class ColumnType(NamedTuple):
@@ -60,21 +60,6 @@ def without_none(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
         return bare, metadata
     bare, inner = bare_type(members[0])
     return bare, (*metadata, *inner)
-
-
-def inferred(kind: ColumnType) -> typing.Literal["categorical", "numeric", "set"]:
-    """Return the aggregate of a column that nobody named one for."""
-    if isinstance(kind.dtype, pl.List):
-        return "set"
-    # The integers of a literal are names, not amounts.
-    return "numeric" if is_number(kind.dtype) and not kind.by_codec else "categorical"
-
-
-def fits(aggregate: str, dtype: pl.DataType) -> bool:
-    """Tell whether a column can have an aggregate."""
-    if aggregate == "set":
-        return isinstance(dtype, pl.List)
-    return not isinstance(dtype, pl.List) and (aggregate == "categorical" or is_number(dtype))
 
 
 def _scalar(bare: Any, metadata: tuple[Any, ...], *, explicit: bool) -> ColumnType | None:

@@ -12,10 +12,11 @@ from atdata._errors import SampleValueError, SchemaError, UnreadableImageWarning
 from atdata._polars import enter_polars
 from atdata._tar import check_key
 
-from ._aggregate import aggregate, without_nan
+from ._aggregate import without_nan
 from ._dtypes import dtype_text, storable_dtype
 from ._fields import Column
 from ._header import FileFacts, now
+from ._kinds import aggregate_of
 from ._manifest import ShardManifest
 from ._table import CRC32, KEY, LOCATION, OFFSET, SHARD, SIZE, ColumnGatherer
 from ._values import value_reader
@@ -162,7 +163,8 @@ class ManifestBuilder:
             size_bytes=sum(self._sizes) if shard is None else shard.size_bytes,
             created_at=now() if created_at is None else created_at,
             aggregates={
-                column.name: aggregate(column, values) for column, values in zip(columns, written, strict=True)
+                column.name: aggregate_of(column.aggregate).of(values)
+                for column, values in zip(columns, written, strict=True)
             },
             samples=pl.DataFrame([*self._locations(), *map(without_nan, written)]),
             provenance={**(provenance or {}), **self._provenance},
@@ -301,7 +303,9 @@ class CopiedManifest:
             num_samples=len(self),
             size_bytes=int(places[SIZE].sum()) if shard is None else shard.size_bytes,
             created_at=now() if created_at is None else created_at,
-            aggregates={column.name: aggregate(column, fields[column.name]) for column in self._common.columns},
+            aggregates={
+                column.name: aggregate_of(column.aggregate).of(fields[column.name]) for column in self._common.columns
+            },
             samples=pl.DataFrame({KEY: pl.Series(list(self._keys), dtype=pl.String)}).hstack(places).hstack(fields),
             provenance={**_parents(parents), **(provenance or {})},
             content_metadata=content_metadata,

@@ -4,19 +4,19 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import polars as pl
 
-from atdata._errors import SchemaError
+from atdata._errors import SchemaError, listed
 from atdata._sample import Computed, DictSample, Field, ImageField, computed, computed_of, fields_of
 
-from ._annotations import column_type, fits, inferred, without_none
+from ._annotations import ColumnType, column_type, without_none
 from ._dtypes import dtype_text
+from ._kinds import AggregateKind, aggregate_kinds, default_kind, expected_columns, fits
 
 __all__ = [
-    "AggregateKind",
     "Column",
     "ManifestField",
     "Source",
@@ -26,11 +26,7 @@ __all__ = [
     "sources_of",
 ]
 
-AggregateKind: TypeAlias = Literal["categorical", "numeric", "set"]
-
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-_KINDS = typing.get_args(AggregateKind)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +39,7 @@ class ManifestField:
         exclude: Keep the field out of the manifest.
 
     Raises:
-        SchemaError: There is no such aggregate.
+        SchemaError: The aggregate is unknown.
 
     Examples:
         >>> from typing import Annotated
@@ -61,8 +57,8 @@ class ManifestField:
     exclude: bool = False
 
     def __post_init__(self) -> None:
-        if self.aggregate not in _KINDS:
-            raise SchemaError(f"there is no aggregate {self.aggregate!r}; there are {', '.join(_KINDS)}")
+        if self.aggregate not in aggregate_kinds():
+            raise SchemaError(f"unknown aggregate {self.aggregate!r}; expected one of {listed(aggregate_kinds())}")
 
 
 def manifest_column(aggregate: AggregateKind) -> Callable[[Function], Function]:
@@ -75,7 +71,7 @@ def manifest_column(aggregate: AggregateKind) -> Callable[[Function], Function]:
         aggregate: How the column is summed up in the header, as in :class:`ManifestField`.
 
     Raises:
-        SchemaError: There is no such aggregate, or what is decorated is no method.
+        SchemaError: The aggregate is unknown, or what is decorated is no method.
 
     Examples:
         >>> import atdata
@@ -196,17 +192,20 @@ def _column(place: str, name: str, annotation: Any, said: ManifestField | None) 
     if said is None and found is None:
         return None
     dtype = found.dtype if found else None
-    aggregate = said.aggregate if said else inferred(found) if found else "categorical"
+    aggregate = said.aggregate if said else _default_of(found)
     if dtype is None or not fits(aggregate, dtype):
         fitting = "a column" if dtype is None else f"a {aggregate!r} aggregate of {dtype_text(dtype)}"
         raise SchemaError(
             f"{place}: its annotation {without_none(annotation)[0]} makes no {fitting.removeprefix('a ')}; "
-            "'categorical' takes text, booleans, numbers, times, enums and literals, 'numeric' numbers and times, "
-            "'set' lists of these"
+            f"{expected_columns()}"
         )
     if name.startswith("__"):
         raise SchemaError(f"{place}: names with '__' are the manifest's own; rename the field, or exclude it")
     return Column(name, aggregate, dtype)
+
+
+def _default_of(column: ColumnType | None) -> AggregateKind:
+    return "categorical" if column is None else default_kind(column.dtype, by_codec=column.by_codec)
 
 
 def _image_columns(name: str) -> tuple[Column, ...]:

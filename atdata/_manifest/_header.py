@@ -6,19 +6,21 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import polars as pl
-from msgspec import UNSET, Meta, Struct, UnsetType, structs
+from msgspec import Meta, Raw, Struct
 
-from atdata._errors import DamagedManifestError, SampleValueError, UnsupportedFormatError
+from atdata._errors import DamagedManifestError, SampleValueError, UnsupportedFormatError, listed
 
-from ._aggregate import truncated
-from ._old import is_old_version
+from ._aggregate import AggregateMembers, Count
+from ._format_1_0 import is_version_1_0, known_bounds, with_null_tokens
+from ._kinds import find_aggregate
 
 __all__ = [
+    "KNOWN_FEATURES",
     "MANIFEST_FORMAT_VERSION",
     "MAX_HEADER",
     "FileFacts",
@@ -30,24 +32,27 @@ __all__ = [
 ]
 
 MANIFEST_FORMAT_VERSION = "1.1.0"
+#: The features that this version knows, of those that a header may require of its readers.
+KNOWN_FEATURES: frozenset[str] = frozenset()
+#: The major versions that are read. A header of version 2 differs from one of version 1 by what it requires alone.
+_MAJOR_VERSIONS = ("1", "2")
 #: The longest header that is written, in bytes, and how many of them are the digest's.
 MAX_HEADER, _DIGEST_ROOM = 64 << 10, 100
 #: The longest header that is parsed, in bytes.
 _MAX_READ = 64 << 20
-#: From here on a float stands for more than one whole number.
-_INEXACT = 1 << 53
 
-_Count = Annotated[int, Meta(ge=0)]
 _Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 _FileName = Annotated[str, Meta(pattern=r"^[^/\\\0]+$", min_length=1)]
-_Bound = int | float | str | bool | None
+_Decoded = TypeVar("_Decoded")
+#: What msgspec raises for bytes that are not the JSON that was asked for.
+_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError)
 
 
 class FileFacts(Struct, frozen=True):
     """What a header says of a file beside it."""
 
     file: _FileName
-    size_bytes: _Count
+    size_bytes: Count
     sha256: _Sha256
 
 
@@ -57,71 +62,102 @@ class TableFacts(FileFacts, frozen=True):
     columns: dict[str, str]
 
 
-class _Aggregate(Struct, frozen=True, tag_field="type"):
-    null_count: _Count | UnsetType = UNSET
-    nan_count: _Count | UnsetType = UNSET
+class Header(Struct, frozen=True, kw_only=True, dict=True):
+    """A header's members, checked; unknown ones are ignored.
 
-
-class _Categorical(_Aggregate, frozen=True, tag="categorical", kw_only=True):
-    cardinality: _Count
-    value_counts: dict[str, _Count]
-    truncated: bool | UnsetType = UNSET
-    min: _Bound | UnsetType = UNSET
-    max: _Bound | UnsetType = UNSET
-
-
-class _Numeric(_Aggregate, frozen=True, tag="numeric", kw_only=True):
-    min: _Bound
-    max: _Bound
-    mean: float | None
-    count: _Count
-    unbounded: bool | UnsetType = UNSET
-
-
-class _Set(_Aggregate, frozen=True, tag="set", kw_only=True):
-    all_values: list[int | float | str | bool]
-    value_counts: dict[str, _Count] | UnsetType = UNSET
-    cardinality: _Count | UnsetType = UNSET
-    truncated: bool | UnsetType = UNSET
-    min: _Bound | UnsetType = UNSET
-    max: _Bound | UnsetType = UNSET
-
-
-class Header(Struct, frozen=True, kw_only=True):
-    """A header's members, checked; unknown ones are passed over."""
+    Aggregates are decoded, and checked, when they are asked for: the digest vouches for their bytes, and most readers
+    need few of them. Those of a header without a digest are checked when it is parsed.
+    """
 
     manifest_version: str
     shard_id: str
     schema_type: str
     schema_version: str
-    num_samples: _Count
-    size_bytes: _Count
+    num_samples: Count
+    size_bytes: Count
     created_at: str
-    aggregates: dict[str, _Categorical | _Numeric | _Set]
+    raw_aggregates: Raw = msgspec.field(name="aggregates")
     content_metadata: dict[str, Any] | None = None
     provenance: dict[str, Any] = {}
     shard: FileFacts | None = None
     samples: TableFacts | None = None
+    required_features: list[str] = []
     digest: _Sha256 | None = None
 
     @property
-    def is_old(self) -> bool:
-        """Whether it is of version 1.0: its offsets lead nowhere, and nulls and NaN are not counted."""
-        return is_old_version(self.manifest_version)
+    def has_places(self) -> bool:
+        """Whether its table says where samples are; and then nulls and NaN are counted. Not so in version 1.0."""
+        return not is_version_1_0(self.manifest_version)
+
+    @functools.cached_property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each field's aggregate, unknown ones included, in the header's order.
+
+        Raises:
+            DamagedManifestError: The aggregates are malformed.
+        """
+        return {name: self._decode(name, raw, _AggregateType).type for name, raw in self._by_field.items()}
+
+    def aggregate(self, name: str) -> AggregateMembers | None:
+        """Return the aggregate of a field; None where there is none, or one of an unknown kind.
+
+        Raises:
+            DamagedManifestError: It is malformed.
+        """
+        known = self._known
+        if name not in known and name in self._by_field:
+            known[name] = self._aggregate(name)
+        return known.get(name)
 
     def plain_aggregates(self) -> dict[str, dict[str, Any]]:
-        """Return the aggregates as they stand in the JSON."""
-        plain: dict[str, dict[str, Any]] = msgspec.to_builtins(self.aggregates)
-        return plain
+        """Return the aggregates as they stand in the JSON, unknown kinds and members included.
+
+        Raises:
+            DamagedManifestError: One is malformed.
+        """
+        return {name: self._plain(name) for name in self._by_field}
+
+    @functools.cached_property
+    def _by_field(self) -> dict[str, Raw]:
+        return self._decode(None, self.raw_aggregates, dict[str, Raw])
+
+    @functools.cached_property
+    def _known(self) -> dict[str, AggregateMembers | None]:
+        return {}
+
+    def _aggregate(self, name: str) -> AggregateMembers | None:
+        kind = find_aggregate(self.kinds[name])
+        if kind is None:
+            return None
+        members = self._decode(name, self._by_field[name], kind.members)
+        return members if self.has_places else known_bounds(members)
+
+    def _plain(self, name: str) -> dict[str, Any]:
+        # The known members by their types: without one, msgspec takes integers beyond 64 bits for floats.
+        known = self.aggregate(name)
+        return self._decode(name, self._by_field[name], dict[str, Any]) | msgspec.to_builtins(known or {})
+
+    def _decode(self, field: str | None, raw: Raw, kind: type[_Decoded]) -> _Decoded:
+        try:
+            decoded: _Decoded = _decoder_of(kind).decode(raw)
+        except _MALFORMED as error:
+            where = "aggregates" if field is None else f"aggregates, {field!r}"
+            file = vars(self).get("_file", f"the header of shard {self.shard_id!r}")
+            raise DamagedManifestError.because(file, f"no manifest header: {error} - in {where}") from error
+        return decoded
 
 
-class _Version(Struct, frozen=True):
+class _AggregateType(Struct, frozen=True):
+    type: str
+
+
+class _Requirements(Struct, frozen=True):
     manifest_version: str
+    required_features: Any = ()
 
 
-_decoder_of = functools.cache(msgspec.json.Decoder)
-#: A string, which stays, or a token that is no JSON.
-_STRING_OR_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|(-?Infinity|NaN)', re.DOTALL)
+_decoder_of: Callable[[Any], msgspec.json.Decoder[Any]] = functools.cache(msgspec.json.Decoder)
+#: The digest's member at the end of a header. It is sought in the last bytes alone: white space may stand around it.
 _DIGEST_TAIL = re.compile(rb',\s*"digest"\s*:\s*"[0-9a-f]{64}"\s*}\s*\Z')
 
 
@@ -142,7 +178,8 @@ def encode_header(members: Mapping[str, Any], dtypes: Mapping[str, pl.DataType])
     fewer values.
 
     Args:
-        members: The header's members, in order, without the digest.
+        members: The header's members, in order, without the digest. A ``msgspec.Raw``, as a member or in one, is
+            written as it stands.
         dtypes: The dtypes of the columns that have aggregates; of a list, that of its elements.
 
     Raises:
@@ -170,62 +207,58 @@ def parse_header(data: bytes, file: str) -> Header:
     if len(data) > _MAX_READ:
         raise DamagedManifestError.because(file, f"a header of {len(data)} bytes; {_MAX_READ} at most are read")
     try:
-        version, strict = _version(data)
-        header = _decoder_of(Header).decode(strict) if version.partition(".")[0] == "1" else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError) as error:
+        header = _decoded(data, file)
+    except _MALFORMED as error:
         raise DamagedManifestError.because(file, f"no manifest header: {error}") from error
-    if header is None:
-        raise UnsupportedFormatError(
-            f"{file}: manifest_version {version!r}; this version of atdata-polars reads 1.x "
-            f"(it writes {MANIFEST_FORMAT_VERSION}). Use a newer one"
-        )
+    _check_requirements(header.manifest_version, header.required_features, file)
+    vars(header)["_file"] = file
     _check_digest(data, header, file)
-    return _with_known_bounds(header) if header.is_old else header
+    return header
 
 
-def _version(data: bytes) -> tuple[str, bytes]:
-    """Return a header's version, and the header with null for what version 1.0 has and strict JSON has not."""
+def _decoded(data: bytes, file: str) -> Header:
+    decoder = _decoder_of(Header)
     try:
-        return _decoder_of(_Version).decode(data).manifest_version, data
+        header: Header = decoder.decode(data)
     except msgspec.DecodeError:
-        strict = _STRING_OR_TOKEN.sub(lambda match: match[0] if match[1] is None else b"null", data)
-        version = _decoder_of(_Version).decode(strict).manifest_version
-        if not is_old_version(version):
-            raise
-        return version, strict
+        # What a newer version requires may be why it cannot be read; that is the better answer.
+        strict, version = data, None
+        try:
+            version = _decoder_of(_Requirements).decode(data)
+        except msgspec.DecodeError:
+            strict = with_null_tokens(data)
+            version = _decoder_of(_Requirements).decode(strict)
+            if not is_version_1_0(version.manifest_version):
+                raise
+        _check_requirements(version.manifest_version, version.required_features, file)
+        header = decoder.decode(strict)
+    return header
 
 
-def _with_known_bounds(header: Header) -> Header:
-    """Return a header of version 1.0 whose numeric aggregates say what they know.
-
-    Its writer gave infinite bounds to no values, and rounded whole numbers to floats.
-    """
-    return structs.replace(header, aggregates={name: _known(each) for name, each in header.aggregates.items()})
-
-
-def _known(each: _Categorical | _Numeric | _Set) -> _Categorical | _Numeric | _Set:
-    if not isinstance(each, _Numeric):
-        return each
-    if not each.count:
-        return structs.replace(each, min=None, max=None, mean=None)
-    low, high = _exact(each.min), _exact(each.max)
-    unbounded: bool | UnsetType = True if low is None or high is None else UNSET
-    return structs.replace(each, min=low, max=high, unbounded=unbounded)
-
-
-def _exact(bound: _Bound) -> _Bound:
-    return None if isinstance(bound, float) and not -_INEXACT < bound < _INEXACT else bound
+def _check_requirements(version: str, features: Any, file: str) -> None:
+    if version.partition(".")[0] not in _MAJOR_VERSIONS:
+        raise UnsupportedFormatError(
+            f"{file}: manifest_version {version!r}; this version of atdata-polars reads 1.x and 2.x "
+            f"(it writes {MANIFEST_FORMAT_VERSION}). Use a newer atdata-polars"
+        )
+    names = features if isinstance(features, list) else []
+    if unknown := [name for name in names if isinstance(name, str) and name not in KNOWN_FEATURES]:
+        raise UnsupportedFormatError(
+            f"{file}: the header requires the feature {listed(unknown)}; this version of atdata-polars knows "
+            f"{listed(sorted(KNOWN_FEATURES))}. Use a newer atdata-polars"
+        )
 
 
 def _check_digest(data: bytes, header: Header, file: str) -> None:
     if header.digest is None:
         if header.shard is not None or header.samples is not None:
             raise DamagedManifestError.because(file, "it names its files and has no digest to vouch for them")
+        header.plain_aggregates()  # nothing else vouches for them
         return
-    tail = _DIGEST_TAIL.search(data)
+    tail = _DIGEST_TAIL.match(data, data.rfind(b",", 0, max(data.rfind(b'"digest"'), 0)))
     if tail is None:
         raise DamagedManifestError.because(file, "its digest is not its last member")
-    actual = hashlib.sha256(data[: tail.start()]).hexdigest()
+    actual = hashlib.sha256(memoryview(data)[: tail.start()]).hexdigest()
     if actual != header.digest:
         raise DamagedManifestError.because(
             file,
@@ -234,33 +267,68 @@ def _check_digest(data: bytes, header: Header, file: str) -> None:
 
 
 def _fitted(members: Mapping[str, Any], dtypes: Mapping[str, pl.DataType]) -> dict[str, Any]:
-    """Return the aggregates, the widest truncated until the whole header fits."""
-    aggregates = dict(members["aggregates"])
+    """Return the aggregates, the widest shortened until the whole header fits."""
+    aggregates: dict[str, Any] = {name: _plain(each) for name, each in members["aggregates"].items()}
     widths = {name: len(_json({name: each}, indent=None)) for name, each in aggregates.items()}
     available = MAX_HEADER - _DIGEST_ROOM - len(_json({**members, "aggregates": {}}, indent=None))
     while sum(widths.values()) > available:
-        listing = [name for name, each in aggregates.items() if each.get("value_counts")]
-        if not listing:
+        for name in sorted(widths, key=widths.__getitem__, reverse=True):
+            shorter = _shortened(aggregates[name], dtypes.get(name))
+            if shorter is not None:
+                break
+        else:
             raise SampleValueError(
-                f"the header of shard {members['shard_id']!r} takes {MAX_HEADER - available + sum(widths.values())} "
+                f"the header of shard {_plain(members['shard_id'])!r} takes "
+                f"{MAX_HEADER - available + sum(widths.values())} "
                 f"bytes, {MAX_HEADER} at most: shorten content_metadata or provenance, or keep some of the "
                 f"{len(aggregates)} fields out of the manifest with ManifestField(..., exclude=True)"
             )
-        widest = max(listing, key=widths.__getitem__)
-        fewer = len(aggregates[widest]["value_counts"]) // 2
-        aggregates[widest] = truncated(aggregates[widest], fewer, dtypes[widest])
-        widths[widest] = len(_json({widest: aggregates[widest]}, indent=None))
+        aggregates[name] = shorter
+        widths[name] = len(_json({name: shorter}, indent=None))
     return aggregates
+
+
+def _plain(value: Any) -> Any:
+    """Return a member as a value; as it stands where it holds what this version cannot shorten."""
+    if not isinstance(value, Raw):
+        return value
+    plain = json.loads(bytes(value))
+    is_unknown = isinstance(plain, dict) and find_aggregate(plain.get("type", "")) is None
+    return value if is_unknown else plain
+
+
+def _shortened(members: Any, dtype: pl.DataType | None) -> dict[str, Any] | None:
+    kind = find_aggregate(members.get("type", "")) if isinstance(members, dict) else None
+    return None if kind is None or dtype is None else kind.shortened(members, dtype)
 
 
 def _json(members: Mapping[str, Any], *, indent: int | None) -> bytes:
     """Return an object without its closing brace, so that one more member can follow."""
-    separators = (",", ":") if indent is None else None
     try:
-        text = json.dumps(members, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
-        return text.removesuffix("}").rstrip().encode()
+        return _text(members, indent, 0).removesuffix("}").rstrip().encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise SampleValueError(
             f"the header is no strict JSON: {error}; "
             "content_metadata and provenance hold None, bool, int, finite float, str, and lists and dicts of these"
         ) from error
+
+
+def _text(value: Any, indent: int | None, level: int) -> str:
+    """Return a value as JSON; what was not decoded stands as it did, but for its white space."""
+    if isinstance(value, Raw):
+        data = bytes(value)
+        return (data if indent else msgspec.json.format(data, indent=-1)).decode()
+    if isinstance(value, Mapping) and (level == 0 or any(isinstance(each, Raw) for each in value.values())):
+        members = [
+            f"{json.dumps(name, ensure_ascii=False)}:{' ' if indent else ''}{_text(each, indent, level + 1)}"
+            for name, each in value.items()
+        ]
+        if not members:
+            return "{}"
+        if not indent:
+            return "{" + ",".join(members) + "}"
+        start = "\n" + " " * (indent * (level + 1))
+        return "{" + start + f",{start}".join(members) + "\n" + " " * (indent * level) + "}"
+    separators = None if indent else (",", ":")
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    return text.replace("\n", "\n" + " " * (indent * level)) if indent and level else text

@@ -13,8 +13,8 @@ from atdata._errors import DamagedManifestError, ManifestNotFoundError
 from atdata._polars import enter_polars
 
 from ._dtypes import parse_dtype
+from ._format_1_0 import is_old, list_dtypes, normalised
 from ._header import MANIFEST_FORMAT_VERSION, FileFacts, Header, TableFacts, parse_header
-from ._old import is_old, list_dtypes, normalised
 from ._pandas import from_pandas, to_pandas
 from ._table import LOCATION
 
@@ -193,7 +193,7 @@ def checked_table(data: bytes, header: Header, file: str, columns: list[str] | N
     if facts is not None:
         check_bytes(data, facts, file)
     try:
-        frame = _table(data, columns, is_old_format=header.is_old)
+        frame = _table(data, columns, is_format_1_0=not header.has_places)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise DamagedManifestError.because(file, f"no sample table: {error}") from error
     if len(frame) != header.num_samples:
@@ -203,8 +203,8 @@ def checked_table(data: bytes, header: Header, file: str, columns: list[str] | N
     return frame
 
 
-def _table(data: bytes, columns: list[str] | None, *, is_old_format: bool) -> pl.DataFrame:
-    if not is_old_format:
+def _table(data: bytes, columns: list[str] | None, *, is_format_1_0: bool) -> pl.DataFrame:
+    if not is_format_1_0:
         return pl.read_parquet(io.BytesIO(data), columns=columns)
     frame = pl.read_parquet(io.BytesIO(data))
     if is_old(frame.schema):

@@ -169,7 +169,7 @@ def _may_stay(store: Store, table: str, shard_id: str, current: str) -> bool:
 def _check_readable(header: bytes, manifest: ShardManifest) -> None:
     # A manifest can be built by hand; one that no reader would accept is not published.
     try:
-        parse_header(header, f"the header of shard {manifest.shard_id!r}")
+        parse_header(header, f"the header of shard {manifest.shard_id!r}").plain_aggregates()
     except DamagedManifestError as error:
         raise SampleValueError(f"this manifest could be written and never read: {error.__cause__ or error}") from error
     if manifest.num_samples != len(manifest.frame):

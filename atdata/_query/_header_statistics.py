@@ -2,15 +2,17 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
-from msgspec import UNSET, ValidationError
 
-from atdata._manifest import SHARD, Header, parse_dtype, text_value
+from atdata._errors import DamagedManifestError
+from atdata._manifest import SHARD, FieldStatistics, Header, find_aggregate, parse_dtype, value_dtype
 
 __all__ = ["HeaderStatistics"]
+
+_NOTHING = FieldStatistics()
 
 
 class HeaderStatistics:
@@ -47,61 +49,28 @@ class HeaderStatistics:
         return pl.DataFrame(columns)
 
     def _columns(self, name: str, dtype: pl.DataType) -> list[pl.Series]:
-        inner: pl.DataType = dtype.inner if isinstance(dtype, pl.List) else dtype  # type: ignore[assignment]  # an instance
-        said = [None if each is None else _said(each, name) for each in self._headers]
-        columns = [pl.Series(f"nulls:{name}", [each and each.nulls for each in said], pl.UInt32)]
+        inner = value_dtype(dtype)
+        proved = [_NOTHING if header is None else _proved(header, name) for header in self._headers]
+        columns = [pl.Series(f"nulls:{name}", [each.nulls for each in proved], pl.UInt32)]
         if not isinstance(dtype, pl.List):
-            columns += [_plain(f"min:{name}", [each and each.low for each in said], inner)]
-            columns += [_plain(f"max:{name}", [each and each.high for each in said], inner)]
-        return [*columns, _lists(f"values:{name}", [each and each.values for each in said], inner)]
+            columns += [_plain(f"min:{name}", [each.low for each in proved], inner)]
+            columns += [_plain(f"max:{name}", [each.high for each in proved], inner)]
+        return [*columns, _lists(f"values:{name}", [each.values for each in proved], inner)]
 
 
-class _Said(NamedTuple):
-    """What one header says of one field; None is what it does not tell."""
-
-    nulls: int | None = None
-    low: Any = None
-    high: Any = None
-    values: Sequence[Any] | None = None
-
-
-def _said(header: Header, name: str) -> _Said:
-    if header.is_old or header.samples is None:
-        return _Said()
+def _proved(header: Header, name: str) -> FieldStatistics:
+    """Return what a header proves of a field: nothing where its aggregate is malformed or of an unknown kind."""
+    if header.samples is None or not header.has_places:
+        return FieldStatistics()
     if name not in header.samples.columns:
-        return _Said(nulls=header.num_samples, values=())
-    summary = header.aggregates.get(name)
-    if summary is None:
-        return _Said()
-    dtype = parse_dtype(header.samples.columns[name])
-    inner: pl.DataType = dtype.inner if isinstance(dtype, pl.List) else dtype  # type: ignore[assignment]  # an instance
-    counts, is_set = getattr(summary, "value_counts", None), isinstance(dtype, pl.List)
-    found = counts if not is_set else getattr(summary, "all_values", None)
-    is_listed = found is not None and getattr(summary, "truncated", UNSET) is UNSET
-    values = [_value(each, inner) for each in found] if is_listed and found is not None else None
-    low, high = (_value(_known(getattr(summary, which, None)), inner) for which in ("min", "max"))
-    return _Said(_nulls(header, summary, counts if is_listed and not is_set else None), low, high, values)
-
-
-def _nulls(header: Header, summary: Any, counts: Mapping[str, int] | None) -> int | None:
-    """Return how many rows of the table have no value, where the header accounts for every sample."""
-    # NaN is null in the table.
-    without = (_known(summary.null_count) or 0) + (_known(summary.nan_count) or 0)
-    having = sum(counts.values()) if counts is not None else getattr(summary, "count", None)
-    if having is None:
-        return None if summary.null_count is UNSET else without
-    return without if having + without == header.num_samples else None
-
-
-def _known(said: Any) -> Any:
-    return None if said is UNSET else said
-
-
-def _value(said: Any, dtype: pl.DataType) -> Any:
+        return FieldStatistics(nulls=header.num_samples, values=())
     try:
-        return text_value(said, dtype) if isinstance(said, str) else said
-    except (ValueError, ArithmeticError, ValidationError):
-        return None  # text that stands for no value of the column says nothing
+        members, kind = header.aggregate(name), find_aggregate(header.kinds.get(name, ""))
+    except DamagedManifestError:
+        return FieldStatistics()  # what is wrong is said by who needs it
+    if members is None or kind is None:
+        return FieldStatistics()
+    return kind.statistics(members, value_dtype(parse_dtype(header.samples.columns[name])), header.num_samples)
 
 
 def _plain(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:

@@ -90,7 +90,7 @@ class Opened:
         if self.has_manifests:
             frame = self.executor.rows(columns=[])
             without = frame.filter(pl.col(CRC32).is_null())[SHARD].unique()
-            if not any(self.manifests.header(shard_id).is_old for shard_id in without):
+            if all(self.manifests.header(shard_id).has_places for shard_id in without):
                 return Locations.from_frame(frame, self.shard_ids)
         return Locations.from_frame(pl.concat(map(self._frame_of, self.shard_ids)), self.shard_ids)
 

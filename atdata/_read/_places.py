@@ -215,7 +215,7 @@ class Places:
         return self._old_counts[shard_id]
 
     def _is_old(self, shard_id: str) -> bool:
-        return self._manifests.header(shard_id).is_old
+        return not self._manifests.header(shard_id).has_places
 
     def check_fetchable(self, shard_id: str) -> None:
         """Check that a shard's manifest has places that can be read by.

@@ -8,9 +8,7 @@ import polars as pl
 import pytest
 
 from atdata._index import Headers, compact, open_index
-from atdata._manifest import ShardManifest
-from atdata._manifest._aggregate import aggregate, without_nan
-from atdata._manifest._fields import Column
+from atdata._manifest import ShardManifest, aggregate_of, without_nan
 from atdata._manifest._header import FileFacts
 from atdata._manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, read_listing
 from atdata._manifest._table import LOCATION
@@ -42,11 +40,7 @@ class Folder(NamedTuple):
             [pl.Series(name, values, LOCATION[name]) for name, values in places.items()]
             + [without_nan(values) for values in fields.values()]
         )
-        aggregates = {
-            name: aggregate(Column(name, kind, fields[name].dtype), fields[name])
-            for name, kind in kinds.items()
-            if name in fields
-        }
+        aggregates = {name: aggregate_of(kind).of(fields[name]) for name, kind in kinds.items() if name in fields}
         length = 1024 * (count + 1)
         shard = FileFacts(f"{shard_id.rpartition('/')[2]}.tar", length, f"{hash(shard_id) % (1 << 60):064x}")
         manifest = ShardManifest(

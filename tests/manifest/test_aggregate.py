@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata._manifest._aggregate import MAX_VALUES, aggregate, truncated
+from atdata._manifest import MAX_VALUES, aggregate_of
 from atdata._manifest._dtypes import text_value, value_text
-from atdata._manifest._fields import Column
+from atdata._manifest._value_counts import truncated
 from tests.tiers import law
 
 LAW = law(100)
@@ -23,8 +23,7 @@ WORDS = st.one_of(st.sampled_from(["dog", "cat", "", "é", "漢", "\U0010ffff", 
 
 
 def of(values, kind, dtype):
-    column = Column("field", kind, dtype)
-    return aggregate(column, pl.Series("field", values, dtype, strict=True))
+    return aggregate_of(kind).of(pl.Series("field", values, dtype, strict=True))
 
 
 def in_first_seen_order(values):

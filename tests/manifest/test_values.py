@@ -379,7 +379,7 @@ def test_what_is_no_method_is_not_decorated(wrong):
 
 
 def test_an_unknown_aggregate_is_refused_when_the_class_is_made():
-    with pytest.raises(atdata.SchemaError, match="no aggregate 'mean'"):
+    with pytest.raises(atdata.SchemaError, match="unknown aggregate 'mean'"):
         manifest_column("mean")
 
 

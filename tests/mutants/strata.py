@@ -10,10 +10,10 @@ STRATA: dict[str, tuple[str, ...]] = {
     "tar": ("atdata/_tar/_*.py",),
     # A header commits a shard and vouches for its files; what is misread there is believed everywhere.
     "header": (
+        "atdata/_manifest/_format_1_0.py",
         "atdata/_manifest/_header.py",
         "atdata/_manifest/_manifest.py",
         "atdata/_manifest/_names.py",
-        "atdata/_manifest/_old.py",
     ),
     # Whole files in the right order, or nothing: a mistake here loses or overwrites shards.
     "publishing": (

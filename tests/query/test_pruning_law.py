@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from tests.prune.strategies import cases, shard_name
 
 from atdata import PredicateError
-from atdata._manifest._aggregate import aggregate
-from atdata._manifest._amend import default_kind
-from atdata._manifest._fields import Column
+from atdata._manifest import aggregate_of, default_kind
 from atdata._query._indexed import by_codes
 from atdata._query._row_wise import check_row_wise
 from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
@@ -38,10 +36,7 @@ def manifest_of(frame, number, *, counted):
         "__crc32__": pl.Series(range(rows), dtype=pl.UInt32),
     }
     fields = [name for name in frame.columns if name != "__key__"]
-    aggregates = {
-        name: aggregate(Column(name, kind_of(frame[name].dtype, counted=counted), frame[name].dtype), frame[name])
-        for name in fields
-    }
+    aggregates = {name: aggregate_of(kind_of(frame[name].dtype, counted=counted)).of(frame[name]) for name in fields}
     table = frame.select("__key__", *(value.alias(name) for name, value in places.items()), *fields)
     return ShardManifest(shard_name(number), "Row", "1.0.0", rows, 1024 * rows, "2026", aggregates, table)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from atdata._manifest._old import is_old, is_old_version, list_dtypes, normalised
+from atdata._manifest._format_1_0 import is_old, is_version_1_0, list_dtypes, normalised
 from atdata._manifest._table import LOCATION
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "1.0.0"
@@ -41,7 +41,7 @@ def test_a_table_without_checksums_is_old():
 
 @pytest.mark.parametrize(("version", "expected"), [("1.0.0", True), ("1.0", True), ("1.1.0", False), ("10.0", False)])
 def test_versions_that_are_old(version, expected):
-    assert is_old_version(version) is expected
+    assert is_version_1_0(version) is expected
 
 
 @pytest.mark.parametrize(

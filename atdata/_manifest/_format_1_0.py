@@ -1,16 +1,34 @@
-"""Sample tables of atdata 0.7 as today's (docs/format.md, "Files written by atdata 0.7").
+"""Format 1.0.0, of atdata 0.7, as today's (docs/format.md, "Files written by atdata 0.7").
 
-Its tables have no ``__crc32__``, hold lists as JSON text in Binary columns, and lack the columns that no sample of the
-shard has a value for: all of them, where a manifest is empty.
+Its headers hold tokens that are not JSON, and bounds that are not exact. Its tables have no ``__crc32__``, hold lists
+as JSON text in Binary columns, and lack the columns that no sample of the shard has a value for: all of them, where a
+manifest is empty.
 """
 
+import re
 from collections.abc import Mapping
 
 import polars as pl
+from msgspec import UNSET, UnsetType, structs
 
+from ._aggregate import AggregateMembers, Bound
+from ._numeric import NumericMembers
 from ._table import CRC32, LOCATION
 
-__all__ = ["is_old", "is_old_version", "json_columns", "list_dtypes", "normalised"]
+__all__ = [
+    "is_old",
+    "is_version_1_0",
+    "json_columns",
+    "known_bounds",
+    "list_dtypes",
+    "normalised",
+    "with_null_tokens",
+]
+
+#: From here on a float stands for more than one whole number.
+_INEXACT = 1 << 53
+#: A string, which stays, or a token that is not JSON.
+_STRING_OR_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|(-?Infinity|NaN)', re.DOTALL)
 
 #: What text of JSON tells of a column's lists. The first pattern that a cell matches says what they hold.
 _ELEMENTS: dict[str, pl.DataType] = {
@@ -28,9 +46,32 @@ def is_old(schema: Mapping[str, pl.DataType]) -> bool:
     return CRC32 not in schema
 
 
-def is_old_version(manifest_version: str) -> bool:
-    """Tell whether a header's version is that of atdata 0.7: 1.0.x."""
+def is_version_1_0(manifest_version: str) -> bool:
+    """Return whether a header's version is 1.0.x, that of atdata 0.7."""
     return manifest_version.split(".")[:2] == ["1", "0"]
+
+
+def with_null_tokens(data: bytes) -> bytes:
+    """Return a header with null for the tokens of version 1.0 that strict JSON does not have."""
+    return _STRING_OR_TOKEN.sub(lambda match: match[0] if match[1] is None else b"null", data)
+
+
+def known_bounds(members: AggregateMembers) -> AggregateMembers:
+    """Return an aggregate of version 1.0 with null for the bounds that are not exact.
+
+    Its writer gave infinite bounds to no values, and rounded whole numbers to floats.
+    """
+    if not isinstance(members, NumericMembers):
+        return members
+    if not members.count:
+        return structs.replace(members, min=None, max=None, mean=None)
+    low, high = _exact(members.min), _exact(members.max)
+    unbounded: bool | UnsetType = True if low is None or high is None else UNSET
+    return structs.replace(members, min=low, max=high, unbounded=unbounded)
+
+
+def _exact(bound: Bound) -> Bound:
+    return None if isinstance(bound, float) and not -_INEXACT < bound < _INEXACT else bound
 
 
 def list_dtypes(rows: pl.LazyFrame, schema: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
