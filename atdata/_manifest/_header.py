@@ -134,8 +134,8 @@ class Header(Struct, frozen=True, kw_only=True, dict=True):
 
     def _plain(self, name: str) -> dict[str, Any]:
         # The known members by their types: without one, msgspec takes integers beyond 64 bits for floats.
-        known = self.aggregate(name)
-        return self._decode(name, self._by_field[name], dict[str, Any]) | msgspec.to_builtins(known or {})
+        known: dict[str, Any] = msgspec.to_builtins(self.aggregate(name) or {})
+        return self._decode(name, self._by_field[name], dict[str, Any]) | known
 
     def _decode(self, field: str | None, raw: Raw, kind: type[_Decoded]) -> _Decoded:
         try:

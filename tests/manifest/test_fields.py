@@ -326,7 +326,9 @@ def test_manifest_fields_of_the_same_content_are_equal_and_hash_alike():
 
 @pytest.mark.parametrize("unknown", ["mean", "", "Numeric", None])
 def test_an_unknown_aggregate_is_refused_by_name(unknown):
-    with pytest.raises(atdata.SchemaError, match=f"unknown aggregate {unknown!r}; expected one of 'categorical', 'numeric', 'set'"):
+    with pytest.raises(
+        atdata.SchemaError, match=f"unknown aggregate {unknown!r}; expected one of 'categorical', 'numeric', 'set'"
+    ):
         ManifestField(unknown)
 
 
