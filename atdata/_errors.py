@@ -14,6 +14,8 @@
     ├── DecodeError           (ValueError)          bytes that are no such sample
     ├── StateError            (ValueError)          a state that an epoch cannot be taken up from
     ├── UnsupportedSchemeError (ValueError)         a URL of a store that is not supported
+    ├── NotAFileError         (OSError)             a pipe, socket or device where a file is expected
+    ├── UnknownOutcomeError   (OSError)             a publication whose answer was lost
     ├── PartialFailureError                         work on many shards that failed on some
     ├── MissingPackageError   (ImportError)         an optional package that is not installed
     ├── MemoryLimitError      (MemoryError)         more memory than was allowed
@@ -28,6 +30,7 @@
 Every one pickles, so that it crosses processes whole.
 """
 
+import errno
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
@@ -44,6 +47,7 @@ __all__ = [
     "MemoryLimitError",
     "MissingManifestWarning",
     "MissingPackageError",
+    "NotAFileError",
     "PartialFailureError",
     "PredicateError",
     "SampleIndexError",
@@ -57,6 +61,7 @@ __all__ = [
     "StaleManifestWarning",
     "StateError",
     "UncommittedShardWarning",
+    "UnknownOutcomeError",
     "UnreadableImageWarning",
     "UnsupportedFormatError",
     "UnsupportedSchemeError",
@@ -243,6 +248,25 @@ class UnsupportedSchemeError(AtdataError, ValueError):
         return cls(
             f"{url!r}: {problem}; supported: local paths and {', '.join(f'{each}://' for each in schemes)}. Copy the "
             "files to a local disk first; a local path that looks like a URL is written with './' before it"
+        )
+
+
+class NotAFileError(AtdataError, OSError):
+    """A pipe, a socket or a device where a file is expected; nothing was read from it."""
+
+
+class UnknownOutcomeError(AtdataError, OSError):
+    """A publication whose answer was lost, so that the file may be published now or later; nothing was removed."""
+
+    @classmethod
+    def publishing(cls, url: str, error: OSError) -> Self:
+        """Name the file, what went wrong, and the next step."""
+        problem = error.strerror or str(error)
+        return cls(
+            error.errno or errno.EIO,
+            f"the store's answer to publishing the file was lost ({problem}): it may be published, and nothing was "
+            "removed. Look at the file once the store answers again; publishing the same bytes again is safe",
+            url,
         )
 
 

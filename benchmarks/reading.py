@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 import atdata
 from atdata._query._open import open_folder
 from atdata._read._opened import Opened, OpenShards
-from atdata._read._plan import LOCAL, ReadLimits, cost_of
+from atdata._read._plan import cost_of
 from atdata._read._read import SampleReader
 from atdata._shards import Locations
-from atdata._storage import Disk, LocalStore
+from atdata._storage import LOCAL, Disk, LocalStore, ReadLimits
 
 _SHARDS, _PER_SHARD = 10, 5000
 _ROUNDS = 5

@@ -12,7 +12,7 @@ from atdata._errors import AtdataError, PredicateError
 from atdata._manifest import KEY, PLACE, SHARD, SampleLocation
 from atdata._options import whole
 from atdata._query import FAILURES, Explanation, Question, Where, check, parse_where
-from atdata._read import LOCAL, Opened, OpenShards, as_locations, cost_of
+from atdata._read import Opened, OpenShards, as_locations, cost_of
 from atdata._shards import Locations
 
 from ._base import DatasetBase
@@ -69,7 +69,7 @@ class Choosing(DatasetBase[S]):
         explanation = selection.explain()
         if isinstance(selection, Everything):  # read tar by tar
             return explanation
-        return explanation.planned(*cost_of(selection.locations, LOCAL))
+        return explanation.planned(*cost_of(selection.locations, self._opened.store.limits))
 
     def where(self, *predicates: Where, **equalities: object) -> Self:
         """Return the samples that the predicates select, all of them: ``ds.where(pl.col("score") > 0.9, label="dog")``.

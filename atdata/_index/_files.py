@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import io
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,8 +17,6 @@ from ._shards import ShardsTable
 __all__ = ["Found", "all_there", "encode_part", "find", "has_index", "path", "publish", "sound_bytes", "sweep"]
 
 _ROW_GROUP = 125_000
-#: After how long a file that no table names is nobody's, in nanoseconds: a day.
-_ABANDONED = 86_400 * 10**9
 
 
 class Found(NamedTuple):
@@ -137,13 +134,13 @@ def sweep(store: Store, current: ShardsTable | None, before: Found) -> None:
     if not unknown:  # a table that is not understood may name any part
         _remove(store, (path(name) for name in outdated if name in now.stamps))
     kept = {*staying, *unknown, *map(path, named)}
-    _remove(store, (path(name) for name in _abandoned(now.stamps) if path(name) not in kept))
+    _remove(store, (path(name) for name in _abandoned(store, now.stamps) if path(name) not in kept))
 
 
-def _abandoned(stamps: Mapping[str, Stamp]) -> Iterable[str]:
+def _abandoned(store: Store, stamps: Mapping[str, Stamp]) -> Iterable[str]:
     for name, stamp in stamps.items():
         ours = PART_NAME.fullmatch(name) or TABLE_NAME.fullmatch(name) or is_leftover(name)
-        if ours and stamp.time < time.time_ns() - _ABANDONED:
+        if ours and store.is_abandoned(stamp):
             yield name
 
 

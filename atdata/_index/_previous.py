@@ -1,6 +1,7 @@
 """What an earlier index still tells of shards that did not change."""
 
 import itertools
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -23,9 +24,7 @@ from ._sidecar import Sets, read_digest
 
 __all__ = ["Before", "DamagedPartError", "Stamps", "look_before", "settled_stamps"]
 
-#: How young a file is that may still change without another stamp, in nanoseconds; git's rule.
-_YOUNG = 2 * 10**9
-#: How long to wait for files to become older, in seconds.
+#: How long to wait for stamps to settle, in seconds.
 _LONGEST_WAIT = 2.1
 
 
@@ -43,15 +42,22 @@ class Stamps(NamedTuple):
 
 
 def settled_stamps(store: Store, sidecars: Sequence[Sidecars]) -> Stamps:
-    """Return the stamps of all headers; where one is too young to count, wait for it once."""
-    now = time.time_ns()
+    """Return the stamps of all headers; where one is not settled, wait for it once."""
+    seen = time.time_ns()
     found = _stamps(store, sidecars)
-    young = [stamp.time for stamp in found if stamp is not None and now - _YOUNG < stamp.time <= now]
-    if young:
-        time.sleep(min(_LONGEST_WAIT, max(0.0, (max(young) + _YOUNG - time.time_ns()) / 10**9 + 0.01)))
-        now = time.time_ns()
+    waits = _waits(store, found, seen)
+    unsettled = waits[(waits > 0) & np.isfinite(waits)]
+    if len(unsettled):
+        time.sleep(min(_LONGEST_WAIT, max(0.0, float(unsettled.max()) - (time.time_ns() - seen) / 10**9 + 0.01)))
+        seen = time.time_ns()
         found = _stamps(store, sidecars)
-    return Stamps(found, np.array([stamp is not None and stamp.time <= now - _YOUNG for stamp in found], np.bool_))
+        waits = _waits(store, found, seen)
+    return Stamps(found, waits == 0)
+
+
+def _waits(store: Store, stamps: Sequence[Stamp | None], seen: int) -> NDArray[np.float64]:
+    """Return in how many seconds each stamp is settled; never where there is none."""
+    return np.array([math.inf if stamp is None else store.seconds_to_settle(stamp, seen) for stamp in stamps])
 
 
 def _stamps(store: Store, sidecars: Sequence[Sidecars]) -> list[Stamp | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from atdata._errors import DamagedManifestError, ManifestError, SampleValueError, ShardExistsError
-from atdata._storage import LocalStore, Store
+from atdata._storage import LocalStore, Outcome, Store
 from atdata._tar import stem_of
 
 from ._amend import Amended
@@ -61,6 +61,7 @@ def publish_manifest(store: Store, shard_id: str, manifest: ShardManifest) -> No
     Raises:
         ShardExistsError: One of the two is there already.
         SampleValueError: The provenance or metadata is no strict JSON, or too long.
+        UnknownOutcomeError: Whether the manifest was published cannot be found out; nothing was removed.
     """
     table_name, header_name = shard_id + TABLE_SUFFIX, shard_id + HEADER_SUFFIX
     table = parquet_bytes(manifest.frame)
@@ -76,7 +77,8 @@ def publish_manifest(store: Store, shard_id: str, manifest: ShardManifest) -> No
                 table_file.commit()
                 header_file.commit()
             finally:
-                if table_file.published and not header_file.published:
+                # A header that may be published keeps its table: an orphan table harms no reader, a lost one does.
+                if table_file.outcome is Outcome.PUBLISHED and header_file.outcome is Outcome.NOT_PUBLISHED:
                     store.remove(table_name)
     except FileExistsError as error:
         raise ShardExistsError(

@@ -4,12 +4,11 @@ from atdata._shards import Verify
 
 from ._opened import Opened, OpenShards
 from ._places import as_locations, check_location_columns
-from ._plan import LOCAL, cost_of
+from ._plan import cost_of
 from ._read import SampleReader
 from ._steps import Step, Steps, batched, through
 
 __all__ = [
-    "LOCAL",
     "OpenShards",
     "Opened",
     "SampleReader",

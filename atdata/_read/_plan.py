@@ -1,6 +1,5 @@
 """From samples to the requests that read them. Nothing here reads: numbers in, numbers out."""
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -8,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atdata._shards import Locations
+from atdata._storage import ReadLimits
 
-__all__ = ["LOCAL", "Cost", "Plan", "ReadLimits", "cost_of", "plan", "windows"]
+__all__ = ["Cost", "Plan", "cost_of", "plan", "windows"]
 
 Ints: TypeAlias = NDArray[np.integer[Any]]
 
@@ -17,31 +17,6 @@ Ints: TypeAlias = NDArray[np.integer[Any]]
 _MOST = 2048
 #: For how many samples a cost is reckoned at once.
 _RECKONED = 1 << 20
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ReadLimits:
-    """How much is read at once, and what is read although nobody asked for it.
-
-    Measured in docs/design/2026-11-22-third-floor-reading.md.
-    """
-
-    #: Neighbours at most this many bytes apart are one request: reading the gap costs less than asking twice.
-    gap: int
-    #: A request is at most this many bytes long, unless one sample is longer.
-    longest: int
-    #: Where at least this share of the bytes from a shard's first to its last wanted one is wanted, all are read.
-    dense: float
-    #: How many bytes of samples are planned and held together: few at first, so that the first sample comes soon.
-    first_window: int
-    #: The same later on; it doubles until it is this.
-    window: int
-    #: How many files are read from at once.
-    files: int
-
-
-#: For a local disk. A window is no larger than what the processor keeps at hand, and a span of a shard half of that.
-LOCAL = ReadLimits(gap=1 << 14, longest=1 << 20, dense=0.5, first_window=1 << 18, window=1 << 21, files=7)
 
 
 class Plan(NamedTuple):

@@ -7,9 +7,9 @@ import numpy as np
 
 from atdata._errors import ShardChangedError
 from atdata._shards import Tars
-from atdata._storage import OpenFile, Part
+from atdata._storage import OpenFile, Part, ReadLimits
 
-from ._plan import Ints, ReadLimits, plan
+from ._plan import Ints, plan
 
 __all__ = ["RangeReader", "Run", "Window", "check_inside"]
 

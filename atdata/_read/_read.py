@@ -11,10 +11,11 @@ from atdata._errors import DecodeError, ShardChangedError
 from atdata._manifest import SampleLocation
 from atdata._sample import SampleBatch, decoder_of, gatherer_of
 from atdata._shards import NO_CRC, Locations, Verify
+from atdata._storage import ReadLimits
 from atdata._tar import fenced_payload, key_in
 
 from ._places import Places
-from ._plan import LOCAL, Ints, ReadLimits, windows
+from ._plan import Ints, windows
 from ._ranges import RangeReader, Run, Window, check_inside, outside
 
 __all__ = ["SampleReader"]
@@ -31,11 +32,12 @@ class SampleReader:
     Args:
         places: Where the tars are, and the samples in them.
         sample_type: What samples are decoded as.
-        limits: How much is read at once.
+        limits: How much is read at once; None for what the store reads best.
     """
 
-    def __init__(self, places: Places, sample_type: type, limits: ReadLimits = LOCAL) -> None:
+    def __init__(self, places: Places, sample_type: type, limits: ReadLimits | None = None) -> None:
         self._places = places
+        limits = limits or places.tars.limits
         self._type = sample_type
         self._limits = limits
         #: In order, a shard is read span by span, each as long as a request may be.

@@ -6,7 +6,7 @@ from typing import Literal, NoReturn, TypeAlias
 
 from atdata._errors import DecodeError, ShardChangedError
 from atdata._manifest import Header
-from atdata._storage import ChangedFileError, OpenFile, Part, Store
+from atdata._storage import ChangedFileError, OpenFile, Part, ReadLimits, Store
 from atdata._tar import MSGPACK, SampleRun, sample_runs, walk
 
 __all__ = ["Tars", "Verify"]
@@ -27,6 +27,11 @@ class Tars:
     def __init__(self, store: Store, header_of: Callable[[str], Header | None]) -> None:
         self._store = store
         self._header_of = header_of
+
+    @property
+    def limits(self) -> ReadLimits:
+        """How much is read at once."""
+        return self._store.limits
 
     def open(self, shard_id: str, verify: Verify) -> OpenFile:
         """Open a tar once it is as long as its header says; with ``verify="full"`` also hash it.

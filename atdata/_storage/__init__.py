@@ -1,25 +1,45 @@
 """Where bytes live: one seam of few verbs, and nothing above it knows which store it speaks to."""
 
-from ._base import TEMPORARY, ChangedFileError, OpenFile, Part, Stamp, Store, Upload, is_leftover
+from ._base import (
+    TEMPORARY,
+    ChangedFileError,
+    OpenFile,
+    Outcome,
+    OversizedFileError,
+    Part,
+    ReadLimits,
+    Stamp,
+    Store,
+    TablePath,
+    Upload,
+    is_leftover,
+)
 from ._disk import Disk
-from ._local import LocalStore
+from ._local import LOCAL, LocalStore
 from ._memory import MemoryStore
 from ._open import StorePath, local_path, open_store, register_scheme
+from ._tables import scan_tables
 
 __all__ = [
+    "LOCAL",
     "TEMPORARY",
     "ChangedFileError",
     "Disk",
     "LocalStore",
     "MemoryStore",
     "OpenFile",
+    "Outcome",
+    "OversizedFileError",
     "Part",
+    "ReadLimits",
     "Stamp",
     "Store",
     "StorePath",
+    "TablePath",
     "Upload",
     "is_leftover",
     "local_path",
     "open_store",
     "register_scheme",
+    "scan_tables",
 ]

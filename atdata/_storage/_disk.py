@@ -3,9 +3,22 @@
 import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 
-__all__ = ["Disk"]
+from ._base import not_a_file
+
+__all__ = ["READING", "Disk", "check_regular", "open_regular"]
+
+#: How files are opened for reading: a pipe without a writer does not make the call wait.
+READING = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+#: What a mode says of what is no regular file.
+_KINDS = {
+    stat.S_IFIFO: "pipe (FIFO)",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "character device",
+    stat.S_IFBLK: "block device",
+}
 
 #: Makes a read return at once when the bytes are not in memory; 0 where the system has no such flag.
 _NO_WAIT: int = getattr(os, "RWF_NOWAIT", 0)
@@ -27,8 +40,8 @@ class Disk:
         return os.write(descriptor, data)
 
     def open(self, path: str) -> int:
-        """Open a file for reading."""
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        """Open a regular file for reading; ``NotAFileError`` for anything else."""
+        return open_regular(path)[0]
 
     def stamp(self, file: str | int) -> tuple[int, int, int, int]:
         """Return a path's or a descriptor's device, inode, size in bytes, and time of change in nanoseconds."""
@@ -86,3 +99,40 @@ class Disk:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def open_regular(path: str) -> tuple[int, os.stat_result]:
+    """Open a regular file for reading; return its descriptor and status. Nothing else is waited for or read.
+
+    Raises:
+        IsADirectoryError: It is a folder.
+        NotAFileError: It is a pipe, a socket or a device.
+    """
+    try:
+        descriptor = os.open(path, READING)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket, or a device without a driver
+            check_regular(os.stat(path), path)  # noqa: PTH116 -- text in
+        raise
+    try:
+        status = os.fstat(descriptor)
+        check_regular(status, path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor, status
+
+
+def check_regular(status: os.stat_result, path: str) -> None:
+    """Check that a name holds a regular file.
+
+    Raises:
+        IsADirectoryError: It is a folder.
+        NotAFileError: It is a pipe, a socket or a device.
+    """
+    mode = status.st_mode
+    if stat.S_ISREG(mode):
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    raise not_a_file(path, _KINDS.get(stat.S_IFMT(mode), "special file"))

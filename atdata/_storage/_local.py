@@ -3,24 +3,47 @@
 import contextlib
 import errno
 import itertools
+import math
 import os
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ._base import TEMPORARY, ChangedFileError, Data, Part, Stamp, Upload
-from ._disk import Disk
+from atdata._errors import UnknownOutcomeError
+
+from ._base import (
+    TEMPORARY,
+    ChangedFileError,
+    Data,
+    Outcome,
+    OversizedFileError,
+    Part,
+    ReadLimits,
+    Stamp,
+    Store,
+    TablePath,
+    Upload,
+)
+from ._disk import READING, Disk, check_regular, open_regular
 from ._files import LocalFile, OpenFiles
 
-__all__ = ["LocalStore"]
+__all__ = ["LOCAL", "LocalStore"]
 
+#: For a local disk. A window is no larger than what the processor keeps at hand, and a span of a shard half of that.
+LOCAL = ReadLimits(gap=1 << 14, longest=1 << 20, dense=0.5, first_window=1 << 18, window=1 << 21, files=7)
+
+#: How young a file is that may still change without another stamp, in nanoseconds; git's rule.
+_YOUNG = 2 * 10**9
+
+#: How much is read at once of a file whose length is not what it seemed.
+_ROUND = 1 << 26
 #: What ``link`` answers where a file system has no hard links.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 #: What ``flock`` answers where a file system has no locks.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF})
 
 
-class LocalStore:
+class LocalStore(Store):
     """The files of one folder, published whole: temporary name, fsync, exclusive link, fsync of the folder.
 
     Args:
@@ -28,6 +51,9 @@ class LocalStore:
         durable: Whether a published file survives a power loss; False skips the fsyncs and nothing else.
         disk: The system calls.
     """
+
+    limits = LOCAL
+    can_append = True
 
     def __init__(self, root: str | os.PathLike[str], *, durable: bool = True, disk: Disk | None = None) -> None:
         self.root = Path(os.path.abspath(os.fspath(root)))  # noqa: PTH100 -- keeps links as the user named them
@@ -82,14 +108,24 @@ class LocalStore:
         """Return a file's stamp: size, time of change, inode."""
         return _stamp(self.path(name).stat())
 
-    def size(self, name: str) -> int:
-        """Return a file's length in bytes."""
-        return self.path(name).stat().st_size
+    def seconds_to_settle(self, stamp: Stamp, seen: int) -> float:
+        """Return how long until the file is older than the clock of any file system is coarse."""
+        return math.inf if stamp.time > seen else max(0.0, (stamp.time + _YOUNG - seen) / 10**9)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int | None = None) -> bytes:
         """Return a whole file."""
-        with open(self.url(name), "rb", buffering=0) as file:  # noqa: PTH123 -- half the time of a Path's
-            return file.readall()
+        path = self._prefix + name
+        descriptor, status = open_regular(path)
+        try:
+            size = status.st_size
+            if limit is not None and size > limit:
+                raise OversizedFileError.at(path, size, limit)
+            data = os.read(descriptor, size + 1)
+            if len(data) == size:
+                return data
+            return _read_on(descriptor, data)  # it grows or shrinks, or is longer than one call reads
+        finally:
+            os.close(descriptor)
 
     def open(self, name: str) -> LocalFile:
         """Open a file, or return it where it is still open and still what the name stands for."""
@@ -114,21 +150,28 @@ class LocalStore:
         """Return the path as text."""
         return self.url(name)
 
-    def create(self, name: str) -> "_LocalUpload":
+    def tables(self, names: Sequence[str]) -> list[TablePath]:
+        """Return the paths, once each is found to be a regular file, on which Polars does not wait."""
+        paths = [self._prefix + name for name in names]
+        for path in paths:
+            check_regular(os.stat(path), path)  # noqa: PTH116 -- text in
+        return [TablePath(path) for path in paths]
+
+    def create(self, name: str, *, over: bool = False) -> "_LocalUpload":
         """Begin a new file under a temporary name in its folder."""
         target = self.path(name)
-        if target.exists():
+        if not over and target.exists():
             raise _taken(target)
         self._make_folder(target.parent)
-        return _LocalUpload(self, target)
+        return _LocalUpload(self, target, over=over)
 
     def replace(self, name: str, data: Data) -> None:
         """Write a file in one step, over the one of that name if there is one."""
         target = self.path(name)
         self._make_folder(target.parent)
-        with _LocalUpload(self, target) as upload:
+        with _LocalUpload(self, target, over=True) as upload:
             upload.write(data)
-            upload.commit(over=True)
+            upload.commit()
 
     def swap(self, name: str, old: Data, new: Data) -> bool:
         """Write a file in one step over the one that still holds ``old``; return whether.
@@ -140,6 +183,18 @@ class LocalStore:
         with _LocalUpload(self, target) as upload:
             upload.write(new)
             return upload.commit_in_place_of(old)
+
+    def append(self, name: str, data: Data) -> None:
+        """Append to a file."""
+        descriptor = os.open(self.path(name), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            view = memoryview(data).cast("B")
+            while len(view):
+                view = view[self.disk.write(descriptor, view) :]
+            if self.durable:
+                self.disk.sync(descriptor)
+        finally:
+            self.disk.close(descriptor)
 
     def remove(self, *names: str) -> None:
         """Remove files, one after the other."""
@@ -159,13 +214,15 @@ class LocalStore:
 
 
 class _LocalUpload(Upload):
-    def __init__(self, store: LocalStore, target: Path) -> None:
+    def __init__(self, store: LocalStore, target: Path, *, over: bool = False) -> None:
+        self._over = over
         self._disk = store.disk
         self._durable = store.durable
         self._target = target
         self._temporary: Path | None = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
         self._descriptor: int | None = self._disk.create(self._temporary)
-        self.published = False
+        #: Device and inode of the whole file, by which it is known under its final name.
+        self._identity: tuple[int, int] | None = None
 
     def write(self, data: Data) -> None:
         if self._descriptor is None:
@@ -174,9 +231,14 @@ class _LocalUpload(Upload):
         while len(view):
             view = view[self._disk.write(self._descriptor, view) :]
 
-    def commit(self, *, over: bool = False) -> None:
+    def stage(self) -> None:
+        if self._descriptor is None or self._temporary is None:
+            raise self._is_over()
+        self._close_whole(self._descriptor)
+
+    def commit(self) -> None:
         temporary = self._whole()
-        if over:
+        if self._over:
             self._rename(temporary)
         else:
             self._publish(temporary)
@@ -187,7 +249,7 @@ class _LocalUpload(Upload):
         """Publish the whole file in place of one that still holds ``old``; return whether."""
         temporary = self._whole()
         try:
-            held = os.open(self._target, os.O_RDONLY | os.O_CLOEXEC)
+            held = os.open(self._target, READING)
         except FileNotFoundError:
             return False
         try:
@@ -202,16 +264,42 @@ class _LocalUpload(Upload):
 
     def _whole(self) -> Path:
         """Return the temporary file, once all of it is written, and durable where that is asked for."""
-        if self._descriptor is None or self._temporary is None:
-            raise ValueError(f"{self._target} is already published or dropped")
-        if self._durable:
-            self._disk.sync(self._descriptor)
-        self._close()
+        if self._temporary is None:
+            raise self._is_over()
+        if self._descriptor is not None:
+            self._close_whole(self._descriptor)
         return self._temporary
 
+    def _close_whole(self, descriptor: int) -> None:
+        if self._durable:
+            self._disk.sync(descriptor)
+        self._identity = _identity(os.fstat(descriptor))
+        self._close()
+
+    def _is_over(self) -> ValueError:
+        return ValueError(f"{self._target} is already published or dropped")
+
     def _rename(self, temporary: Path) -> None:
-        self._disk.rename(temporary, self._target)
-        self._temporary, self.published = None, True
+        try:
+            self._disk.rename(temporary, self._target)
+        except OSError as error:
+            if not self._has_its_name(error):
+                raise
+        self._temporary, self.outcome = None, Outcome.PUBLISHED
+
+    def _has_its_name(self, error: OSError) -> bool:
+        """Return whether the file has its final name although the call that gave it failed.
+
+        Raises:
+            UnknownOutcomeError: That cannot be found out.
+        """
+        try:
+            return _identity(self._target.stat()) == self._identity
+        except FileNotFoundError:
+            return False
+        except OSError:
+            self.outcome = Outcome.UNKNOWN
+            raise UnknownOutcomeError.publishing(str(self._target), error) from error
 
     def _holds(self, descriptor: int, old: Data) -> bool:
         """Lock the file that is to be replaced; tell whether it holds ``old`` and still has its name."""
@@ -238,17 +326,19 @@ class _LocalUpload(Upload):
     def _publish(self, temporary: Path) -> None:
         try:
             self._disk.link(temporary, self._target)
-        except FileExistsError as error:  # names the temporary file first
-            raise _taken(self._target) from error
+        except FileExistsError as error:  # also where a server links again, because its first answer was lost
+            if not self._has_its_name(error):
+                raise _taken(self._target) from error  # it names the temporary file first
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno in _NO_LINKS:
+                self._publish_locked(temporary)
+                return
+            if not self._has_its_name(error):
                 raise
-            self._publish_locked(temporary)
-        else:
-            # From here on the file is published: that its second name stays is no failure to publish.
-            self._temporary, self.published = None, True
-            with contextlib.suppress(OSError):
-                self._disk.remove(temporary)
+        # From here on the file is published: that its second name stays is no failure to publish.
+        self._temporary, self.outcome = None, Outcome.PUBLISHED
+        with contextlib.suppress(OSError):
+            self._disk.remove(temporary)
 
     def _publish_locked(self, temporary: Path) -> None:
         lock = self._target.with_name(f"{TEMPORARY}lock-{self._target.name}")
@@ -261,8 +351,7 @@ class _LocalUpload(Upload):
             self._disk.close(descriptor)
             if self._target.exists():
                 raise _taken(self._target)
-            self._disk.rename(temporary, self._target)
-            self._temporary, self.published = None, True
+            self._rename(temporary)
         finally:
             self._disk.remove(lock)
 
@@ -278,6 +367,17 @@ def _taken(path: Path, problem: str = os.strerror(errno.EEXIST)) -> FileExistsEr
 
 def _stamp(status: os.stat_result) -> Stamp:
     return Stamp(status.st_size, status.st_mtime_ns, f"{status.st_ino}")
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _read_on(descriptor: int, data: bytes) -> bytes:
+    parts = [data]
+    while part := os.read(descriptor, _ROUND):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _walk(

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ._base import ChangedFileError, Data, Part, Stamp, Upload
+from ._base import ChangedFileError, Data, Outcome, OversizedFileError, Part, Stamp, Store, Upload
+from ._local import LOCAL
 
 __all__ = ["MemoryStore"]
 
@@ -43,11 +44,13 @@ def _place(name: str, key: str, files: dict[str, _MemoryFile]) -> _Place:
     return _places.setdefault(key, _Place(name, key, files))
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """A folder in memory. What is published is immutable, and safe to read from many threads.
 
     In its process a store that was pickled is the same place again; in another process it is a copy.
     """
+
+    limits = LOCAL
 
     def __init__(self, name: str = "memory") -> None:
         self._place = _place(name, uuid.uuid4().hex, {})
@@ -84,22 +87,16 @@ class MemoryStore:
         root = len(self._prefix)
         return sorted(name[root:] for name in inside if _is_listed(name.removeprefix(prefix), recursive=recursive))
 
-    def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], dict[str, Stamp]]:
-        """Return the names of all files, sorted, and the stamps of those that end with ``suffix``."""
-        names = self.names(folder, recursive=recursive)
-        return names, {name: self.stamp(name) for name in names if name.endswith(suffix)}
-
     def stamp(self, name: str) -> Stamp:
         """Return a file's stamp."""
         return self._file(name).stamp
 
-    def size(self, name: str) -> int:
-        """Return a file's length in bytes."""
-        return len(self.read(name))
-
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int | None = None) -> bytes:
         """Return a whole file."""
-        return self._file(name).data
+        file = self._file(name)
+        if limit is not None and file.size > limit:
+            raise OversizedFileError.at(file.url, file.size, limit)
+        return file.data
 
     def open(self, name: str) -> _MemoryFile:
         """Return a file as it is now."""
@@ -117,11 +114,11 @@ class MemoryStore:
         """Return the bytes as a file."""
         return io.BytesIO(self.read(name))
 
-    def create(self, name: str) -> "_MemoryUpload":
+    def create(self, name: str, *, over: bool = False) -> "_MemoryUpload":
         """Begin a new file."""
-        if self._prefix + name in self._place.files:
+        if not over and self._prefix + name in self._place.files:
             raise FileExistsError(self.url(name))
-        return _MemoryUpload(self, name)
+        return _MemoryUpload(self, name, over=over)
 
     def replace(self, name: str, data: Data) -> None:
         """Put the file in place in one step."""
@@ -163,23 +160,34 @@ def _is_listed(name: str, *, recursive: bool) -> bool:
 
 
 class _MemoryUpload(Upload):
-    def __init__(self, store: MemoryStore, name: str) -> None:
+    def __init__(self, store: MemoryStore, name: str, *, over: bool) -> None:
         self._store = store
         self._name = name
+        self._over = over
         self._buffer: bytearray | None = bytearray()
-        self.published = False
+        self._is_staged = False
 
     def write(self, data: Data) -> None:
+        if self._is_staged:
+            raise self._is_over()
         self._open().extend(data)
 
+    def stage(self) -> None:
+        self._open()
+        self._is_staged = True
+
     def commit(self) -> None:
-        self._store._publish(self._name, bytes(self._open()))  # noqa: SLF001 -- two halves of one store
-        self._buffer, self.published = None, True
+        put = self._store.replace if self._over else self._store._publish  # noqa: SLF001 -- two halves of one store
+        put(self._name, bytes(self._open()))
+        self._buffer, self.outcome = None, Outcome.PUBLISHED
 
     def abort(self) -> None:
         self._buffer = None
 
     def _open(self) -> bytearray:
         if self._buffer is None:
-            raise ValueError(f"{self._name} is published or dropped; begin a new file")
+            raise self._is_over()
         return self._buffer
+
+    def _is_over(self) -> ValueError:
+        return ValueError(f"{self._name} is published or dropped; begin a new file")

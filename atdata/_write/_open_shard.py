@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from atdata._errors import SampleValueError, ShardExistsError
+from atdata._errors import SampleValueError, ShardExistsError, UnknownOutcomeError
 from atdata._manifest import HEADER_SUFFIX, FileFacts, ShardManifest, publish_manifest
-from atdata._storage import Store, Upload
+from atdata._storage import Outcome, Store, Upload
 from atdata._tar import MSGPACK, Buffers, TarWriter
 
 from ._encode import Encoded
@@ -67,6 +67,8 @@ class OpenShard:
         self.count = 0
         #: Whether the shard is published whole, and stays.
         self.committed = False
+        #: Whether a lost answer leaves open if a header commits it.
+        self._may_be_committed = False
         self._store = store
         self._name = f"{shard_id}.tar"
         self._lane = lane
@@ -176,13 +178,17 @@ class OpenShard:
             self.committed = True
         except FileExistsError as error:
             raise _exists(self.shard_id, error) from error
+        except UnknownOutcomeError:
+            self._may_be_committed = True
+            raise
         finally:
-            if upload.published and not self.committed:
+            if upload.outcome is Outcome.PUBLISHED and not self.committed and not self._may_be_committed:
                 self._withdraw()
 
     def _withdraw(self) -> None:
         """Remove the tar that this writer has just published, unless a header commits it."""
-        if self.shard_id + HEADER_SUFFIX in self._store.names():
+        header = self.shard_id + HEADER_SUFFIX
+        if self._store.stamps([header]):
             self.committed = True
         else:
             self._store.remove(self._name)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata._read._plan import LOCAL, Cost, ReadLimits, cost_of, plan, windows
+from atdata._read._plan import Cost, cost_of, plan, windows
 from atdata._shards._locations import NO_CRC, Locations
+from atdata._storage import LOCAL, ReadLimits
 from tests.tiers import law
 
 #: Places of small numbers, so that they meet: shard, offset, size. They may overlap and repeat.

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import ShardChangedError
-from atdata._read._plan import LOCAL
 from atdata._read._ranges import RangeReader, Window
 from atdata._shards import Tars
-from atdata._storage import MemoryStore
+from atdata._storage import LOCAL, MemoryStore
 from tests.tiers import law
 
 SHARDS = 12

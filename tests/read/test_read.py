@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import Dataset, DecodeError, DictSample, SampleBatch, SampleLocation, ShardChangedError, ShardError
-from atdata._read._plan import LOCAL
 from atdata._read._read import SampleReader
 from atdata._shards._locations import NO_CRC, Locations
-from atdata._storage import Disk, LocalStore
+from atdata._storage import LOCAL, Disk, LocalStore
 from atdata.cli._digits import Digit
 from tests.tiers import chance, law, rounds, slow_beyond
 

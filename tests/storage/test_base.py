@@ -1,18 +1,42 @@
-"""What every store does, whatever holds its bytes."""
+"""What every store does, whatever holds its bytes: the conformance suite of the seam.
 
+A store has an entry in ``STORES``. One that lives elsewhere runs the suite from its own tests: a module with
+``from tests.storage.test_base import *`` and a fixture ``store`` that returns an empty one.
+"""
+
+import contextlib
+import io
 import itertools
 import pickle
 import threading
+import time
 
+import polars as pl
 import pytest
 
-from atdata._storage import ChangedFileError, LocalStore, MemoryStore, is_leftover
+from atdata._storage import (
+    ChangedFileError,
+    LocalStore,
+    MemoryStore,
+    Outcome,
+    OversizedFileError,
+    is_leftover,
+    scan_tables,
+)
+from tests.storage.object_store import open_bucket
 from tests.tiers import rounds
 
+#: How each store begins, empty.
+STORES = {
+    "local": lambda folder: LocalStore(folder / "data"),
+    "memory": lambda _: MemoryStore(),
+    "object": lambda _: open_bucket("conformance"),
+}
 
-@pytest.fixture(params=["local", "memory"])
+
+@pytest.fixture(params=STORES)
 def store(request, tmp_path):
-    return LocalStore(tmp_path / "data") if request.param == "local" else MemoryStore()
+    return STORES[request.param](tmp_path)
 
 
 def put(store, name, *parts):
@@ -165,11 +189,91 @@ def test_a_file_that_takes_anothers_name_has_another_stamp(store, new):
     assert store.stamp("file") != first
 
 
-@pytest.mark.parametrize("verb", ["read", "size", "remove", "stamp"])
+@pytest.mark.parametrize("verb", ["read", "size", "stamp"])
 def test_a_missing_file_is_an_error_that_names_it(store, verb):
     put(store, "other")
     with pytest.raises(FileNotFoundError, match=r"missing\.bin"):
         getattr(store, verb)("missing.bin")
+
+
+def test_removing_what_is_not_there_tells_it_or_does_nothing(store):
+    put(store, "other")
+    with contextlib.suppress(FileNotFoundError):
+        store.remove("missing.bin")
+    assert store.names() == ["other"]
+
+
+def test_stamps_of_many_are_those_of_each_without_what_is_missing(store):
+    for name in ("a", "folder/b", "c"):
+        put(store, name, name.encode())
+    assert store.stamps(["folder/b", "missing", "a"]) == {"folder/b": store.stamp("folder/b"), "a": store.stamp("a")}
+    assert store.stamps([]) == {}
+
+
+def test_many_files_are_read_in_order_each_with_its_own_error(store):
+    for number in range(30):
+        put(store, f"{number}", b"%d" % number)
+    names = [f"{number}" for number in (*range(29, -1, -1), 7)]
+    assert store.read_many(names) == [name.encode() for name in names]
+    first, second, third = store.read_many(["3", "missing.bin", "4"])
+    assert (first, third) == (b"3", b"4")
+    assert isinstance(second, FileNotFoundError)
+    assert "missing.bin" in str(second)
+    assert store.read_many([]) == []
+
+
+def test_a_file_above_the_limit_is_refused_by_name_and_both_lengths(store):
+    put(store, "a.bin", bytes(101))
+    assert store.read("a.bin", 101) == bytes(101)
+    with pytest.raises(OversizedFileError, match=r"at most 100 bytes, found 101.*a\.bin"):
+        store.read("a.bin", 100)
+    assert isinstance(store.read_many(["a.bin"], limit=100)[0], OversizedFileError)
+
+
+def test_a_settled_stamp_tells_any_later_content(store):
+    put(store, "a", b"content")
+    seen = time.time_ns()
+    stamp = store.stamp("a")
+    assert 0 <= store.seconds_to_settle(stamp, seen) <= 2.1
+    assert store.seconds_to_settle(stamp, seen + 3 * 10**9) == 0
+
+
+def test_a_file_is_abandoned_after_a_day(store):
+    put(store, "a", b"content")
+    stamp = store.stamp("a")
+    assert not store.is_abandoned(stamp)
+    assert store.is_abandoned(stamp._replace(time=stamp.time - 25 * 3600 * 10**9))
+
+
+def test_polars_reads_tables_of_a_store(store):
+    frames = [pl.DataFrame({"x": [number]}) for number in range(3)]
+    for number, frame in enumerate(frames):
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer)
+        put(store, f"{number}.parquet", buffer.getvalue())
+    tables = store.tables([f"{number}.parquet" for number in range(3)])
+    assert scan_tables(tables, {"x": pl.Int64()}).collect().equals(pl.concat(frames))
+    assert scan_tables([store.table("2.parquet")], {"x": pl.Int64()}).collect().equals(frames[2])
+    with pytest.raises(FileNotFoundError, match=r"missing\.parquet"):
+        store.tables(["0.parquet", "missing.parquet"])
+
+
+def test_a_store_appends_or_says_that_it_does_not(store):
+    put(store, "log", b"one\n")
+    if not store.can_append:
+        with pytest.raises(io.UnsupportedOperation, match="log cannot be appended to"):
+            store.append("log", b"two\n")
+        return
+    store.append("log", b"two\n")
+    store.append("log", memoryview(b"three\n"))
+    assert store.read("log") == b"one\ntwo\nthree\n"
+    with pytest.raises(FileNotFoundError, match="missing"):
+        store.append("missing", b"x")
+
+
+def test_limits_are_the_stores(store):
+    assert 0 < store.limits.first_window <= store.limits.window
+    assert store.limits.files > 0
 
 
 def parts_of(file, ranges):
@@ -241,14 +345,18 @@ def test_a_file_that_was_replaced_has_another_stamp(store, new):
     assert store.open("a.bin").size == len(new)
 
 
-def test_an_open_file_that_was_replaced_or_removed_gives_its_own_bytes(store):
+def test_an_open_file_that_was_replaced_or_removed_gives_its_own_bytes_or_says_so(store):
     put(store, "a.bin", b"old content")
     file = store.open("a.bin")
     store.replace("a.bin", b"new content")
     store.remove("a.bin")
     parts = parts_of(file, [(0, 3), (4, 7)])
-    store.fill(parts)
-    assert [bytes(buffer) for _, _, buffer in parts] == [b"old", b"content"]
+    try:
+        store.fill(parts)
+    except ChangedFileError as error:
+        assert error.filename == store.url("a.bin")  # noqa: PT017 -- a store gives the old bytes or raises
+    else:
+        assert [bytes(buffer) for _, _, buffer in parts] == [b"old", b"content"]
     with pytest.raises(FileNotFoundError):
         store.open("a.bin")
 
@@ -277,7 +385,7 @@ def test_eight_threads_filling_from_forty_files_each_get_their_own_bytes(store):
 def test_a_name_that_is_taken_cannot_be_created(store):
     put(store, "a.bin", b"first")
     with pytest.raises(FileExistsError, match=r"a\.bin"):
-        store.create("a.bin")
+        put(store, "a.bin", b"second")
     assert store.read("a.bin") == b"first"
     assert store.names() == ["a.bin"]
 
@@ -346,6 +454,36 @@ def test_an_upload_that_is_over_cannot_be_committed(store, end):
     getattr(upload, end)()
     with pytest.raises(ValueError, match=r"a\.bin is (already )?published or dropped"):
         upload.commit()
+
+
+def test_an_upload_over_a_file_replaces_it_when_it_is_committed(store):
+    put(store, "a.bin", b"first")
+    with store.create("a.bin", over=True) as upload:
+        upload.write(b"second")
+        assert store.read("a.bin") == b"first"
+        upload.commit()
+        assert upload.outcome is Outcome.PUBLISHED
+    assert store.read("a.bin") == b"second"
+    with store.create("b.bin", over=True) as upload:
+        upload.write(b"new")
+        upload.commit()
+    assert store.names() == ["a.bin", "b.bin"]
+
+
+def test_a_staged_upload_is_whole_and_has_no_name_before_the_commit(store):
+    put(store, "other")
+    with store.create("a.bin") as upload:
+        upload.write(b"bytes")
+        upload.stage()
+        assert upload.outcome is Outcome.NOT_PUBLISHED
+        assert [name for name in store.names() if not is_leftover(name)] == ["other"]
+        with pytest.raises(ValueError, match="published or dropped"):
+            upload.write(b"more")
+        upload.commit()
+    assert store.read("a.bin") == b"bytes"
+    with store.create("b.bin") as upload:
+        upload.stage()
+    assert store.names() == ["a.bin", "other"]
 
 
 def test_a_name_is_free_again_after_an_abort(store):
@@ -497,6 +635,6 @@ def test_a_leftover_is_told_by_its_own_name(name, leftover):
 @pytest.mark.parametrize("end", ["commit", "abort"])
 def test_an_upload_says_whether_it_is_published(store, end):
     upload = store.create("a")
-    assert upload.published is False
+    assert upload.outcome is Outcome.NOT_PUBLISHED
     getattr(upload, end)()
-    assert upload.published is (end == "commit")
+    assert upload.outcome is (Outcome.PUBLISHED if end == "commit" else Outcome.NOT_PUBLISHED)

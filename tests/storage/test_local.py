@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from atdata._storage import Disk, LocalStore, is_leftover
+from atdata._storage import Disk, LocalStore, Outcome, is_leftover
 from tests.tiers import chance, rounds, slow_beyond
 
 DATA = bytes(range(256)) * 40
@@ -214,9 +214,9 @@ def test_without_hard_links_a_publish_renames_under_a_lock(tmp_path):
 
 def test_without_hard_links_an_upload_says_whether_it_is_published(tmp_path):
     with LocalStore(tmp_path, disk=RecordingDisk(links=False)).create("a.bin") as upload:
-        assert upload.published is False
+        assert upload.outcome is Outcome.NOT_PUBLISHED
         upload.commit()
-        assert upload.published is True
+        assert upload.outcome is Outcome.PUBLISHED
 
 
 def test_without_hard_links_nothing_but_the_file_stays(tmp_path):

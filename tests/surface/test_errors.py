@@ -20,6 +20,8 @@ BUILTINS = {
     "StateError": ValueError,
     "UnsupportedFormatError": ValueError,
     "UnsupportedSchemeError": ValueError,
+    "NotAFileError": OSError,
+    "UnknownOutcomeError": OSError,
 }
 WITHIN = {
     "DamagedManifestError": "ManifestError",
