@@ -178,9 +178,9 @@ def _code(console: Console, source: str) -> None:
 
 
 def _aggregate_text(aggregate: dict[str, Any]) -> str:
-    if aggregate["type"] == "numeric":
-        return f"{aggregate['min']} to {aggregate['max']}, mean {aggregate['mean']:.4f}"
-    return "  ".join(f"{value}:{count}" for value, count in aggregate["value_counts"].items())
+    if "value_counts" in aggregate:
+        return "  ".join(f"{value}:{count}" for value, count in aggregate["value_counts"].items())
+    return f"{aggregate['min']} to {aggregate['max']}, mean {aggregate['mean']:.4f}"
 
 
 def _shown(seconds: float) -> str:
