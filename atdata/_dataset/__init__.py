@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
-    from ._base import type_text
-    from ._dataset import Dataset
+    from ._dataset import Dataset, sequence_of
     from ._dataset_dict import DatasetDict
     from ._load import load_dataset
+    from ._sequence import type_text
     from ._summary import Summary, counts_of, summary_of
     from ._write import ShardWriter, write_samples
 else:
@@ -21,8 +21,9 @@ else:
             "Summary": "atdata._dataset._summary",
             "counts_of": "atdata._dataset._summary",
             "load_dataset": "atdata._dataset._load",
+            "sequence_of": "atdata._dataset._dataset",
             "summary_of": "atdata._dataset._summary",
-            "type_text": "atdata._dataset._base",
+            "type_text": "atdata._dataset._sequence",
             "write_samples": "atdata._dataset._write",
         },
     )
@@ -34,6 +35,7 @@ __all__ = [
     "Summary",
     "counts_of",
     "load_dataset",
+    "sequence_of",
     "summary_of",
     "type_text",
     "write_samples",

@@ -8,16 +8,17 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import polars as pl
 
 from atdata._errors import SampleValueError, listed
-from atdata._manifest import KEY, SHARD, CopiedColumns, CopiedManifest, CopiedRow, Listing, default_kind, fits
+from atdata._manifest import KEY, SHARD, CopiedColumns, CopiedManifest, CopiedRow, default_kind, fits
 from atdata._options import check_limit
 from atdata._polars import enter_polars
-from atdata._read import Opened, SampleReader
+from atdata._read import Opened, OpenShards, SampleReader
 from atdata._shards import Locations
 from atdata._storage import LocalStore
 from atdata._tar import BLOCK, END_OF_ARCHIVE
 from atdata._write import NUMBERED, Encoded, HeaderFacts, Progress, SetOptions, SetWriter, ShardNames, check_existing
 
 from ._selection import Everything, Selection, Taken
+from ._sequence import SampleSequence
 
 __all__ = ["ExportKeys", "ExportOptions", "export"]
 
@@ -41,25 +42,23 @@ class ExportOptions(NamedTuple):
     durable: bool
     progress: bool | None
     provenance: Mapping[str, Any] | None
-    content_metadata: Mapping[str, Any] | None
     created_at: str | None
 
 
-def export(
-    selection: Selection, reader: SampleReader, sample_type: type, options: ExportOptions
-) -> tuple[LocalStore, Listing]:
-    """Write the samples of a selection as shards with manifests, in its order; return where, and their files.
-
-    Args:
-        selection: The samples.
-        reader: Reads them.
-        sample_type: Their type.
-        options: How.
+def export(sequence: SampleSequence, options: ExportOptions) -> SampleSequence:
+    """Write samples as shards with manifests, in their order; return those in these shards.
 
     Raises:
         AtdataError: As for :meth:`Dataset.export`.
+        TypeError: The samples pass through steps.
         ValueError: There is no sample, an option has no such value, or the source itself would be replaced.
     """
+    if sequence.steps:
+        raise TypeError(
+            "export() copies samples as they are stored, and filter and map steps make others of them: "
+            "write_samples(ds, path, manifest=True) writes what comes out of the steps"
+        )
+    selection, sample_type, metadata = sequence.selection, sequence.sample_type, sequence.content_metadata
     if options.keys not in get_args(ExportKeys):
         raise ValueError(f"keys is one of {listed(get_args(ExportKeys))}; found {options.keys!r}")
     check_limit("maxcount", options.maxcount)
@@ -76,12 +75,14 @@ def export(
         _check_keys(locations, options)
     progress = Progress(shown=bool(options.progress), doing="exporting")
     progress.total = len(locations)
-    shards = SetWriter(store, _writing(selection, names, sample_type, options), progress, sample_type)
+    facts = HeaderFacts(metadata, _provenance(selection, options), options.created_at)
+    shards = SetWriter(store, _writing(selection, names, sample_type, options, facts), progress, sample_type)
     with progress, shards:
-        for sample in _encoded(opened, locations, reader, renew=options.keys == "renew"):
+        for sample in _encoded(opened, locations, sequence.reader, renew=options.keys == "renew"):
             shards.write_encoded(sample)
         shards.finish()
-    return store, shards.listing
+    copied = Opened(OpenShards(store, shards.listing, sample_type, metadata))
+    return SampleSequence(Everything(copied), (), sequence.named_type, metadata)
 
 
 def _readable(selection: Selection) -> Locations:
@@ -98,12 +99,14 @@ def _existing(options: ExportOptions) -> Literal["overwrite", "refuse"]:
     return "overwrite" if options.overwrite else "refuse"
 
 
-def _writing(selection: Selection, names: ShardNames, sample_type: type, options: ExportOptions) -> SetOptions:
+def _writing(
+    selection: Selection, names: ShardNames, sample_type: type, options: ExportOptions, facts: HeaderFacts
+) -> SetOptions:
     common = _common(selection.opened, selection.locations, sample_type)
     return SetOptions(
         names=names,
         existing=_existing(options),
-        facts=HeaderFacts(options.content_metadata, _provenance(selection, options), options.created_at),
+        facts=facts,
         maxcount=options.maxcount,
         maxsize=options.maxsize,
         gatherer=lambda shard_id: CopiedManifest(common, shard_id),

@@ -15,8 +15,7 @@ from atdata._sample import DictSample, is_sample_type
 from atdata._storage import Store
 from atdata._write import expand, is_local
 
-from ._base import Source, check_source
-from ._dataset import Dataset
+from ._dataset import Dataset, Source, check_source
 from ._dataset_dict import DatasetDict
 from ._slice import is_slice
 from ._splits import TRAIN, by_split, unknown_split

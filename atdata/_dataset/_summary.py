@@ -1,17 +1,14 @@
-"""What a dataset is, as far as it is known without reading: for its ``repr``, and for those who display it."""
+"""What a dataset is: in a line, as far as it is known without reading, and as plain values from its headers."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from atdata._display import display_html
 from atdata._sample import is_sample_type
 
-from ._base import DatasetBase
-from ._selection import Everything, Taken
+from ._selection import Taken
+from ._sequence import SampleSequence, type_text
 
-__all__ = ["Showing", "Summary", "counts_of", "summary_of"]
-
-S = TypeVar("S")
+__all__ = ["Summary", "counts_of", "describe", "shard_paths", "summary_of"]
 
 #: How much of a predicate is shown, in characters; explain() has all of it.
 _LONGEST = 300
@@ -32,57 +29,66 @@ class Summary(NamedTuple):
     #: Whether a function makes its samples, or says which there are.
     is_computed: bool
 
-
-class Showing(DatasetBase[S]):
-    """What shows a dataset."""
-
-    def __repr__(self) -> str:
-        summary = summary_of(self)
-        shards = f"{summary.num_shards:,} shard{'s'[: summary.num_shards != 1]}"
-        return f"{summary.name}({', '.join([repr(summary.url), shards, *summary.choice])})"
-
-    def _repr_html_(self) -> str:
-        return display_html(self)
+    def __str__(self) -> str:
+        shards = f"{self.num_shards:,} shard{'s'[: self.num_shards != 1]}"
+        return f"{self.name}({', '.join([repr(self.url), shards, *self.choice])})"
 
 
-def summary_of(dataset: DatasetBase[Any]) -> Summary:
+def summary_of(sequence: SampleSequence) -> Summary:
     """Return what is known of a dataset without reading."""
-    opened, selection = dataset._opened, dataset._selection  # noqa: SLF001 -- of this room
+    opened = sequence.opened
     return Summary(
-        name=_name(dataset),
+        name=_name(sequence),
         url=opened.store.url(),
         num_shards=len(opened.shard_ids),
         has_manifests=opened.has_manifests,
-        choice=list(_choice(dataset)),
-        is_selection=not isinstance(selection, Everything),
-        is_computed=any(step.kind == "filter" for step in dataset._steps) or not _is_typed(dataset),  # noqa: SLF001 -- as above
+        choice=list(_choice(sequence)),
+        is_selection=not sequence.is_whole,
+        is_computed=sequence.filters or (bool(sequence.steps) and sequence.seen_type is None),
     )
 
 
-def counts_of(dataset: DatasetBase[Any]) -> tuple[int | None, int]:
+def counts_of(sequence: SampleSequence) -> tuple[int | None, int]:
     """Return how many samples are selected, None behind a filter, and how many the shards hold."""
-    everything = dataset._opened.count()  # noqa: SLF001 -- of this room
-    return None if dataset._filters else dataset._selection.count(), everything  # noqa: SLF001 -- as above
+    everything = sequence.opened.count()
+    return None if sequence.filters else sequence.selection.count(), everything
 
 
-def _is_typed(dataset: DatasetBase[Any]) -> bool:
-    return not dataset._steps or dataset._seen_type() is not None  # noqa: SLF001 -- of this room
+def shard_paths(sequence: SampleSequence) -> list[str]:
+    """Return the paths of the shards that hold the samples, in order."""
+    return [sequence.opened.store.url(f"{shard_id}.tar") for shard_id in sequence.selection.shard_ids]
 
 
-def _name(dataset: DatasetBase[Any]) -> str:
-    named = dataset._named_type()  # noqa: SLF001 -- of this room
+def describe(sequence: SampleSequence) -> dict[str, Any]:
+    """Return what the dataset is, as plain values."""
+    opened, shards = sequence.opened, shard_paths(sequence)
+    return {
+        "sample_type": sequence.sample_type.__name__,
+        "fields": {name: type_text(annotation) for name, annotation in sequence.schema.items()},
+        "num_samples": None if sequence.filters else sequence.selection.count(),
+        "num_shards": len(shards),
+        "shards": shards,
+        "url": opened.store.url(),
+        "metadata": sequence.content_metadata,
+        "predicate": sequence.selection.predicate,
+        "statistics": opened.executor.statistics().to_dicts() if opened.has_manifests else [],
+    }
+
+
+def _name(sequence: SampleSequence) -> str:
+    named = sequence.named_type
     if named is None or is_sample_type(named):
-        named = dataset.sample_type
+        named = sequence.sample_type
     return f"Dataset[{getattr(named, '__name__', named)}]"
 
 
-def _choice(dataset: DatasetBase[Any]) -> Iterator[str]:
-    selection = dataset._selection  # noqa: SLF001 -- of this room
+def _choice(sequence: SampleSequence) -> Iterator[str]:
+    selection = sequence.selection
     if isinstance(selection, Taken):
         count = selection.count()
         yield f"{count:,} sample{'s'[: count != 1]} taken"
     if (predicate := selection.predicate) is not None:
         yield f"where {predicate if len(predicate) <= _LONGEST else predicate[: _LONGEST - 1] + '…'}"
     for kind in ("filter", "map"):
-        if count := sum(step.kind == kind for step in dataset._steps):  # noqa: SLF001 -- of this room
+        if count := sum(step.kind == kind for step in sequence.steps):
             yield f"{count} {kind}{'s'[: count != 1]}"

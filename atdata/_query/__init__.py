@@ -7,7 +7,7 @@ from atdata._doorway import doorway
 if TYPE_CHECKING:
     from ._comparison import Predicate
     from ._execute import Explanation, check, count, explain, select
-    from ._executor import QueryExecutor
+    from ._executor import QueryExecutor, result_columns
     from ._key_index import KeyIndex
     from ._open import absolute, open_folder, open_tars, report_uncommitted
     from ._predicate import Question, Where, parse_where
@@ -39,6 +39,7 @@ else:
             "query_fields": "atdata._query._proxy",
             "read_question": "atdata._query._serialize",
             "report_uncommitted": "atdata._query._open",
+            "result_columns": "atdata._query._executor",
             "select": "atdata._query._execute",
             "written_question": "atdata._query._serialize",
         },
@@ -65,6 +66,7 @@ __all__ = [
     "query_fields",
     "read_question",
     "report_uncommitted",
+    "result_columns",
     "select",
     "written_question",
 ]

@@ -22,7 +22,7 @@ from ._predicate import Question, Where, parse_where
 from ._source import GivenManifests, ManifestSource
 from ._stored import StoredManifests
 
-__all__ = ["QueryExecutor"]
+__all__ = ["QueryExecutor", "result_columns"]
 
 #: Whether an index answers.
 IndexUse: TypeAlias = Literal["auto", "never"]
@@ -267,13 +267,7 @@ class QueryExecutor:
             SchemaError: The shards' columns do not go together.
         """
         question = self._question(where, equalities)
-        if columns is None:
-            columns = list(self.schema)
-        named = [columns] if isinstance(columns, str) else columns
-        new = [name for name in named if name not in self._source.known.schema]
-        if unknown := new and [name for name in new if name not in self.schema]:
-            raise PredicateError.unknown_column(unknown[0], list(self.schema))
-        return select(self._source, question, tuple(dict.fromkeys([*PLACE, *named])))
+        return select(self._source, question, result_columns(self._source, columns))
 
     def count(self, where: Where | None = None, **equalities: object) -> int:
         """Return how many samples a predicate selects, given as for :meth:`query`; all of them for None.
@@ -327,3 +321,18 @@ class QueryExecutor:
 
     def _question(self, where: Where | None, equalities: Mapping[str, object]) -> Question:
         return Question() if where is None and not equalities else parse_where(where, equalities)
+
+
+def result_columns(source: ManifestSource, columns: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the columns of a result: the location columns, then those that are named; all for None.
+
+    Raises:
+        PredicateError: There is no such column.
+    """
+    if columns is None:
+        columns = list(source.whole.schema)
+    named = [columns] if isinstance(columns, str) else columns
+    new = [name for name in named if name not in source.known.schema]
+    if unknown := new and [name for name in new if name not in source.whole.schema]:
+        raise PredicateError.unknown_column(unknown[0], list(source.whole.schema))
+    return tuple(dict.fromkeys([*PLACE, *named]))

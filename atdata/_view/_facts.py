@@ -58,7 +58,8 @@ def json_of(thing: Any) -> str:
 
 
 def _dataset_facts(dataset: "datasets.Dataset[Any]") -> dict[str, Any]:
-    summary = datasets.summary_of(dataset)
+    sequence = datasets.sequence_of(dataset)
+    summary = datasets.summary_of(sequence)
     facts: dict[str, Any] = {
         "kind": "dataset",
         "name": summary.name,
@@ -70,7 +71,7 @@ def _dataset_facts(dataset: "datasets.Dataset[Any]") -> dict[str, Any]:
     }
     if not summary.has_manifests or summary.num_shards > _MAX_SHARDS:
         return facts
-    num_selected, num_samples = datasets.counts_of(dataset)
+    num_selected, num_samples = datasets.counts_of(sequence)
     pictures = list(itertools.islice(_pictures(dataset, summary), _MAX_PICTURES))
     return facts | {
         "num_samples": num_samples,

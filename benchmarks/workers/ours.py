@@ -111,7 +111,8 @@ def index(setup: Setup) -> Task:
         return len(atdata.Dataset[Photo](str(Path(paths[0]).parent)))
 
     def keys(paths: list[str]) -> list[str]:
-        found = atdata.Dataset[Photo](str(Path(paths[0]).parent))._opened.picks.keys  # noqa: SLF001 -- the proof alone
-        return [] if found is None else list(found)
+        dataset = atdata.Dataset[Photo](str(Path(paths[0]).parent))
+        names = dataset._sequence.selection.locations.keys  # noqa: SLF001 -- the proof alone
+        return [] if names is None else names.to_list()
 
     return index_task(setup, run, keys)

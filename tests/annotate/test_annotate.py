@@ -371,7 +371,7 @@ def test_annotating_is_a_left_join(tmp_path_factory, data):
         expected = expected.with_columns(pl.col("late").fill_nan(None))
     for each in (late, Dataset[Item](folder)):
         assert_frame_equal(each.scan().collect(), expected, check_exact=True)
-    nulls = late._opened.executor.describe().filter(pl.col("field") == "late")["nulls"].item()
+    nulls = late._sequence.opened.executor.describe().filter(pl.col("field") == "late")["nulls"].item()
     nans = sum(
         isinstance(cell, float) and math.isnan(cell)
         for row, cell in zip(rows, cells, strict=True)
@@ -695,7 +695,7 @@ def test_who_opened_the_dataset_before_and_reads_the_new_header_is_told_so(tmp_p
     ):
         list(reader)
     with pytest.raises(ManifestError, match="Open the dataset again"):
-        _ = reader._opened.manifests.manifests()[0].frame
+        _ = reader._sequence.opened.manifests.manifests()[0].frame
 
 
 def test_a_damaged_table_is_still_called_damaged(tmp_path, ds):

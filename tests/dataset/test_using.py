@@ -71,7 +71,7 @@ def test_a_view_is_a_dataset(written: Dataset[Any], photos: Photos) -> None:
 
 def test_a_view_by_the_fields_decodes_payloads_at_once(written: Dataset[Any], photos: Photos) -> None:
     labels = written.as_type(Label)
-    assert labels._steps == ()
+    assert labels._sequence.steps == ()
     assert list(labels) == [Label(photo.label, photo.note) for photo in photos(250)]
     assert labels.sample_type is Label
 

@@ -47,7 +47,7 @@ def test_a_dataset_loads_no_room_that_only_some_calls_need() -> None:
     assert (
         modules
         & {
-            *("atdata._dataset._export", "atdata._dataset._load", "atdata._dataset._work", "atdata._dataset._write"),
+            *("atdata._dataset._export", "atdata._dataset._load", "atdata._dataset._jobs", "atdata._dataset._write"),
             *(
                 "atdata._index._build",
                 "atdata._index._compact",

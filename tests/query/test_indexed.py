@@ -214,7 +214,7 @@ def test_folders_in_folders_have_one_index_at_the_root(tmp_path):
     QueryExecutor.from_directory(tmp_path, recursive=True).compact()
     check_same(tmp_path, indexed=3, recursive=True)
     splits = atdata.load_dataset(str(tmp_path))
-    assert {name: ds._opened.executor.explain().shards_indexed for name, ds in splits.items()} == {
+    assert {name: ds._sequence.opened.executor.explain().shards_indexed for name, ds in splits.items()} == {
         "train": 2,
         "test": 1,
     }

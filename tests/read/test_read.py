@@ -68,7 +68,7 @@ def without_keys(locations):
 
 def reader_of(dataset, **limits):
     """Return a reader of a dataset, whose windows may be small."""
-    return SampleReader(dataset._opened.places, dataset.sample_type, dataclasses.replace(LOCAL, **limits))
+    return SampleReader(dataset._sequence.opened.places, dataset.sample_type, dataclasses.replace(LOCAL, **limits))
 
 
 SMALL = {"first_window": 3000, "window": 9000, "longest": 2000, "files": 2}
@@ -159,7 +159,7 @@ def test_each_run_is_a_tar_of_its_own_but_for_its_end(dataset, locations, tmp_pa
 
 
 def test_samples_of_dicts_are_read_by_locations(dataset, locations):
-    reader = SampleReader(dataset._opened.places, DictSample)
+    reader = SampleReader(dataset._sequence.opened.places, DictSample)
     assert [sample.number for sample in reader.read(locations[::-1])] == [*range(99, -1, -1)]
     assert reader.one(locations, 5).label == "label 5"
     assert [batch.number for batch in reader.read_batches(locations, 60)] == [[*range(60)], [*range(60, 100)]]
@@ -276,7 +276,7 @@ class Labelled:
 @pytest.mark.parametrize("keys", [True, False])
 @pytest.mark.parametrize("way", ["ordered", "ordered_batches", "read", "read_batches", "one"])
 def test_what_cannot_be_decoded_names_shard_key_offset_and_field(dataset, locations, way, keys):
-    reader = SampleReader(dataset._opened.places, Labelled)
+    reader = SampleReader(dataset._sequence.opened.places, Labelled)
     chosen = locations if keys else without_keys(locations)
     ways = {
         "ordered": reader.ordered,
@@ -315,7 +315,7 @@ def _bare(tmp_path):
 
 def bare_locations(dataset):
     shard_ids = [Path(path).stem for path in dataset.list_shards()]
-    rows = [(shard, *row) for shard in shard_ids for row in dataset._opened.places.of_shard(shard).rows()]
+    rows = [(shard, *row) for shard in shard_ids for row in dataset._sequence.opened.places.of_shard(shard).rows()]
     names = ["__shard__", "__key__", "__offset__", "__size__", "__crc32__"]
     return Locations.from_frame(pl.DataFrame(rows, schema=names, orient="row"), shard_ids)
 
@@ -382,8 +382,8 @@ class MeddlingDisk(Disk):
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_a_tar_that_is_written_to_between_two_ranges_is_refused(bare, after):
     locations = bare_locations(bare)
-    store = LocalStore(bare._opened.store.root, disk=MeddlingDisk(after, lambda: rewrite(bare, in_place=True)))
-    bare._opened.places.tars._store = store
+    store = LocalStore(bare._sequence.opened.store.root, disk=MeddlingDisk(after, lambda: rewrite(bare, in_place=True)))
+    bare._sequence.opened.places.tars._store = store
     with pytest.raises(ShardChangedError, match="'i-000000': its tar .*i-000000.tar was replaced or written to while"):
         list(reader_of(bare, gap=0, dense=2.0).read(locations[np.array([9, 1, 5])]))
 
@@ -428,7 +428,7 @@ def test_files_open_while_a_window_of_many_shards_is_read_stay_few(tmp_path):
             counts.append(open_files(tmp_path))
             return super().read_at_hand(descriptor, buffer, offset)
 
-    dataset._opened.places.tars._store = LocalStore(tmp_path, disk=WatchingDisk())
+    dataset._sequence.opened.places.tars._store = LocalStore(tmp_path, disk=WatchingDisk())
     assert [sample.number for sample in reader_of(dataset).read(locations_of(dataset)[::-1])] == [*range(299, -1, -1)]
     assert len(counts) >= 500
     assert max(counts) <= 32 + 64 // 8  # so that four threads keep to 64
@@ -491,7 +491,7 @@ if __name__ == "__main__":
     frame = dataset.scan().select(names).collect()
     locations = Locations.from_frame(frame, frame["__shard__"].unique().sort().to_list())
     locations = dataclasses.replace(locations, keys=None)[np.arange(39, -1, -1)]
-    reader = SampleReader(dataset._opened.places, Digit)
+    reader = SampleReader(dataset._sequence.opened.places, Digit)
     assert len(list(reader.read(locations))) == 40
     context = multiprocessing.get_context(sys.argv[2])
     queue = context.Queue()
@@ -518,7 +518,7 @@ def test_a_reader_works_in_other_processes(tmp_path, method):
 
 
 def test_a_reader_crosses_without_what_it_read(dataset, locations):
-    reader = SampleReader(dataset._opened.places, DictSample)
+    reader = SampleReader(dataset._sequence.opened.places, DictSample)
     list(reader.read(locations))
     again = pickle.loads(pickle.dumps(reader))
     assert [sample.number for sample in again.read(locations)] == [*range(100)]

@@ -133,7 +133,7 @@ def test_a_view_is_shown_as_what_it_is(icons: Dataset[Icon]) -> None:
 
 def test_many_shards_are_counted_and_not_read(icons: Dataset[Icon], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("atdata._view._facts._MAX_SHARDS", 1)
-    monkeypatch.setattr(type(icons._opened.manifests), "header", None)
+    monkeypatch.setattr(type(icons._sequence.opened.manifests), "header", None)
     assert "2 shards; describe() reads all headers" in shown(icons)
 
 

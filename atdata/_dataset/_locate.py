@@ -1,7 +1,7 @@
-"""From what a caller gives as rows, frames, locations, keys or positions, to samples of a dataset."""
+"""From rows, frames, locations, keys or positions that a caller names samples by, to positions among locations."""
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,13 +17,23 @@ from atdata._errors import (
     near_misses,
 )
 from atdata._manifest import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE, SampleLocation
-from atdata._query import FAILURES
-from atdata._read import as_locations, check_location_columns
+from atdata._query import KeyIndex
+from atdata._read import as_locations
 from atdata._shards import Locations, shard_numbers
 
-from ._selection import Everything, Selection, Taken
-
-__all__ = ["Rows", "are_positions", "given", "position_of_key", "take"]
+__all__ = [
+    "Rows",
+    "are_positions",
+    "checked_positions",
+    "has_whole_places",
+    "key_series",
+    "location_frame",
+    "named_rows",
+    "place_columns",
+    "position_of_key",
+    "positions_of_keys",
+    "positions_of_places",
+]
 
 #: What names samples: a frame or query with their keys, locations, keys, or positions.
 Rows: TypeAlias = "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | Iterable[SampleLocation | str | int]"
@@ -34,7 +44,9 @@ _OFFSET_BITS = 42
 _MAX_OFFSET, _MAX_SHARDS = (1 << _OFFSET_BITS) - 1, 1 << 21
 
 
-def given(rows: Rows) -> "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | list[SampleLocation | str | int]":
+def named_rows(
+    rows: Rows,
+) -> "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | list[SampleLocation | str | int]":
     """Return what a caller gives as rows, so that it can be looked at more than once; frames of others as Polars'.
 
     Raises:
@@ -56,31 +68,6 @@ def are_positions(rows: "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] 
     return len(rows) > 0 and not isinstance(rows[0], SampleLocation | str)
 
 
-def take(selection: Selection, rows: Rows) -> Taken:
-    """Return samples of a selection, in the order in which they are named, as often as they are.
-
-    Raises:
-        SampleKeyError: One is none of the selection's.
-        AmbiguousKeyError: A key alone names more than one.
-        SampleIndexError: A position is beyond the selection.
-        ShardError: The dataset has no such shard.
-        SampleValueError: What was given names no samples.
-    """
-    named: Any = given(rows)
-    if isinstance(named, pl.LazyFrame):
-        named = _collected(selection, named)
-    if isinstance(named, pl.DataFrame):
-        return _of_frame(selection, named)
-    if not len(named):
-        return selection.at(slice(0))
-    first = named[0]
-    if isinstance(first, SampleLocation):
-        return _of_frame(selection, _frame_of(as_locations(named)))
-    if isinstance(first, str):
-        return selection.at(positions_of_keys(selection.locations, _texts(named)))
-    return selection.at(_positions(named, len(selection.locations)))
-
-
 def positions_of_keys(locations: Locations, keys: pl.Series) -> NDArray[np.integer[Any]]:
     """Return where samples are that are named by their keys alone.
 
@@ -89,25 +76,22 @@ def positions_of_keys(locations: Locations, keys: pl.Series) -> NDArray[np.integ
         AmbiguousKeyError: A key is there in more than one shard.
     """
     wanted = keys.rename(KEY).to_frame()
-    found = _table(locations).join(wanted, on=KEY, how="semi", maintain_order="left")
-    found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
-    if len(repeated := found.filter(pl.col(KEY).is_duplicated())):
+    matches = _table(locations).join(wanted, on=KEY, how="semi", maintain_order="left")
+    matches = matches.unique([_NUMBER, KEY], keep="first", maintain_order=True)
+    if len(repeated := matches.filter(pl.col(KEY).is_duplicated())):
         key = repeated[KEY][0]
         raise _ambiguous(key, [locations.shard_ids[at] for at in repeated.filter(pl.col(KEY) == key)[_NUMBER]])
-    return _rows_of(wanted, found, [KEY], locations)
+    return _rows_of(wanted, matches, [KEY], locations)
 
 
-def position_of_key(selection: Selection, key: str) -> int:
+def position_of_key(locations: Locations, key_index: KeyIndex, key: str) -> int:
     """Return where the sample with a key is, without looking through all keys.
 
     Raises:
         SampleKeyError: There is no such key.
         AmbiguousKeyError: The key is there in more than one shard.
-        SampleValueError: A key is text, and this is none.
     """
-    if not isinstance(key, str):
-        raise SampleValueError.wrong_type(key, "a key, which is text", "by position: ds[position]")
-    locations, rows = selection.locations, selection.key_index.rows(key)
+    rows = key_index.rows(key)
     if not rows:
         raise SampleKeyError.missing_all([key], 1, near_misses(key, _neighbours(locations)))
     shards = dict.fromkeys(int(locations.shards[row]) for row in rows)
@@ -123,37 +107,29 @@ def _ambiguous(key: str, shards: list[str]) -> AmbiguousKeyError:
     )
 
 
-def _collected(selection: Selection, rows: pl.LazyFrame) -> pl.DataFrame:
-    try:
-        names = rows.collect_schema().names()
-        return rows.select([name for name in PLACE if name in names] or names[:1]).collect()
-    except FAILURES as error:
-        selection.opened.manifests.failed(error)
+def place_columns(columns: Sequence[str]) -> list[str]:
+    """Return which columns of a query name samples; the first one where none does, so that an error can say so."""
+    return [name for name in PLACE if name in columns] or list(columns[:1])
 
 
-def _frame_of(locations: Iterable[SampleLocation]) -> pl.DataFrame:
-    rows = [(each.shard, each.key, each.offset, each.size, each.crc32) for each in locations]
+def location_frame(locations: Iterable[SampleLocation]) -> pl.DataFrame:
+    """Return locations as a frame.
+
+    Raises:
+        SampleValueError: One is not a location.
+    """
+    rows = [(row.shard, row.key, row.offset, row.size, row.crc32) for row in as_locations(locations)]
     return pl.DataFrame(rows, schema={SHARD: pl.String(), **LOCATION}, orient="row")
 
 
-def _of_frame(selection: Selection, frame: pl.DataFrame) -> Taken:
-    if KEY not in frame.columns:
-        raise SampleValueError(
-            f"rows name samples by {KEY}, with {SHARD} where keys repeat; found the columns {listed(frame.columns)}. "
-            "Keep these columns in the query: ds.scan() has them"
-        )
-    check_location_columns(frame)
-    if SHARD not in frame.columns:
-        return selection.at(positions_of_keys(selection.locations, frame[KEY]))
-    opened = selection.opened
-    for shard_id in frame[SHARD].unique():
-        opened.places.check_known(shard_id)
-    if isinstance(selection, Everything) and _is_complete(frame):
-        # Reading proves each of them; nothing has to be looked up.
-        return Taken(opened, Locations.from_frame(frame, opened.shard_ids))
-    locations = selection.locations
+def positions_of_places(locations: Locations, frame: pl.DataFrame) -> NDArray[np.integer[Any]]:
+    """Return the positions of the samples that a frame names by shard and key, and perhaps by offset.
+
+    Raises:
+        SampleKeyError: One is not among the locations.
+    """
     at = _at_places(locations, frame)
-    return selection.at(_by_names(locations, frame) if at is None else at)
+    return _by_names(locations, frame) if at is None else at
 
 
 def _at_places(locations: Locations, frame: pl.DataFrame) -> NDArray[np.integer[Any]] | None:
@@ -169,24 +145,24 @@ def _at_places(locations: Locations, frame: pl.DataFrame) -> NDArray[np.integer[
         return None
     wanted, known = _places(numbers, offsets), _places(locations.shards, locations.offsets)
     order = None if (known[1:] >= known[:-1]).all() else np.argsort(known, kind="stable")
-    found = np.searchsorted(known, wanted, sorter=order)
-    if (found == len(known)).any():
+    matches = np.searchsorted(known, wanted, sorter=order)
+    if (matches == len(known)).any():
         return None
-    at: NDArray[np.integer[Any]] = found if order is None else order[found]
+    at: NDArray[np.integer[Any]] = matches if order is None else order[matches]
     same = (known[at] == wanted).all() and frame[KEY].cast(pl.String).to_list() == locations.keys[at].to_list()
     return at if same else None
 
 
 def _places(shards: NDArray[np.integer[Any]], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return shard and offset as one number each."""
+    """Return shard and offset as one number item."""
     return (shards.astype(np.int64) << _OFFSET_BITS) | offsets
 
 
 def _by_names(locations: Locations, frame: pl.DataFrame) -> NDArray[np.integer[Any]]:
     wanted = pl.DataFrame({_NUMBER: shard_numbers(frame[SHARD], locations.shard_ids), KEY: frame[KEY].cast(pl.String)})
-    found = _table(locations).join(wanted, on=[_NUMBER, KEY], how="semi", maintain_order="left")
-    found = found.unique([_NUMBER, KEY], keep="first", maintain_order=True)
-    return _rows_of(wanted, found, [_NUMBER, KEY], locations)
+    matches = _table(locations).join(wanted, on=[_NUMBER, KEY], how="semi", maintain_order="left")
+    matches = matches.unique([_NUMBER, KEY], keep="first", maintain_order=True)
+    return _rows_of(wanted, matches, [_NUMBER, KEY], locations)
 
 
 def _table(locations: Locations) -> pl.DataFrame:
@@ -195,9 +171,9 @@ def _table(locations: Locations) -> pl.DataFrame:
 
 
 def _rows_of(
-    wanted: pl.DataFrame, found: pl.DataFrame, on: list[str], locations: Locations
+    wanted: pl.DataFrame, matches: pl.DataFrame, on: list[str], locations: Locations
 ) -> NDArray[np.integer[Any]]:
-    rows = wanted.join(found, on=on, how="left", maintain_order="left")[_ROW]
+    rows = wanted.join(matches, on=on, how="left", maintain_order="left")[_ROW]
     if rows.null_count():
         missing = wanted.filter(rows.is_null())
         names = missing[KEY].to_list()
@@ -212,31 +188,43 @@ def _neighbours(locations: Locations, limit: int = 10_000) -> list[str]:
     return [] if locations.keys is None else locations.keys[:limit].to_list()
 
 
-def _is_complete(frame: pl.DataFrame) -> bool:
+def has_whole_places(frame: pl.DataFrame) -> bool:
+    """Return whether a frame has the place of item sample, so that nothing has to be looked up."""
     return {SIZE, OFFSET, CRC32} <= set(frame.columns) and not any(frame[name].null_count() for name in PLACE)
 
 
-def _texts(named: Any) -> pl.Series:
-    wrong = [each for each in named if not isinstance(each, str)]
+def key_series(named: Any) -> pl.Series:
+    """Return keys as a Series.
+
+    Raises:
+        SampleValueError: One is not text.
+    """
+    wrong = [item for item in named if not isinstance(item, str)]
     if wrong:
         raise SampleValueError.wrong_type(wrong[0], "a key, as the first one is")
     return pl.Series(KEY, named, pl.String)
 
 
-def _index(each: Any) -> int:
-    if isinstance(each, bool):
+def _index(item: Any) -> int:
+    if isinstance(item, bool):
         raise TypeError("a bool among numbers is no position")
-    return operator.index(each)
+    return operator.index(item)
 
 
-def _positions(named: Any, count: int) -> NDArray[np.integer[Any]]:
+def checked_positions(named: Any, count: int) -> NDArray[np.integer[Any]]:
+    """Return positions counted from the front.
+
+    Raises:
+        SampleIndexError: One is beyond the samples.
+        SampleValueError: One is not a whole number.
+    """
     if isinstance(named, pl.Series):
         named = named.to_numpy()
     if not isinstance(named, np.ndarray):
         try:
-            named = np.array([True] if isinstance(named[0], bool) else [_index(each) for each in named])
+            named = np.array([True] if isinstance(named[0], bool) else [_index(item) for item in named])
         except TypeError:
-            wrong = next(each for each in named if isinstance(each, bool) or not hasattr(type(each), "__index__"))
+            wrong = next(item for item in named if isinstance(item, bool) or not hasattr(type(item), "__index__"))
             raise SampleValueError.wrong_type(wrong, "locations, keys or positions") from None
     if named.dtype.kind not in "iu" or named.ndim != 1:
         raise SampleValueError(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from atdata import AtdataError, PartialFailureError, ShardError
-from atdata._dataset._work import Checkpoint, named_shards, process_shards
+from atdata._dataset._jobs import Checkpoint, named_shards, process_shards
 
 SHARDS = {"a": [1, 2], "b": [3], "c": [], "d": [4, 5, 6]}
 
@@ -183,7 +183,7 @@ def test_a_shard_is_recorded_as_soon_as_it_is_done(tmp_path: Path) -> None:
 
 PROGRAM = """
 import os, sys
-from atdata._dataset._work import Checkpoint, process_shards
+from atdata._dataset._jobs import Checkpoint, process_shards
 
 def fn(samples):
     if samples == ["c"]:
