@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 
 from atdata._errors import AtdataError, SchemaError, first_line, listed, near_misses
 from atdata._manifest import KEY, SHARD, dtype_text, storable, widened
+from atdata._storage import StorePath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +148,7 @@ def _key(column: pl.Series) -> pl.Series:
 
 def _read(columns: Any) -> pl.DataFrame:
     if isinstance(columns, str | os.PathLike):
-        return _of_file(Path(columns))
+        return _of_file(StorePath.parse(columns))
     frame = _frame(columns)
     if frame is None:
         raise ValueError(
@@ -181,14 +181,14 @@ def _of_pandas(given: Any) -> pl.DataFrame:
     return frame
 
 
-def _of_file(path: Path) -> pl.DataFrame:
-    suffix = path.suffix.lower()
+def _of_file(path: StorePath) -> pl.DataFrame:
+    suffix = f".{path.name.rpartition('.')[2].lower()}"
     if suffix in _PARQUET:
-        return pl.read_parquet(path, glob=False)
+        return pl.read_parquet(path.store.read(path.name))
     if suffix in _CSV:
-        return pl.read_csv(path, schema_overrides=_KEYS_ARE_TEXT, glob=False)
+        return pl.read_csv(path.store.read(path.name), schema_overrides=_KEYS_ARE_TEXT)
     if suffix in _IPC:
-        return pl.read_ipc(path)
+        return pl.read_ipc(path.store.read(path.name))
     raise ValueError(
         f"columns are read from files named {', '.join((*_PARQUET, *_CSV, *_IPC))}; found {path.name!r}. Read it, and "
         "give the frame"

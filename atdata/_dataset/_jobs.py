@@ -1,15 +1,15 @@
 """Work done shard by shard: errors collected, progress kept in a file."""
 
+import hashlib
 import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from atdata._errors import AtdataError, PartialFailureError, ShardError, near_misses
-from atdata._storage import LocalStore
+from atdata._storage import StorePath
 from atdata._suppress import Caught
 
 __all__ = ["Checkpoint", "named_shards", "process_shards"]
@@ -36,59 +36,122 @@ class _Done(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Checkpoint:
-    """A file that says which shards were done: a line of JSON each, below one that names the dataset.
+    """Which shards were done, kept beside the work, below a record that names the dataset.
+
+    On a store whose files can be appended to it is a file: a line of JSON each. On others it is a folder with an object
+    for each shard.
 
     Args:
-        path: The file; it is made where there is none.
+        path: The file or folder; it is made where there is none.
         digest: The dataset's.
 
     Attributes:
         done: The shards that were done.
 
     Raises:
-        AtdataError: The file is no checkpoint, or another dataset's.
+        AtdataError: It is not a checkpoint, or another dataset's.
+        UnsupportedSchemeError: The path is a URL of a store that is not supported.
     """
 
     def __init__(self, path: str | os.PathLike[str], digest: str) -> None:
-        self._path = Path(os.fspath(path))
-        if not self._path.exists():
-            self._begin(digest)
-        self.done = frozenset(self._read(digest))
+        self._path = StorePath.parse(path)
+        self._record = _Log(self._path) if self._path.store.can_append else _Objects(self._path)
+        first, *lines = self._record.lines() or self._begun(digest)
+        self.done = frozenset(self._parsed(first, lines, digest))
+        self._record.mend()
 
     def add(self, shard_id: str) -> None:
         """Record that a shard was done, before anything else is."""
-        with self._path.open("ab") as file:
-            file.write(_line(_Done(shard_id)))
-            file.flush()
-            os.fsync(file.fileno())
+        self._record.add(shard_id, _line(_Done(shard_id)))
 
-    def _begin(self, digest: str) -> None:
-        with LocalStore(self._path.parent).create(self._path.name) as upload:
-            upload.write(_line(_Head(_VERSION, digest)))
-            upload.commit()
+    def _begun(self, digest: str) -> list[bytes]:
+        head = _line(_Head(_VERSION, digest))
+        self._record.begin(head)
+        return [head]
 
-    def _read(self, digest: str) -> list[str]:
-        whole, newline, cut = self._path.read_bytes().rpartition(b"\n")
+    def _parsed(self, first: bytes, lines: Iterable[bytes], digest: str) -> list[str]:
+        url = self._path.url
         try:
-            first, *rest = whole.split(b"\n")
             head = msgspec.json.decode(first, type=_Head)
-            done = [msgspec.json.decode(line, type=_Done).shard for line in rest]
+            done = [msgspec.json.decode(line, type=_Done).shard for line in lines]
         except msgspec.DecodeError as error:
             raise AtdataError(
-                f"{self._path} is no checkpoint of process_shards ({error}); name another file, or remove it"
+                f"{url} is no checkpoint of process_shards ({error}); name another file, or remove it"
             ) from error
         if head.process_shards != _VERSION:
-            raise AtdataError(
-                f"{self._path} is a checkpoint of version {head.process_shards}; use a newer atdata-polars"
-            )
+            raise AtdataError(f"{url} is a checkpoint of version {head.process_shards}; use a newer atdata-polars")
         if head.dataset != digest:
             raise AtdataError(
-                f"{self._path} is the checkpoint of another dataset, or of this one before its samples changed: it "
+                f"{url} is the checkpoint of another dataset, or of this one before its samples changed: it "
                 f"names the digest {head.dataset[:12]}…, this one's is {digest[:12]}…. Name another file, or remove it"
             )
-        if cut:  # a line that a crash cut short: its shard is done again
-            os.truncate(self._path, len(whole + newline))
         return done
+
+
+class _Log:
+    """A checkpoint in one file."""
+
+    def __init__(self, path: StorePath) -> None:
+        self._store, self._name = path.store, path.name
+        #: The whole lines, where a crash cut one short after them.
+        self._whole: bytes | None = None
+
+    def lines(self) -> list[bytes]:
+        """Return the whole lines; a file that is there has one at least, which may be empty."""
+        try:
+            data = self._store.read(self._name)
+        except FileNotFoundError:
+            return []
+        whole, newline, cut = data.rpartition(b"\n")
+        self._whole = whole + newline if cut else None
+        return whole.split(b"\n")
+
+    def mend(self) -> None:
+        """Remove a line that a crash cut short: its shard is done again."""
+        if self._whole is not None:
+            self._store.replace(self._name, self._whole)
+
+    def begin(self, head: bytes) -> None:
+        with self._store.create(self._name) as upload:
+            upload.write(head)
+            upload.commit()
+
+    def add(self, shard_id: str, line: bytes) -> None:
+        del shard_id
+        self._store.append(self._name, line)
+
+
+class _Objects:
+    """A checkpoint as a folder of small objects."""
+
+    _HEAD = "checkpoint.json"
+
+    def __init__(self, path: StorePath) -> None:
+        self._store = path.folder()
+
+    def lines(self) -> list[bytes]:
+        """Return the head, then the others; nothing where there is no checkpoint."""
+        try:
+            names = self._store.names()
+        except FileNotFoundError:
+            return []
+        lines = []
+        for data in self._store.read_many([self._HEAD, *(name for name in names if name != self._HEAD)]):
+            if isinstance(data, OSError):
+                raise data
+            lines.append(data)
+        return lines
+
+    def mend(self) -> None:
+        """Do nothing: an object is whole or not there."""
+
+    def begin(self, head: bytes) -> None:
+        with self._store.create(self._HEAD) as upload:
+            upload.write(head)
+            upload.commit()
+
+    def add(self, shard_id: str, line: bytes) -> None:
+        self._store.replace(f"{hashlib.sha256(shard_id.encode()).hexdigest()[:32]}.json", line)
 
 
 def process_shards(

@@ -1,21 +1,23 @@
 """Samples as Parquet files, a few thousand at a time."""
 
 import errno
+import io
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from atdata._errors import SchemaError, listed
 from atdata._options import check_limit
+from atdata._storage import StorePath, Upload, path_or_url
 
 from ._frames import Table, row_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -24,7 +26,6 @@ __all__ = ["to_parquet"]
 #: A row group has at most so many rows, and is ended once its values take so many bytes.
 _ROWS, _BYTES = 8192, 32 << 20
 _SUFFIX = ".parquet"
-_TEMPORARY = ".tmp-"
 #: What to do about columns that are not the same from first to last.
 _ADVICE = (
     "read the dataset as a type, whose annotations say each column, or give a sample_map that makes all rows alike"
@@ -37,7 +38,7 @@ def to_parquet(
     path: str | os.PathLike[str],
     sample_map: Callable[[Any], Mapping[str, Any]] | None = None,
     maxcount: int | None = None,
-) -> list[Path]:
+) -> "list[Path]":
     """Write samples as one Parquet file, or several, in memory for a few thousand of them.
 
     Arrays are lists in it. A file appears when all of them are whole, over one of its name.
@@ -55,12 +56,12 @@ def to_parquet(
     Raises:
         SchemaError: A field's values make no column, or later ones not the same as the first ones.
         FileExistsError: With ``maxcount``: there are files of such names, which would be mixed with the new ones.
+        UnsupportedSchemeError: The path is a URL of a store that is not supported.
     """
     check_limit("maxcount", maxcount)
-    target = Path(os.path.abspath(os.fspath(path)))  # noqa: PTH100 -- keeps links
+    target = StorePath.parse(path)
     if maxcount is not None:
         _check_none_there(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     rows = samples if sample_map is None else map(sample_map, samples)
     files = _Files(target, Table(sample_type if sample_map is None else None), maxcount)
     try:
@@ -72,13 +73,13 @@ def to_parquet(
 
 
 class _Files:
-    """Files that are being written, under temporary names."""
+    """Files that are being written; none has its name before all are whole and durable."""
 
-    def __init__(self, target: Path, table: Table, maxcount: int | None) -> None:
+    def __init__(self, target: StorePath, table: Table, maxcount: int | None) -> None:
         self._target = target
         self._table = table
         self._maxcount = maxcount
-        self._temporary: list[Path] = []
+        self._uploads: list[Upload] = []
         self._writer: pq.ParquetWriter | None = None
         #: Of the file that is written now.
         self._rows = 0
@@ -96,41 +97,60 @@ class _Files:
             self._writer.write_table(table, row_group_size=len(table))
         self._rows += len(table)
 
-    def publish(self) -> list[Path]:
+    def publish(self) -> "list[Path]":
         """Give the files their names."""
-        if not self._temporary:
+        if not self._uploads:
             self.write([])
         self._end()
-        names = [self._name(number) for number in range(len(self._temporary))]
-        for temporary, name in zip(self._temporary, names, strict=True):
-            temporary.replace(name)
-        self._temporary = []
-        return names
+        for upload in self._uploads:
+            upload.commit()
+        store = self._target.store
+        return [path_or_url(store.url(self._name(number))) for number in range(len(self._uploads))]
 
     def drop(self) -> None:
-        """Remove what was not published."""
-        self._end()
-        for temporary in self._temporary:
-            temporary.unlink()
+        """Drop what was not published."""
+        if self._writer is not None:
+            self._writer.close()
+        for upload in self._uploads:
+            upload.abort()
 
     def _begin(self, schema: "pa.Schema") -> None:
         import pyarrow.parquet as pq  # noqa: PLC0415 -- only this call needs it
 
         self._end()
         self._rows = 0
-        temporary = self._target.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
-        self._temporary.append(temporary)
-        self._writer = pq.ParquetWriter(temporary, schema, compression="zstd")
+        upload = self._target.store.create(self._name(len(self._uploads)), over=self._maxcount is None)
+        self._uploads.append(upload)
+        self._writer = pq.ParquetWriter(_Sink(upload), schema, compression="zstd")
 
     def _end(self) -> None:
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.close()
+            self._uploads[-1].stage()
 
-    def _name(self, number: int) -> Path:
-        if self._maxcount is None:
-            return self._target
-        return self._target.with_name(f"{_stem(self._target)}-{number:06d}{_SUFFIX}")
+    def _name(self, number: int) -> str:
+        return self._target.name if self._maxcount is None else f"{_stem(self._target)}-{number:06d}{_SUFFIX}"
+
+
+class _Sink(io.RawIOBase):
+    """An upload as pyarrow writes to one: a stream that only goes forward."""
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+        self._length = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._length
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self._upload.write(view)
+        self._length += len(view)
+        return len(view)
 
 
 def _batches(rows: Iterable[Any], maxcount: int | None) -> Iterator[list[Any]]:
@@ -185,17 +205,19 @@ def _widens(values: pl.Series, dtype: pl.DataType) -> bool:
     )
 
 
-def _check_none_there(target: Path) -> None:
+def _check_none_there(target: StorePath) -> None:
     name = re.compile(rf"{re.escape(_stem(target))}-\d{{6,}}{re.escape(_SUFFIX)}")
-    if target.parent.is_dir():
-        there = sorted(each.name for each in target.parent.iterdir() if name.fullmatch(each.name))
-        if there:
-            raise FileExistsError(
-                errno.EEXIST,
-                f"{listed(there, 3)} would be mixed with what is written now; remove them, or choose another name",
-                str(target),
-            )
+    try:
+        there = sorted(filter(name.fullmatch, target.store.names()))
+    except (FileNotFoundError, NotADirectoryError):
+        return  # the folder is made with the first file
+    if there:
+        raise FileExistsError(
+            errno.EEXIST,
+            f"{listed(there, 3)} would be mixed with what is written now; remove them, or choose another name",
+            target.url,
+        )
 
 
-def _stem(target: Path) -> str:
+def _stem(target: StorePath) -> str:
     return target.name.removesuffix(_SUFFIX)

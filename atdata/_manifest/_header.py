@@ -23,6 +23,7 @@ __all__ = [
     "KNOWN_FEATURES",
     "MANIFEST_FORMAT_VERSION",
     "MAX_HEADER",
+    "MAX_READ",
     "FileFacts",
     "Header",
     "TableFacts",
@@ -39,7 +40,7 @@ _MAJOR_VERSIONS = ("1", "2")
 #: The longest header that is written, in bytes, and how many of them are the digest's.
 MAX_HEADER, _DIGEST_ROOM = 64 << 10, 100
 #: The longest header that is parsed, in bytes.
-_MAX_READ = 64 << 20
+MAX_READ = 64 << 20
 
 _Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 _FileName = Annotated[str, Meta(pattern=r"^[^/\\\0]+$", min_length=1)]
@@ -204,8 +205,8 @@ def parse_header(data: bytes, file: str) -> Header:
         DamagedManifestError: It is no header, or its bytes are not what was written.
         UnsupportedFormatError: Its format is newer than this version reads.
     """
-    if len(data) > _MAX_READ:
-        raise DamagedManifestError.because(file, f"a header of {len(data)} bytes; {_MAX_READ} at most are read")
+    if len(data) > MAX_READ:
+        raise DamagedManifestError.because(file, f"a header of {len(data)} bytes; {MAX_READ} at most are read")
     try:
         header = _decoded(data, file)
     except _MALFORMED as error:

@@ -4,17 +4,17 @@ import datetime as dt
 import hashlib
 import io
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
 from atdata._errors import DamagedManifestError, ManifestNotFoundError
 from atdata._polars import enter_polars
+from atdata._storage import OversizedFileError, StorePath
 
 from ._dtypes import parse_dtype
 from ._format_1_0 import is_old, list_dtypes, normalised
-from ._header import MANIFEST_FORMAT_VERSION, FileFacts, Header, TableFacts, parse_header
+from ._header import MANIFEST_FORMAT_VERSION, MAX_READ, FileFacts, Header, TableFacts, parse_header
 from ._pandas import from_pandas, to_pandas
 from ._table import LOCATION
 
@@ -126,12 +126,12 @@ class ShardManifest:
             DamagedManifestError: The header's bytes are not what was written.
             UnsupportedFormatError: The header's format is newer than this version reads.
         """
-        header_path, table_path = Path(json_path).absolute(), Path(parquet_path).absolute()
-        if not table_path.is_file():
+        header_path, table_path = StorePath.parse(json_path), StorePath.parse(parquet_path)
+        if not table_path.store.stamps([table_path.name]):
             raise ManifestNotFoundError(f"the sample table {table_path} is not there")
-        header = parse_header(_read(header_path), str(header_path))
+        header = _read_header(header_path)
         return cls.from_header(
-            header, header.shard_id, lambda: checked_table(_read(table_path), header, str(table_path))
+            header, header.shard_id, lambda: checked_table(_read(table_path), header, table_path.url)
         )
 
     @classmethod
@@ -143,8 +143,7 @@ class ShardManifest:
             DamagedManifestError: Its bytes are not what was written.
             UnsupportedFormatError: Its format is newer than this version reads.
         """
-        path = Path(json_path).absolute()
-        header = parse_header(_read(path), str(path))
+        header = _read_header(StorePath.parse(json_path))
         columns = header.samples.columns if header.samples else {}
         schema = LOCATION | {name: parse_dtype(text) for name, text in columns.items()}
         return cls.from_header(header, header.shard_id, lambda: pl.DataFrame(schema=schema))
@@ -234,8 +233,14 @@ def _facts_dict(facts: FileFacts) -> dict[str, Any]:
     return {"file": facts.file, "size_bytes": facts.size_bytes, "sha256": facts.sha256}
 
 
-def _read(path: Path) -> bytes:
+def _read_header(path: StorePath) -> Header:
+    return parse_header(_read(path, MAX_READ), path.url)
+
+
+def _read(path: StorePath, limit: int | None = None) -> bytes:
     try:
-        return path.read_bytes()
+        return path.store.read(path.name, limit)
     except FileNotFoundError:
         raise ManifestNotFoundError(f"the manifest file {path} is not there") from None
+    except OversizedFileError as error:
+        raise DamagedManifestError.because(path.url, error.strerror or str(error)) from error

@@ -3,12 +3,12 @@
 import contextlib
 import hashlib
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from atdata._errors import DamagedManifestError, ManifestError, SampleValueError, ShardExistsError
-from atdata._storage import LocalStore, Outcome, Store
+from atdata._storage import Outcome, Store, StorePath, path_or_url
 from atdata._tar import stem_of
 
 from ._amend import Amended
@@ -16,6 +16,9 @@ from ._header import encode_header, parse_header
 from ._manifest import ShardManifest
 from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, replacing_table
 from ._table import parquet_bytes, replaced_by, table_facts, value_dtypes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["ManifestWriter", "publish_manifest", "swap_manifest", "sweep_tables"]
 
@@ -26,32 +29,36 @@ class ManifestWriter:
     Args:
         base_path: The shard's path without ``.tar``; a dot in it is part of the name.
 
+    Raises:
+        UnsupportedSchemeError: The path is a URL of a store that is not supported.
+
     Examples:
         >>> ManifestWriter("data/v1.5-000000").json_path.name
         'v1.5-000000.manifest.json'
     """
 
     def __init__(self, base_path: str | os.PathLike[str]) -> None:
-        self._base = Path(stem_of(os.fspath(base_path)))
+        self._stem = stem_of(os.fspath(base_path))
+        self._base = StorePath.parse(self._stem)
 
     @property
-    def json_path(self) -> Path:
+    def json_path(self) -> "Path":
         """Where the header goes."""
-        return self._base.with_name(self._base.name + HEADER_SUFFIX)
+        return path_or_url(self._stem + HEADER_SUFFIX)
 
     @property
-    def parquet_path(self) -> Path:
+    def parquet_path(self) -> "Path":
         """Where the sample table goes."""
-        return self._base.with_name(self._base.name + TABLE_SUFFIX)
+        return path_or_url(self._stem + TABLE_SUFFIX)
 
-    def write(self, manifest: ShardManifest) -> tuple[Path, Path]:
+    def write(self, manifest: ShardManifest) -> "tuple[Path, Path]":
         """Publish a manifest; return the paths of its header and its sample table.
 
         Raises:
             ShardExistsError: One of the two is there already; nothing was changed.
             SampleValueError: The provenance or metadata is no strict JSON, or too long.
         """
-        publish_manifest(LocalStore(self._base.parent), self._base.name, manifest)
+        publish_manifest(self._base.store, self._base.name, manifest)
         return self.json_path, self.parquet_path
 
 

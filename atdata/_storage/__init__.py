@@ -17,7 +17,7 @@ from ._base import (
 from ._disk import Disk
 from ._local import LOCAL, LocalStore
 from ._memory import MemoryStore
-from ._open import StorePath, local_path, open_store, register_scheme
+from ._open import StorePath, local_path, open_store, path_or_url, register_scheme
 from ._tables import scan_tables
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "is_leftover",
     "local_path",
     "open_store",
+    "path_or_url",
     "register_scheme",
     "scan_tables",
 ]

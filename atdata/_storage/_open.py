@@ -13,7 +13,7 @@ from atdata._errors import UnsupportedSchemeError
 from ._base import Store
 from ._local import LocalStore
 
-__all__ = ["StoreFactory", "StorePath", "local_path", "open_store", "register_scheme"]
+__all__ = ["StoreFactory", "StorePath", "local_path", "open_store", "path_or_url", "register_scheme"]
 
 #: Makes the store whose root is a URL, such as ``s3://bucket/folder``, with the options that the caller gave.
 StoreFactory: TypeAlias = Callable[[str, Mapping[str, Any]], Store]
@@ -90,6 +90,15 @@ def local_path(url: str | os.PathLike[str]) -> str:
     elif scheme is not None:
         raise _unsupported(text, f"{scheme}:// is not supported yet")
     return os.path.abspath(text)  # noqa: PTH100 -- keeps links
+
+
+def path_or_url(url: str | os.PathLike[str]) -> Path:
+    """Return what a caller named as calls return it: a path as it was written; a URL of another store as text."""
+    text = _text(url)
+    scheme = _scheme(text)
+    if scheme in _factories:
+        return text  # type: ignore[return-value]  # pathlib would shorten it, and every local path is a Path
+    return Path(text if scheme is None else local_path(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import pytest
 
 from atdata import AtdataError, PartialFailureError, ShardError
 from atdata._dataset._jobs import Checkpoint, named_shards, process_shards
+from tests.storage.object_store import open_bucket
 
 SHARDS = {"a": [1, 2], "b": [3], "c": [], "d": [4, 5, 6]}
 
@@ -209,6 +210,22 @@ def test_a_line_that_was_cut_short_is_done_again(tmp_path: Path, cut: int) -> No
     assert Checkpoint(path, "d").done == set(SHARDS)
 
 
+def test_a_store_without_append_keeps_one_object_for_each_shard(tmp_path: Path) -> None:
+    store = open_bucket("checkpoints")
+    url = store.url("job")
+    with pytest.raises(PartialFailureError):
+        work(fail_on(3), Checkpoint(url, "d" * 64))
+    assert len(store.names("job")) == 4  # the head, and three shards
+    assert work(sum, Checkpoint(url, "d" * 64)) == {"b": 3}
+    assert Checkpoint(url, "d" * 64).done == set(SHARDS)
+    with pytest.raises(AtdataError, match="is the checkpoint of another dataset"):
+        Checkpoint(url, "2" * 64)
+    store.replace("other/a.json", b"{}")
+    with pytest.raises(FileNotFoundError, match=r"checkpoint\.json"):
+        Checkpoint(store.url("other"), "d")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_checkpoint_of_another_dataset_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "work.jsonl"
     Checkpoint(path, "1" * 64)
@@ -218,7 +235,7 @@ def test_a_checkpoint_of_another_dataset_is_refused(tmp_path: Path) -> None:
         Checkpoint(path, "2" * 64)
 
 
-@pytest.mark.parametrize("text", ["", "no json\n", "{}\n", '{"process_shards": "1"}\n', "[1]"])
+@pytest.mark.parametrize("text", ["", "no json\n", "no json\nand no end", "{}\n", '{"process_shards": "1"}\n', "[1]"])
 def test_a_file_that_is_no_checkpoint_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
     path = tmp_path / "work.jsonl"
     path.write_text(text)
