@@ -1,10 +1,10 @@
 """One shard's sidecars, read and checked by their digests; what is kept of its header."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from atdata._errors import DamagedManifestError, ManifestNotFoundError, SchemaError
-from atdata._manifest import Header, Sidecars, check_bytes, find_aggregate, parse_header
+from atdata._manifest import FieldAggregate, Header, Sidecars, check_bytes, parse_header
 from atdata._storage import Store
 
 from ._format import ColumnSet, union_of
@@ -100,7 +100,7 @@ def load(store: Store, shard: Sidecars, position: int, sets: Sets) -> Loaded | s
     folder, slash, _ = shard.header.rpartition("/")
     url = store.url(f"{folder}{slash}{header.samples.file}")
     numbers = [header.size_bytes, header.shard.size_bytes if header.shard else 0]
-    if (largest := max([*numbers, *_nans(header).values()])) > _TOO_LONG:
+    if (largest := max([*numbers, *_nans(header.aggregates()).values()])) > _TOO_LONG:
         raise DamagedManifestError.because(store.url(shard.header), f"{largest} bytes or values; no shard is so large")
     try:
         data = store.read(f"{folder}{slash}{header.samples.file}")
@@ -128,6 +128,7 @@ def _told(header: Header, number: int, url: str) -> Told:
     samples, shard, digest = header.samples, header.shard, header.digest
     if samples is None or digest is None:
         raise AssertionError("a header that promises nothing was passed over")
+    aggregates = header.aggregates()
     return Told(
         digest=bytes.fromhex(digest),
         set=number,
@@ -137,16 +138,10 @@ def _told(header: Header, number: int, url: str) -> Told:
         table_sha256=bytes.fromhex(samples.sha256),
         tar_size=shard.size_bytes if shard else None,
         tar_sha256=bytes.fromhex(shard.sha256) if shard else None,
-        nans=_nans(header),
-        by_header={name: _kept_of(header, name, kind) for name, kind in header.kinds.items()},
+        nans=_nans(aggregates),
+        by_header={name: each.kind.index_values(each.members) for name, each in aggregates.items()},
     )
 
 
-def _nans(header: Header) -> dict[str, int]:
-    counted = {name: header.aggregate(name) for name in header.kinds}
-    return {name: each.nan_count for name, each in counted.items() if each and each.nan_count}
-
-
-def _kept_of(header: Header, name: str, kind: str) -> dict[str, Any]:
-    aggregate, members = find_aggregate(kind), header.aggregate(name)
-    return {} if aggregate is None or members is None else aggregate.index_values(members)
+def _nans(aggregates: Mapping[str, FieldAggregate]) -> dict[str, int]:
+    return {name: each.members.nan_count for name, each in aggregates.items() if each.members.nan_count}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._dtypes import dtype_text, parse_dtype, storable, text_value, value_text
     from ._fields import ManifestField, columns_of, manifest_column, resolve_manifest_fields
     from ._format_1_0 import is_old, json_columns, list_dtypes, normalised
-    from ._header import MANIFEST_FORMAT_VERSION, MAX_HEADER, FileFacts, Header, now, parse_header
+    from ._header import MANIFEST_FORMAT_VERSION, MAX_HEADER, FieldAggregate, FileFacts, Header, now, parse_header
     from ._kinds import (
         AggregateKind,
         aggregate_kinds,
@@ -57,6 +57,7 @@ else:
             "CopiedColumns": "atdata._manifest._builder",
             "CopiedManifest": "atdata._manifest._builder",
             "CopiedRow": "atdata._manifest._builder",
+            "FieldAggregate": "atdata._manifest._header",
             "FieldStatistics": "atdata._manifest._aggregate",
             "FieldSummary": "atdata._manifest._aggregate",
             "FileFacts": "atdata._manifest._header",
@@ -150,6 +151,7 @@ __all__ = [
     "CopiedColumns",
     "CopiedManifest",
     "CopiedRow",
+    "FieldAggregate",
     "FieldStatistics",
     "FieldSummary",
     "FileFacts",

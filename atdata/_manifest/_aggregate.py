@@ -42,8 +42,8 @@ Count = Annotated[int, Meta(ge=0)]
 Bound = int | float | str | bool | None
 
 
-class AggregateMembers(Struct, frozen=True):
-    """The members of an aggregate in a header, checked; unknown ones are ignored."""
+class AggregateMembers(Struct, frozen=True, tag_field="type"):
+    """The members of an aggregate in a header, checked; unknown ones are ignored. The tag is the kind."""
 
     null_count: Count | UnsetType = UNSET
     nan_count: Count | UnsetType = UNSET
@@ -96,6 +96,8 @@ class Aggregate(abc.ABC, Generic[Members]):
         missing = [name for name in Aggregate.__annotations__ if not hasattr(self, name)]
         if missing:
             raise TypeError(f"the aggregate {type(self).__name__} lacks {', '.join(missing)}")
+        if (tag := self.members.__struct_config__.tag) != self.kind:
+            raise TypeError(f"the members of {type(self).__name__} have the tag {tag!r}; expected {self.kind!r}")
 
     @abc.abstractmethod
     def fits(self, dtype: pl.DataType) -> bool:

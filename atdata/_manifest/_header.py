@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 import polars as pl
@@ -15,15 +15,16 @@ from msgspec import Meta, Raw, Struct
 
 from atdata._errors import DamagedManifestError, SampleValueError, UnsupportedFormatError, listed
 
-from ._aggregate import AggregateMembers, Count
+from ._aggregate import Aggregate, AggregateMembers, Count
 from ._format_1_0 import is_version_1_0, known_bounds, with_null_tokens
-from ._kinds import find_aggregate
+from ._kinds import find_aggregate, members_type
 
 __all__ = [
     "KNOWN_FEATURES",
     "MANIFEST_FORMAT_VERSION",
     "MAX_HEADER",
     "MAX_READ",
+    "FieldAggregate",
     "FileFacts",
     "Header",
     "TableFacts",
@@ -63,6 +64,13 @@ class TableFacts(FileFacts, frozen=True):
     columns: dict[str, str]
 
 
+class FieldAggregate(NamedTuple):
+    """The aggregate of one field in a header."""
+
+    kind: Aggregate[Any]
+    members: AggregateMembers
+
+
 class Header(Struct, frozen=True, kw_only=True, dict=True):
     """A header's members, checked; unknown ones are ignored.
 
@@ -97,18 +105,56 @@ class Header(Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             DamagedManifestError: The aggregates are malformed.
         """
-        return {name: self._decode(name, raw, _AggregateType).type for name, raw in self._by_field.items()}
+        types = self._decode(None, self.raw_aggregates, dict[str, _AggregateType])
+        return {name: each.type for name, each in types.items()}
 
-    def aggregate(self, name: str) -> AggregateMembers | None:
+    def aggregate(self, name: str) -> FieldAggregate | None:
         """Return the aggregate of a field; None where there is none, or one of an unknown kind.
 
         Raises:
             DamagedManifestError: It is malformed.
         """
-        known = self._known
-        if name not in known and name in self._by_field:
-            known[name] = self._aggregate(name)
-        return known.get(name)
+        raw = self._by_field.get(name)
+        kind = None if raw is None else find_aggregate(self._decode(name, raw, _AggregateType).type)
+        if raw is None or kind is None:
+            return None
+        members = self._decode(name, raw, kind.members)
+        return FieldAggregate(kind, members if self.has_places else known_bounds(members))
+
+    def aggregates(self) -> dict[str, FieldAggregate]:
+        """Return the aggregates of all fields but those of an unknown kind, in the header's order.
+
+        Raises:
+            DamagedManifestError: One is malformed.
+        """
+        known = {name: find_aggregate(kind) for name, kind in self.kinds.items()}
+        every = None if None in known.values() else self._all_members()
+        if every is None:
+            found = {name: self.aggregate(name) for name in known}
+            return {name: each for name, each in found.items() if each is not None}
+        return {
+            name: FieldAggregate(kind, every[name] if self.has_places else known_bounds(every[name]))
+            for name, kind in known.items()
+            if kind is not None
+        }
+
+    def _all_members(self) -> dict[str, AggregateMembers] | None:
+        """Return the members of all aggregates at once; None where one is malformed, which is then found by itself."""
+        try:
+            every: dict[str, AggregateMembers] = _decoder_of(dict[str, members_type()]).decode(self.raw_aggregates)  # type: ignore[misc]  # made of the registry
+        except _MALFORMED:
+            return None
+        return every
+
+    def known_aggregates(self) -> dict[str, dict[str, Any]]:
+        """Return the known members of the aggregates; of an aggregate of an unknown kind its type alone.
+
+        Raises:
+            DamagedManifestError: One is malformed.
+        """
+        members = {name: each.members for name, each in self.aggregates().items()}
+        known: dict[str, dict[str, Any]] = msgspec.to_builtins(members)
+        return {name: known.get(name) or {"type": kind} for name, kind in self.kinds.items()}
 
     def plain_aggregates(self) -> dict[str, dict[str, Any]]:
         """Return the aggregates as they stand in the JSON, unknown kinds and members included.
@@ -116,27 +162,13 @@ class Header(Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             DamagedManifestError: One is malformed.
         """
-        return {name: self._plain(name) for name in self._by_field}
+        every = self._decode(None, self.raw_aggregates, dict[str, dict[str, Any]])
+        # The known members by their types: without one, msgspec takes integers beyond 64 bits for floats.
+        return {name: every[name] | known for name, known in self.known_aggregates().items()}
 
     @functools.cached_property
     def _by_field(self) -> dict[str, Raw]:
         return self._decode(None, self.raw_aggregates, dict[str, Raw])
-
-    @functools.cached_property
-    def _known(self) -> dict[str, AggregateMembers | None]:
-        return {}
-
-    def _aggregate(self, name: str) -> AggregateMembers | None:
-        kind = find_aggregate(self.kinds[name])
-        if kind is None:
-            return None
-        members = self._decode(name, self._by_field[name], kind.members)
-        return members if self.has_places else known_bounds(members)
-
-    def _plain(self, name: str) -> dict[str, Any]:
-        # The known members by their types: without one, msgspec takes integers beyond 64 bits for floats.
-        known: dict[str, Any] = msgspec.to_builtins(self.aggregate(name) or {})
-        return self._decode(name, self._by_field[name], dict[str, Any]) | known
 
     def _decode(self, field: str | None, raw: Raw, kind: type[_Decoded]) -> _Decoded:
         try:

@@ -1,6 +1,8 @@
 """The registry of aggregates: which kinds there are, by the name that a header has for them."""
 
 import contextlib
+import functools
+import operator
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -21,6 +23,7 @@ __all__ = [
     "expected_columns",
     "find_aggregate",
     "fits",
+    "members_type",
     "registered",
 ]
 
@@ -55,6 +58,11 @@ def aggregate_kinds() -> list[str]:
 def find_aggregate(kind: str) -> Aggregate[Any] | None:
     """Return a kind of aggregate by its name; None for one that this version does not know."""
     return _REGISTRY.get(kind)
+
+
+def members_type() -> Any:
+    """Return the type of an aggregate of any kind in a header, for a decoder."""
+    return functools.reduce(operator.or_, (each.members for each in _REGISTRY.values()))
 
 
 def aggregate_of(kind: str) -> Aggregate[Any]:

@@ -29,7 +29,7 @@ __all__ = ["Numeric", "NumericAggregate", "NumericMembers"]
 _EXACT = 2**53
 
 
-class NumericMembers(AggregateMembers, frozen=True, kw_only=True):
+class NumericMembers(AggregateMembers, frozen=True, kw_only=True, tag="numeric"):
     """A numeric aggregate in a header."""
 
     min: Bound

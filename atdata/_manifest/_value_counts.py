@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-class CategoricalMembers(AggregateMembers, frozen=True, kw_only=True):
+class CategoricalMembers(AggregateMembers, frozen=True, kw_only=True, tag="categorical"):
     """A categorical aggregate in a header."""
 
     cardinality: Count
@@ -50,7 +50,7 @@ class CategoricalMembers(AggregateMembers, frozen=True, kw_only=True):
     max: Bound | UnsetType = UNSET
 
 
-class SetMembers(AggregateMembers, frozen=True, kw_only=True):
+class SetMembers(AggregateMembers, frozen=True, kw_only=True, tag="set"):
     """The aggregate of a column of lists in a header."""
 
     all_values: list[int | float | str | bool]

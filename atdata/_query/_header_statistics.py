@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from atdata._errors import DamagedManifestError
-from atdata._manifest import SHARD, FieldStatistics, Header, find_aggregate, parse_dtype, value_dtype
+from atdata._manifest import SHARD, FieldStatistics, Header, parse_dtype, value_dtype
 
 __all__ = ["HeaderStatistics"]
 
@@ -65,12 +65,13 @@ def _proved(header: Header, name: str) -> FieldStatistics:
     if name not in header.samples.columns:
         return FieldStatistics(nulls=header.num_samples, values=())
     try:
-        members, kind = header.aggregate(name), find_aggregate(header.kinds.get(name, ""))
+        aggregate = header.aggregate(name)
     except DamagedManifestError:
         return FieldStatistics()  # what is wrong is said by who needs it
-    if members is None or kind is None:
+    if aggregate is None:
         return FieldStatistics()
-    return kind.statistics(members, value_dtype(parse_dtype(header.samples.columns[name])), header.num_samples)
+    dtype = value_dtype(parse_dtype(header.samples.columns[name]))
+    return aggregate.kind.statistics(aggregate.members, dtype, header.num_samples)
 
 
 def _plain(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:

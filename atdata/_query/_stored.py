@@ -346,7 +346,7 @@ class _Indexed:
 def _facts(header: Header) -> ShardFacts:
     columns = header.samples.columns if header.samples else {}
     dtypes = {name: parse_dtype(text) for name, text in columns.items()}
-    return ShardFacts(header.num_samples, header.plain_aggregates(), dtypes, header.has_places)
+    return ShardFacts(header.num_samples, header.known_aggregates(), dtypes, header.has_places)
 
 
 def _as_today(table: Table, rows: pl.LazyFrame) -> Table:

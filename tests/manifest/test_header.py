@@ -1,6 +1,7 @@
 import hashlib
 import json
 
+import msgspec
 import polars as pl
 import pytest
 from hypothesis import given
@@ -159,6 +160,24 @@ def test_metadata_that_holds_itself_is_refused():
         encode_header({**MEMBERS, "content_metadata": {"note": endless}}, DTYPES)
 
 
+def test_what_was_not_decoded_is_written_as_it_stands():
+    colour = msgspec.Raw(b'{"depth": 1.50,\n    "shades": [9E-1]}')
+    data = encode_header({**MEMBERS, "colour": colour}, DTYPES)
+    assert b'"colour": {"depth": 1.50,\n    "shades": [9E-1]},\n  "digest"' in data
+    assert strict(data)["colour"] == {"depth": 1.5, "shades": [0.9]}
+
+
+def test_what_was_not_decoded_loses_its_white_space_alone_where_the_header_is_too_long():
+    members, dtypes = wide(1, 300, 300)
+    members["aggregates"]["other"] = msgspec.Raw(b'{"type": "median",\n  "is": 1.50}')
+    members["aggregates"]["label"] = msgspec.Raw(json.dumps(MEMBERS["aggregates"]["label"], indent=4).encode())
+    data = encode_header({**members, "colour": msgspec.Raw(b"[ 9E-1 ]")}, {**dtypes, "label": pl.String()})
+    assert len(data) <= 64 << 10
+    assert b'"other":{"type":"median","is":1.50}' in data
+    assert b'"colour":[9E-1]' in data
+    assert strict(data)["aggregates"]["label"] == MEMBERS["aggregates"]["label"]
+
+
 # -- reading
 
 
@@ -280,6 +299,74 @@ def test_an_aggregate_of_another_type_is_damaged(name, change):
     aggregates = {**OLD["aggregates"], name: {**OLD["aggregates"][name], **change}}
     with pytest.raises(atdata.DamagedManifestError, match="aggregates"):
         parse_header(old(aggregates=aggregates), "s")
+
+
+@pytest.mark.parametrize("change", [{"cardinality": -1}, {"type": 7}, {"value_counts": ["dog"]}], ids=str)
+def test_a_malformed_aggregate_is_found_when_it_is_used(change):
+    aggregates = {**MEMBERS["aggregates"], "label": {**MEMBERS["aggregates"]["label"], **change}}
+    header = parse_header(signed({**MEMBERS, "aggregates": aggregates}), "folder/s.manifest.json")
+    assert header.num_samples == 2
+    for use in (header.aggregates, header.known_aggregates, header.plain_aggregates, lambda: header.aggregate("label")):
+        with pytest.raises(atdata.DamagedManifestError, match=r"^folder/s\.manifest\.json: .*aggregates"):
+            use()
+    assert header.aggregate("score").members.count == 2
+
+
+@pytest.mark.parametrize("aggregates", [None, [], "all", {"label": 3}, {"label": None}], ids=repr)
+def test_malformed_aggregates_are_found_when_they_are_used(aggregates):
+    header = parse_header(signed({**MEMBERS, "aggregates": aggregates}), "s")
+    for use in (header.aggregates, header.plain_aggregates, lambda: header.kinds):
+        with pytest.raises(atdata.DamagedManifestError, match="aggregates"):
+            use()
+
+
+def test_one_malformed_aggregate_among_many_is_named():
+    aggregates = {**MEMBERS["aggregates"], "score": {"type": "numeric"}}
+    with pytest.raises(atdata.DamagedManifestError, match="'score'"):
+        parse_header(signed({**MEMBERS, "aggregates": aggregates}), "s").aggregates()
+
+
+def test_an_aggregate_of_an_unknown_kind_is_kept_as_it_stands():
+    median = {"type": "median", "is": 1.5, "null_count": "many"}
+    header = parse_header(signed({**MEMBERS, "aggregates": {**MEMBERS["aggregates"], "x": median}}), "s")
+    assert header.kinds == {"label": "categorical", "score": "numeric", "tags": "set", "x": "median"}
+    assert header.aggregate("x") is None
+    assert list(header.aggregates()) == ["label", "score", "tags"]
+    assert header.known_aggregates()["x"] == {"type": "median"}
+    assert header.plain_aggregates()["x"] == median
+
+
+def test_unknown_members_of_aggregates_are_kept_and_ignored():
+    label = {**MEMBERS["aggregates"]["label"], "entropy": {"bits": [1, 2**70]}}
+    header = parse_header(signed({**MEMBERS, "aggregates": {"label": label}}), "s")
+    assert header.known_aggregates() == {"label": MEMBERS["aggregates"]["label"]}
+    assert header.plain_aggregates()["label"]["entropy"]["bits"][0] == 1
+
+
+@pytest.mark.parametrize("value", [2**70, -(2**70)])
+def test_bounds_beyond_64_bits_are_read_exactly(value):
+    score = {**MEMBERS["aggregates"]["score"], "min": value}
+    header = parse_header(signed({**MEMBERS, "aggregates": {"score": score}}), "s")
+    assert header.plain_aggregates()["score"]["min"] == value
+
+
+@pytest.mark.parametrize("version", ["2.0.0", "2.9.1"])
+def test_version_2_without_unknown_features_is_read(version):
+    assert parse_header(old(manifest_version=version), "s").num_samples == 2
+    assert parse_header(old(manifest_version=version, required_features=[]), "s").required_features == []
+
+
+@pytest.mark.parametrize("version", ["1.1.0", "1.0.0", "2.0.0"])
+def test_an_unknown_required_feature_is_named_whatever_the_version(version):
+    data = old(manifest_version=version, required_features=["spiral", "cipher"])
+    with pytest.raises(atdata.UnsupportedFormatError, match=r"^s: .*'spiral', 'cipher'.*Use a newer atdata-polars"):
+        parse_header(data, "s")
+
+
+@pytest.mark.parametrize("features", ["spiral", {"spiral": 1}, [1], None, [None, 2]], ids=repr)
+def test_required_features_that_are_not_a_list_of_names_are_damage(features):
+    with pytest.raises(atdata.DamagedManifestError, match="required_features"):
+        parse_header(old(required_features=features), "s")
 
 
 @pytest.mark.parametrize("member", ["type", "cardinality", "value_counts"])

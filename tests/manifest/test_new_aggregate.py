@@ -20,7 +20,7 @@ from tests.aging import age
 WORDS = ["ox", "horse", "elephant", "cat", None, "hedgehog", ""]
 
 
-class LengthMembers(AggregateMembers, frozen=True, kw_only=True):
+class LengthMembers(AggregateMembers, frozen=True, kw_only=True, tag="length"):
     shortest: int | None
     longest: int | None
     mean: float | None

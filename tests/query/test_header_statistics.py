@@ -99,6 +99,22 @@ def test_a_field_without_an_aggregate_is_unknown():
     assert row == {"rows": 10, "nulls:a": None, "min:a": None, "max:a": None, "values:a": None}
 
 
+@pytest.mark.parametrize(
+    "aggregate",
+    [NUMERIC | {"count": -1}, NUMERIC | {"min": []}, {"type": "numeric"}, {"type": None}],
+    ids=str,
+)
+def test_a_malformed_aggregate_proves_nothing(aggregate):
+    expected = {"rows": 10, "nulls:a": None, "min:a": None, "max:a": None, "values:a": None}
+    (row,) = told(header(aggregate, dtype="Int64"), dtype=pl.Int64())
+    assert row == expected
+
+
+def test_an_aggregate_of_an_unknown_kind_proves_nothing():
+    (row,) = told(header(NUMERIC | {"type": "quantiles"}, dtype="Int64"), dtype=pl.Int64())
+    assert row == {"rows": 10, "nulls:a": None, "min:a": None, "max:a": None, "values:a": None}
+
+
 def test_a_shard_without_the_column_has_nulls_alone():
     statistics = HeaderStatistics(["s"], lambda: [header(NUMERIC)], {"b": pl.Int64()}).frame(["b"])
     assert statistics.rows(named=True) == [{"rows": 10, "nulls:b": 10, "min:b": None, "max:b": None, "values:b": []}]
