@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import atdata
-from atdata import AtdataError, Dataset, DictSample, PredicateError
+from atdata import AtdataError, Dataset, DictSample, ManifestNotFoundError, PredicateError, QueryExecutor
 from tests.tiers import law
 
 Photos = Callable[..., list[Any]]
@@ -141,3 +142,84 @@ def test_a_field_called_count_is_counted_under_another_name(tmp_path: Path) -> N
     with pytest.raises(ValueError, match=r"second column 'count'.*value_counts\('count', name='counts'\)"):
         dataset.value_counts("count")
     assert dataset.value_counts("count", name="n").rows() == [(3, 2), (1, 1)]
+
+
+# -- the vocabulary of QueryExecutor
+
+
+DOG = pl.col("label") == "dog"
+QUESTIONS: list[Any] = [
+    None,
+    DOG,
+    "confidence > 0.5",
+    [DOG, pl.col("confidence").is_null()],
+    lambda frame: frame["label"] == "cat",
+    [DOG, lambda frame: frame["confidence"] > 0.5],
+]
+
+
+@pytest.mark.parametrize("where", QUESTIONS, ids=str)
+@pytest.mark.parametrize("columns", [None, [], ["confidence"], ["tags", "__key__", "label"], "label"], ids=str)
+def test_a_dataset_and_an_executor_give_the_same_rows(written: Dataset[Any], where: Any, columns: Any) -> None:
+    executor = QueryExecutor.from_shard_urls(written.list_shards())
+    expected = executor.rows(where, columns)
+    assert_frame_equal(written.rows(where, columns), expected)
+    assert written.count(where) == executor.count(where) == len(expected)
+    every = written.take(range(250))  # a selection that was taken, of all
+    assert_frame_equal(every.rows(where, columns), expected)
+    assert every.count(where) == len(expected)
+    if where is not None:
+        assert_frame_equal(written.where(where).rows(columns=columns), expected)
+        assert written.where(where).count() == len(expected)
+        assert written.query(where) == executor.query(where) == every.query(where)
+
+
+@pytest.mark.parametrize("where", QUESTIONS, ids=str)
+def test_a_selection_gives_the_rows_of_its_samples_in_its_order(written: Dataset[Any], where: Any) -> None:
+    executor = QueryExecutor.from_shard_urls(written.list_shards())
+    both = executor.rows([DOG] if where is None else [DOG, where] if not isinstance(where, list) else [DOG, *where])
+    assert_frame_equal(written.where(DOG).rows(where), both)
+    positions = [200, 3, 3, 101, 7, 200]
+    taken = executor.rows()[positions]
+    expected = taken.join(executor.rows(where), on=["__shard__", "__key__"], how="semi", maintain_order="left")
+    assert_frame_equal(written.take(positions).rows(where), expected)
+    assert written.take(positions).count(where) == len(expected)
+
+
+def test_statistics_are_one_frame_on_both(written: Dataset[Any]) -> None:
+    executor = QueryExecutor.from_shard_urls(written.list_shards())
+    assert_frame_equal(written.statistics(), executor.statistics())
+    assert_frame_equal(executor.statistics(), executor.describe())
+    assert written.describe()["statistics"] == written.statistics().to_dicts()
+    assert_frame_equal(written.where(DOG).statistics(), written.statistics())
+
+
+def test_explanations_are_the_same_on_both_but_for_the_reading(written: Dataset[Any]) -> None:
+    executor = QueryExecutor.from_shard_urls(written.list_shards())
+    for where in (None, DOG, "confidence > 0.5"):
+        planned = written.explain(where)
+        assert msgspec.structs.replace(planned, requests=None, bytes_requested=None) == executor.explain(where)
+
+
+def test_rows_and_counts_behind_steps(written: Dataset[Any]) -> None:
+    assert written.map(len).count(DOG) == written.count(DOG)
+    assert_frame_equal(written.map(len).rows(DOG), written.rows(DOG))
+    for ask in (lambda ds: ds.rows(), lambda ds: ds.count(), lambda ds: ds.count(DOG)):
+        with pytest.raises(TypeError, match=r"sum\(1 for _ in ds\)"):
+            ask(written.filter(bool))
+
+
+def test_a_column_that_is_not_there_is_named_on_selections_too(written: Dataset[Any]) -> None:
+    for ds in (written, written.where(DOG), written.take([1, 0])):
+        with pytest.raises(PredicateError, match=r"'labl'.*did you mean 'label'"):
+            ds.rows(columns=["labl"])
+        with pytest.raises(PredicateError, match="'labl'"):
+            ds.rows(labl="dog")
+
+
+def test_rows_without_manifests_are_refused(tmp_path: Path, photos: Photos) -> None:
+    bare = atdata.write_samples(photos(3), tmp_path / "p.tar", durable=False)
+    with pytest.raises(ManifestNotFoundError):
+        bare.rows()
+    assert len(bare.statistics()) == 0
+    assert len(bare) == 3
