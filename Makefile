@@ -17,7 +17,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile $
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-pythons check check-all workflows soak lint types mutants compare bench bench-large docs update clean python-version
+.PHONY: help demo test test-all test-pythons check check-all workflows soak lint types mutants compare bench bench-large docs update release-check clean python-version
 
 help:
 	@echo "make demo       see the library at work on 1,797 handwritten digits"
@@ -31,6 +31,7 @@ help:
 	@echo "make bench-large  the same of 100 million rows in 100,000 shards, and nothing else (30 GB of disk)"
 	@echo "make docs       build the documentation into site/"
 	@echo "make update     renew the pinned versions in constraints/"
+	@echo "make release-check  build, install in clean environments with and without extras, run the README there"
 	@echo "make clean      remove what the other targets made"
 
 python-version:
@@ -112,6 +113,10 @@ bench-large: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python $(PIP_INSTALL) '.[docs]'
 	$(RUN) sphinx -W --keep-going -b html docs site
+
+# What a release is: docs, archives, and the README in environments that have nothing else.
+release-check: python-version
+	$(PYTHON) tests/release.py
 
 clean:
 	rm -rf .venv .venvs site .bench .mutants
