@@ -25,6 +25,8 @@ def test_an_archive_without_the_type_marker_is_found(tmp_path):
 
 
 def test_the_changelog_begins_with_the_version_of_the_package():
-    (version,) = re.findall(r'^__version__ = "(.*)"$', (release.ROOT / "atdata" / "__init__.py").read_text(), re.MULTILINE)
+    (version,) = re.findall(
+        r'^__version__ = "(.*)"$', (release.ROOT / "atdata" / "__init__.py").read_text(), re.MULTILINE
+    )
     assert release.changelog_problems(version) == []
     assert "9.9.9" in release.changelog_problems("9.9.9")[0]
