@@ -329,9 +329,10 @@ class Computed(Annotation):
         return self.change(self.placed(table, columns.insert_column(0, chosen[KEY])), self._mark)
 
     def _computed(self, shard: ShardColumns, chosen: pl.DataFrame) -> pl.DataFrame | None:
-        place = chosen.select(pl.lit(shard.shard_id).alias(SHARD), *LOCATION)
+        # What the table lacks of these is said there.
+        place = chosen.select(pl.lit(shard.shard_id).alias(SHARD), *(LOCATION.keys() & set(chosen.columns)))
         parts = []
-        for batch in self._read(Locations.from_frame(place, [shard.shard_id]), self.options.batch_size):
+        for batch in self._read(self.opened.places.of_rows(place), self.options.batch_size):
             parts.append(batch_frame(self._function(batch), len(batch)))
             self._samples += len(batch)
             self._progress.show(samples=self._samples, shards=self._begun)

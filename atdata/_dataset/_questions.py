@@ -10,7 +10,6 @@ from atdata._errors import PredicateError
 from atdata._manifest import PLACE, SampleLocation
 from atdata._query import FAILURES, Explanation, Question, Where, check, parse_where, result_columns, select
 from atdata._read import as_locations, cost_of
-from atdata._shards import Locations
 
 from ._selection import Everything, Matching, Selection, Taken
 
@@ -78,7 +77,7 @@ def sort(selection: Selection, by: Any, descending: Any) -> Taken:
     frame = _collected(
         selection, lambda: selection.scan().sort(by, descending=descending, maintain_order=True).select(PLACE)
     )
-    return Taken(selection.opened, Locations.from_frame(frame, selection.opened.shard_ids), selection.predicate)
+    return Taken(selection.opened, selection.opened.places.of_rows(frame), selection.predicate)
 
 
 def value_counts(selection: Selection, field: str, name: str) -> pl.DataFrame:

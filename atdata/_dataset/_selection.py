@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from atdata._errors import AtdataError, PredicateError, SampleValueError, listed
 from atdata._manifest import KEY, LOCATION, PLACE, SHARD, Listing, SampleLocation, as_union
 from atdata._query import FAILURES, Explanation, KeyIndex, Question, count, explain, select
-from atdata._read import Opened, OpenShards, check_location_columns
-from atdata._shards import Locations
+from atdata._read import Opened, OpenShards
+from atdata._shards import Locations, check_frame
 
 from ._locate import (
     Rows,
@@ -217,7 +217,7 @@ class Matching(Selection):
     @functools.cached_property
     def locations(self) -> Locations:
         """The places of the samples."""
-        return Locations.from_frame(select(self.opened.manifests, self.question, PLACE), self.opened.shard_ids)
+        return self.opened.places.of_rows(select(self.opened.manifests, self.question, PLACE))
 
     def count(self) -> int:
         """Return how many samples there are."""
@@ -244,7 +244,7 @@ class Matching(Selection):
             if not self.opened.manifests.mended():
                 self.opened.manifests.failed(error)
             return self.first(count)  # of other files: the index was removed, or made anew
-        return Taken(self.opened, Locations.from_frame(frame, self.opened.shard_ids), self.predicate)
+        return Taken(self.opened, self.opened.places.of_rows(frame), self.predicate)
 
     def explain(self) -> Explanation:
         """Return what the predicate selects and reads."""
@@ -465,7 +465,9 @@ def _take_frame(selection: Selection, frame: pl.DataFrame) -> Taken:
             f"rows name samples by {KEY}, with {SHARD} where keys repeat; found the columns {listed(frame.columns)}. "
             "Keep these columns in the query: ds.scan() has them"
         )
-    check_location_columns(frame)
+    check_frame(frame)
+    if not len(frame):  # of any dtypes
+        return selection.at(slice(0))
     if SHARD not in frame.columns:
         return selection.at(positions_of_keys(selection.locations, frame[KEY]))
     opened = selection.opened

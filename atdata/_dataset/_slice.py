@@ -23,8 +23,8 @@ from atdata._errors import (
 from atdata._manifest import CRC32, HEADER_SUFFIX, OFFSET, PLACE, SHARD, SIZE, Listing, parquet_bytes, read_listing
 from atdata._polars import enter_polars
 from atdata._query import FAILURES, Question, read_question, written_question
-from atdata._read import Opened, OpenShards, check_location_columns
-from atdata._shards import Locations
+from atdata._read import Opened, OpenShards
+from atdata._shards import Locations, check_frame
 from atdata._storage import LocalStore, Store
 
 from ._selection import Selection, Taken
@@ -235,7 +235,7 @@ def _parsed(file: Path) -> tuple[pl.DataFrame, _About]:
 
 def _check_rows(file: Path, frame: pl.DataFrame) -> None:
     try:
-        check_location_columns(frame)
+        check_frame(frame)
         numbers = frame.select(pl.col(OFFSET, SIZE).cast(pl.Int64), pl.col(CRC32).cast(pl.UInt32))
     except (SampleValueError, pl.exceptions.PolarsError) as error:
         raise DamagedManifestError(

@@ -9,7 +9,7 @@ import msgspec
 import polars as pl
 from msgspec import Meta, Struct
 
-from atdata._errors import AtdataError
+from atdata._errors import AtdataError, UnsupportedFormatError
 from atdata._manifest import (
     KEY,
     LOCATION,
@@ -23,6 +23,7 @@ from atdata._manifest import (
     unified,
     value_dtype,
 )
+from atdata._shards import LocationProblem, table_problem
 
 __all__ = [
     "CODE",
@@ -88,6 +89,13 @@ class ColumnSet(Struct, frozen=True):
             UnsupportedFormatError: One is not known.
         """
         return {name: parse_dtype(text) for name, text in self.columns.items()}
+
+    def location_problem(self) -> LocationProblem | None:
+        """Return why tables with such columns do not say where their samples are; None where they may."""
+        try:
+            return table_problem(self.schema)
+        except UnsupportedFormatError:
+            return None
 
     def refused(self) -> str | None:
         """Say why an index cannot hold such shards; None where it can."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from atdata._errors import DamagedManifestError, ManifestNotFoundError, SchemaError
 from atdata._manifest import FieldAggregate, Header, Sidecars, check_bytes, parse_header
+from atdata._shards import damaged_table
 from atdata._storage import Store
 
 from ._format import ColumnSet, union_of
@@ -94,11 +95,14 @@ def load(store: Store, shard: Sidecars, position: int, sets: Sets) -> Loaded | s
     header = _header(store, shard.header)
     if not header.has_places or header.digest is None or header.samples is None:
         return "its manifest is of version 1.0, whose header promises nothing of its sample table"
-    told = sets.add(_columns(header))
-    if isinstance(told, str):
-        return told
     folder, slash, _ = shard.header.rpartition("/")
     url = store.url(f"{folder}{slash}{header.samples.file}")
+    columns = _columns(header)
+    told = sets.add(columns)
+    if isinstance(told, str):
+        if header.num_samples and (problem := columns.location_problem()) is not None:
+            raise damaged_table(url, shard.shard_id, problem)
+        return told
     numbers = [header.size_bytes, header.shard.size_bytes if header.shard else 0]
     if (largest := max([*numbers, *_nans(header.aggregates()).values()])) > _TOO_LONG:
         raise DamagedManifestError.because(store.url(shard.header), f"{largest} bytes or values; no shard is so large")

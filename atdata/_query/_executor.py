@@ -12,6 +12,7 @@ from atdata._display import display_html
 from atdata._errors import ManifestError, PredicateError
 from atdata._manifest import PLACE, Listing, SampleLocation, ShardManifest
 from atdata._polars import enter_polars
+from atdata._shards import location_problem
 from atdata._storage import Store
 
 from ._describe import describe
@@ -249,6 +250,9 @@ class QueryExecutor:
         """
         # None would select everything, and is more likely a slip.
         places = select(self._source, parse_where(where, equalities), PLACE)
+        problem = location_problem(places, PLACE, PLACE[:-1])
+        if problem is not None:
+            raise self._source.damaged_locations(places, problem)
         return list(map(SampleLocation, *(places[name].to_list() for name in PLACE)))
 
     def rows(

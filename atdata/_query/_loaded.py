@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from atdata._errors import MemoryLimitError, PredicateError
+from atdata._errors import DamagedManifestError, MemoryLimitError, PredicateError
 from atdata._index import few_values
 from atdata._manifest import KEY, PLACE, SHARD, ShardManifest
 from atdata._polars import calls_python, enter_polars
 from atdata._pruning import conjuncts
+from atdata._shards import LocationProblem
 
 from ._describe import ShardFacts
 from ._key_index import KeyIndex
@@ -251,6 +252,10 @@ class LoadedManifests(ManifestSource):
     def table_bytes(self) -> int:
         """Return how long the sample tables are together, in bytes."""
         return self.base.table_bytes()
+
+    def damaged_locations(self, rows: pl.DataFrame, problem: LocationProblem) -> DamagedManifestError:
+        """Describe rows that do not say where their samples are."""
+        return self.base.damaged_locations(rows, problem)
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise what a failed collect means."""

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, NoReturn
 
 import polars as pl
 
-from atdata._errors import ManifestError, ManifestNotFoundError, PredicateError, first_line
+from atdata._errors import DamagedManifestError, ManifestError, ManifestNotFoundError, PredicateError, first_line
 from atdata._manifest import KEY, SHARD, ShardManifest, Table, as_union, unified
 from atdata._polars import enter_polars
+from atdata._shards import LocationProblem
 
 from ._describe import ShardFacts
 from ._predicate import Question
@@ -98,6 +99,10 @@ class ManifestSource(abc.ABC):
     @abc.abstractmethod
     def failed(self, error: BaseException) -> NoReturn:
         """Raise what a failed collect really means."""
+
+    def damaged_locations(self, rows: pl.DataFrame, problem: LocationProblem) -> DamagedManifestError:
+        """Describe rows that do not say where their samples are."""
+        return DamagedManifestError(f"the manifest of shard {rows[SHARD][problem.row or 0]!r}: {problem}")
 
     @property
     @abc.abstractmethod

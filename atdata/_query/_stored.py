@@ -8,10 +8,9 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from atdata._errors import DamagedManifestError, ManifestError, ManifestNotFoundError, listed
+from atdata._errors import DamagedManifestError, ManifestError, ManifestNotFoundError
 from atdata._index import Headers, Index, checked_index, open_index
 from atdata._manifest import (
-    CRC32,
     HEADER_SUFFIX,
     LOCATION,
     SHARD,
@@ -31,7 +30,7 @@ from atdata._manifest import (
 )
 from atdata._polars import enter_polars
 from atdata._pruning import survivors
-from atdata._shards import ShardFiles
+from atdata._shards import LocationProblem, ShardFiles, table_problem
 from atdata._storage import Store
 
 from ._describe import ShardFacts
@@ -212,7 +211,10 @@ class StoredManifests(ManifestSource):
                 "the plan again, from scan()"
             ) from error
         frames = [(each.shard_id, self.files.checked(each.shard_id)) for each in self._sidecars]
-        unified([Table(shard_id, frame.schema, len(frame) > 0) for shard_id, frame in frames])
+        tables = [Table(shard_id, frame.schema, len(frame) > 0) for shard_id, frame in frames]
+        for table in tables:
+            self._check_places(table)
+        unified(tables)
         raise predicate_failed(error) from error
 
     def frames(self, kept: pl.Series | None = None) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -315,12 +317,14 @@ class StoredManifests(ManifestSource):
         both = zip(known, scans, strict=True)
         return [_as_today(table, scan) if is_old(table.schema) else table for table, scan in both]
 
+    def damaged_locations(self, rows: pl.DataFrame, problem: LocationProblem) -> DamagedManifestError:
+        """Describe rows that do not say where their samples are."""
+        return self.files.damaged_locations(rows, problem)
+
     def _check_places(self, table: Table) -> None:
-        missing = LOCATION.keys() - table.schema - {CRC32}
-        if missing and table.has_rows:
-            url = self._store.url(self.files.table_name(table.shard_id))
-            found = f"expected the columns {listed(sorted(missing))}, found {listed(table.schema)}"
-            raise DamagedManifestError.because(url, found)
+        problem = table_problem(table.schema) if table.has_rows else None
+        if problem is not None:
+            raise self.files.damaged_locations(pl.DataFrame({SHARD: [table.shard_id]}), problem)
 
     def _check_columns(self, table: Table) -> None:
         facts = self.header(table.shard_id).samples  # None in format 1.0.0, which promises nothing

@@ -2,8 +2,8 @@
 
 from atdata._shards import Verify
 
+from ._locator import as_locations
 from ._opened import Opened, OpenShards
-from ._places import as_locations, check_location_columns
 from ._plan import cost_of
 from ._read import SampleReader
 from ._steps import Step, Steps, batched, through
@@ -17,7 +17,6 @@ __all__ = [
     "Verify",
     "as_locations",
     "batched",
-    "check_location_columns",
     "cost_of",
     "through",
 ]

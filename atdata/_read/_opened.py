@@ -9,12 +9,12 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import polars as pl
 
 from atdata._errors import MissingManifestWarning, SchemaError
-from atdata._manifest import CRC32, LOCATION, PLACE, SHARD, Listing, shard_order
+from atdata._manifest import CRC32, SHARD, Listing, shard_order
 from atdata._query import QueryExecutor, StoredManifests, open_tars
 from atdata._shards import Locations
 from atdata._storage import Store
 
-from ._places import Places
+from ._locator import Locator
 
 __all__ = ["OpenShards", "Opened"]
 
@@ -50,7 +50,7 @@ class Opened:
         self.store = shards.store
         self.manifests = manifests
         self.executor = QueryExecutor(manifests)
-        self.places = Places(shards.store, shards.listing, manifests)
+        self.places = Locator(shards.store, shards.listing, manifests)
         self._walk_reported = False
 
     @property
@@ -91,8 +91,8 @@ class Opened:
             frame = self.executor.rows(columns=[])
             without = frame.filter(pl.col(CRC32).is_null())[SHARD].unique()
             if all(self.manifests.header(shard_id).has_places for shard_id in without):
-                return Locations.from_frame(frame, self.shard_ids)
-        return Locations.from_frame(pl.concat(map(self._frame_of, self.shard_ids)), self.shard_ids)
+                return self.places.of_rows(frame)
+        return self.places.everywhere()
 
     @functools.cached_property
     def digest(self) -> str:
@@ -153,11 +153,6 @@ class Opened:
         tars = [self.store.url(f"{shard_id}.tar") for shard_id in self.shard_ids]
         store, listing = open_tars(tars)
         return Opened(shards._replace(store=store, listing=listing))
-
-    def _frame_of(self, shard_id: str) -> pl.DataFrame:
-        columns = zip(LOCATION.items(), self.places.of_shard(shard_id), strict=True)
-        frame = pl.DataFrame([pl.Series(name, values, dtype) for (name, dtype), values in columns])
-        return frame.select(pl.lit(shard_id).alias(SHARD), pl.all()).select(PLACE)
 
     def _report_walk(self) -> None:
         if self.has_manifests or self._walk_reported:

@@ -1,31 +1,16 @@
 """Executing plans: a window of samples at a time, from a few tars at a time, into memory that is used again."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 import numpy as np
 
-from atdata._errors import ShardChangedError
-from atdata._shards import Tars
+from atdata._shards import Locations, Tars
 from atdata._storage import OpenFile, Part, ReadLimits
 
 from ._plan import Ints, plan
 
-__all__ = ["RangeReader", "Run", "Window", "check_inside"]
-
-
-class Window(NamedTuple):
-    """Some samples' places, column by column, in the order in which they are wanted."""
-
-    shard_ids: Sequence[str]
-    #: Each sample's shard, as a number.
-    shards: Ints
-    #: In bytes from the start of the tar.
-    offsets: Ints
-    #: In bytes.
-    sizes: Ints
-    #: The samples' keys, for errors; None where they were left out.
-    keys: Sequence[str] | None
+__all__ = ["RangeReader", "Run"]
 
 
 class Run(NamedTuple):
@@ -51,17 +36,25 @@ class RangeReader:
     Args:
         tars: Where the samples are.
         open_tar: Opens a shard's tar and checks it; asked once a shard.
+        outside: Describes a place that is not inside its tar: of some places, by its index, and the tar's length.
         limits: How much is read at once.
     """
 
-    def __init__(self, tars: Tars, open_tar: Callable[[str], OpenFile], limits: ReadLimits) -> None:
+    def __init__(
+        self,
+        tars: Tars,
+        open_tar: Callable[[str], OpenFile],
+        outside: Callable[[Locations, int, int], Exception],
+        limits: ReadLimits,
+    ) -> None:
         self._tars = tars
         self._open_tar = open_tar
+        self._outside = outside
         self._limits = limits
         self._pinned: dict[str, _Pinned] = {}
         self._memory = memoryview(bytearray())
 
-    def read(self, window: Window, file: OpenFile | None = None) -> Run:
+    def read(self, window: Locations, file: OpenFile | None = None) -> Run:
         """Read a window's samples, of however many tars.
 
         Args:
@@ -70,6 +63,7 @@ class RangeReader:
 
         Raises:
             ShardChangedError: A place lies outside its tar, or a tar changed since it was first opened.
+            DamagedManifestError: A place lies outside its tar, which is what its manifest promises.
         """
         files = self._first_files(window) if file is None else {window.shard_ids[0]: file}
         planned = plan(window.shards, window.offsets, window.sizes, self._limits)
@@ -90,7 +84,24 @@ class RangeReader:
         self._tars.fill(opened, parts)
         return Run(memory, starts)
 
-    def _first_files(self, window: Window) -> dict[str, OpenFile]:
+    def check_inside(self, locations: Locations, tar_sizes: Ints) -> None:
+        """Check that places lie in their tars, so that no length is believed before it is checked.
+
+        Args:
+            locations: The places.
+            tar_sizes: The length of each sample's tar, or of the one tar of all, in bytes.
+
+        Raises:
+            ShardChangedError: One does not.
+            DamagedManifestError: One does not, and the tar is what its manifest promises.
+        """
+        offsets, sizes = locations.offsets, locations.sizes
+        inside = (offsets >= 0) & (sizes > 0) & (offsets <= tar_sizes - sizes)
+        if not inside.all():
+            index = int(np.argmin(inside))
+            raise self._outside(locations, index, int(np.broadcast_to(tar_sizes, len(offsets))[index]))
+
+    def _first_files(self, window: Locations) -> dict[str, OpenFile]:
         """Open and check the tars that were not read from before; return the first few, open as they are."""
         if len(window.shard_ids) == 1:
             numbers, inverse = [0], None
@@ -106,7 +117,7 @@ class RangeReader:
                     files[shard_id] = file
                 del file  # before the next one is opened
         tar_sizes = np.array([self._pinned[shard_id].size for shard_id in shard_ids], np.int64)
-        check_inside(window, tar_sizes if inverse is None else tar_sizes[inverse])
+        self.check_inside(window, tar_sizes if inverse is None else tar_sizes[inverse])
         return files
 
     def _pin(self, shard_id: str) -> OpenFile:
@@ -124,38 +135,3 @@ class RangeReader:
         if length > len(self._memory):
             self._memory = memoryview(bytearray(length))
         return self._memory
-
-
-def check_inside(window: Window, tar_sizes: Ints) -> None:
-    """Check that places lie in their tars, so that no length is believed before it is checked.
-
-    Args:
-        window: The places.
-        tar_sizes: Each sample's tar's, or that of all, in bytes.
-
-    Raises:
-        ShardChangedError: One does not.
-    """
-    offsets, sizes = window.offsets, window.sizes
-    inside = (offsets >= 0) & (sizes > 0) & (offsets <= tar_sizes - sizes)
-    if inside.all():
-        return
-    index = int(np.argmin(inside))
-    raise outside(
-        window.shard_ids[window.shards[index]],
-        None if window.keys is None else window.keys[index],
-        int(offsets[index]),
-        int(sizes[index]),
-        int(np.broadcast_to(tar_sizes, len(offsets))[index]),
-    )
-
-
-def outside(shard_id: str, key: str | None, offset: int, size: int, tar_size: int) -> ShardChangedError:
-    """Describe a place that is not inside its tar."""
-    return ShardChangedError.at_location(
-        shard_id,
-        key,
-        offset,
-        expected=f"a place inside the tar's {tar_size} bytes",
-        found=f"{size} bytes from {offset}",
-    )

@@ -1,27 +1,36 @@
 """Reading samples: their bytes by plan, each checked by its fence, then decoded."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from atdata._errors import DecodeError, ShardChangedError
+from atdata._errors import DecodeError
 from atdata._manifest import SampleLocation
 from atdata._sample import SampleBatch, decoder_of, gatherer_of
 from atdata._shards import NO_CRC, Locations, Verify
-from atdata._storage import ReadLimits
+from atdata._storage import OpenFile, ReadLimits
 from atdata._tar import fenced_payload, key_in
 
-from ._places import Places
-from ._plan import Ints, windows
-from ._ranges import RangeReader, Run, Window, check_inside, outside
+from ._locator import Locator
+from ._plan import windows
+from ._ranges import RangeReader, Run
 
 __all__ = ["SampleReader"]
 
 #: A sample's bytes, unchecked, with what is promised of them: shard, key, offset, size and CRC-32.
-Found: TypeAlias = tuple[memoryview, str, str | None, int, int, int | None]
+StoredSample: TypeAlias = tuple[memoryview, str, str | None, int, int, int | None]
+
+
+class _Window(NamedTuple):
+    """Samples that are read together."""
+
+    locations: Locations
+    #: The one tar that they are in, where it is open and they are known to lie in it.
+    file: OpenFile | None = None
 
 
 class SampleReader:
@@ -35,7 +44,7 @@ class SampleReader:
         limits: How much is read at once; None for what the store reads best.
     """
 
-    def __init__(self, places: Places, sample_type: type, limits: ReadLimits | None = None) -> None:
+    def __init__(self, places: Locator, sample_type: type, limits: ReadLimits | None = None) -> None:
         self._places = places
         limits = limits or places.tars.limits
         self._type = sample_type
@@ -54,11 +63,11 @@ class SampleReader:
             ShardChangedError: A tar is not what its manifest promises, or changed while it was read.
             DecodeError: A payload is no sample of the type.
         """
-        return self._decoded(self._in_order(shard_ids))
+        return self._decoded(self._ordered(shard_ids))
 
     def ordered_batches(self, batch_size: int, shard_ids: Sequence[str] | None = None) -> Iterator[SampleBatch[Any]]:
         """Yield what :meth:`ordered` yields, in batches; the last one may be shorter."""
-        return self._batched(self._in_order(shard_ids), batch_size)
+        return self._batched(self._ordered(shard_ids), batch_size)
 
     def read(self, locations: Locations, *, verify: Verify = "fetch") -> Iterator[Any]:
         """Yield the samples at some places, in their order, each checked.
@@ -68,13 +77,13 @@ class SampleReader:
             DecodeError: A payload is no sample of the type.
             ValueError: The samples have neither keys nor checksums to be told by.
         """
-        return self._decoded(self._picked(locations, verify))
+        return self._decoded(self._located(locations, verify))
 
     def read_batches(
         self, locations: Locations, batch_size: int, *, verify: Verify = "fetch"
     ) -> Iterator[SampleBatch[Any]]:
         """Yield what :meth:`read` yields, in batches; the last one may be shorter."""
-        return self._batched(self._picked(locations, verify), min(batch_size, max(len(locations), 1)))
+        return self._batched(self._located(locations, verify), min(batch_size, max(len(locations), 1)))
 
     def runs(self, locations: Locations, *, verify: Verify = "fetch") -> Iterator[memoryview]:
         """Yield the bytes of each sample's members, checked; each holds until the next one is asked for.
@@ -83,9 +92,9 @@ class SampleReader:
             ShardChangedError: The bytes there are not the sample that the location names.
             ValueError: The samples have neither keys nor checksums to be told by.
         """
-        for found in self._picked(locations, verify):
-            fenced_payload(*found)
-            yield found[0]
+        for stored in self._located(locations, verify):
+            fenced_payload(*stored)
+            yield stored[0]
 
     def payloads(self, locations: Locations, *, verify: Verify = "fetch") -> Iterator[memoryview]:
         """Yield what each sample's member holds, checked and not decoded; each holds until the next one is asked for.
@@ -94,8 +103,8 @@ class SampleReader:
             ShardChangedError: The bytes there are not the sample that the location names.
             ValueError: The samples have neither keys nor checksums to be told by.
         """
-        for found in self._picked(locations, verify):
-            yield fenced_payload(*found)
+        for stored in self._located(locations, verify):
+            yield fenced_payload(*stored)
 
     def one(self, locations: Locations, index: int, *, verify: Verify = "fetch") -> Any:
         """Return one of the samples at some places, as :meth:`read` yields it.
@@ -105,11 +114,11 @@ class SampleReader:
             DecodeError: The payload is no sample of the type.
             ValueError: The sample has neither key nor checksum to be told by.
         """
-        found = self._pick(locations, index, verify)
+        stored = self._single(locations, index, verify)
         try:
-            return self._decode(fenced_payload(*found))
+            return self._decode(fenced_payload(*stored))
         except DecodeError as error:
-            raise _located(error, found) from error
+            raise _named(error, stored) from error
 
     def fetch(self, locations: Iterable[SampleLocation], verify: Verify) -> Iterator[Any]:
         """Yield the samples at some locations, in the order asked for.
@@ -119,140 +128,119 @@ class SampleReader:
             DecodeError: A payload is no sample of the type.
             SampleKeyError: A location without a size names a key that is not there.
         """
-        return self._decoded(self._at_locations(locations, verify))
+        complete = map(self._places.complete, locations)
+        return self._decoded(self._read(map(_Window, _gathered(complete, self._limits)), verify))
 
-    def _decoded(self, found: Iterator[Found]) -> Iterator[Any]:
-        for each in found:
-            payload = fenced_payload(*each)
+    def _decoded(self, samples: Iterator[StoredSample]) -> Iterator[Any]:
+        for stored in samples:
+            payload = fenced_payload(*stored)
             try:
                 sample = self._decode(payload)
             except DecodeError as error:
-                raise _located(error, each) from error
+                raise _named(error, stored) from error
             yield sample
 
-    def _batched(self, found: Iterator[Found], batch_size: int) -> Iterator[SampleBatch[Any]]:
+    def _batched(self, samples: Iterator[StoredSample], batch_size: int) -> Iterator[SampleBatch[Any]]:
         gatherer = gatherer_of(self._type, batch_size)
-        for each in found:
-            payload = fenced_payload(*each)
+        for stored in samples:
+            payload = fenced_payload(*stored)
             try:
                 gatherer.add(payload)
             except DecodeError as error:
-                raise _located(error, each) from error
+                raise _named(error, stored) from error
             if gatherer.count == batch_size:
                 yield gatherer.take()
         if gatherer.count:
             yield gatherer.take()
 
-    def _in_order(self, shard_ids: Sequence[str] | None) -> Iterator[Found]:
-        tars = self._places.tars
-        ranges = RangeReader(tars, lambda shard_id: tars.open(shard_id, "fetch"), self._spans)
-        for shard_id in self._places.shard_ids if shard_ids is None else shard_ids:
-            self._places.check_known(shard_id)
-            file = tars.open(shard_id, "fetch")
-            keys, offsets, sizes, crcs = self._places.of_shard(shard_id, file)
-            whole = Window((shard_id,), np.zeros(len(keys), np.intp), *_int64(offsets, sizes), keys)
-            check_inside(whole, np.array([file.size]))
-            for start, end in windows(whole.sizes, self._spans):
-                part = slice(start, end)
-                window = Window((shard_id,), whole.shards[part], whole.offsets[part], whole.sizes[part], keys[part])
-                yield from _found(ranges.read(window, file), window, crcs[part])
+    def _ordered(self, shard_ids: Sequence[str] | None) -> Iterator[StoredSample]:
+        open_tar = functools.partial(self._places.tars.open, verify="fetch")
+        ranges = RangeReader(self._places.tars, open_tar, self._places.outside, self._spans)
+        ids = self._places.shard_ids if shard_ids is None else shard_ids
+        return self._read(self._windows_in_order(ids, ranges), "fetch", ranges)
 
-    def _picked(self, locations: Locations, verify: Verify) -> Iterator[Found]:
-        if len(locations) == 1:
-            yield self._pick(locations, 0, verify)
-            return
+    def _windows_in_order(self, shard_ids: Sequence[str], ranges: RangeReader) -> Iterator[_Window]:
+        for shard_id in shard_ids:
+            self._places.check_known(shard_id)
+            file = self._places.tars.open(shard_id, "fetch")
+            locations = self._places.of_shard(shard_id, file)
+            ranges.check_inside(locations, np.array([file.size]))
+            for start, end in windows(locations.sizes, self._spans):
+                yield _Window(locations[start:end], file)
+
+    def _located(self, locations: Locations, verify: Verify) -> Iterator[StoredSample]:
         if locations.keys is None and verify != "none" and (locations.crc32s == NO_CRC).any():
             raise _nothing_to_tell_by()
-        ranges = self._ranges(verify)
-        for start, end in windows(locations.sizes, self._limits):
-            part = locations[start:end]
-            keys = None if part.keys is None else part.keys.to_list()
-            window = Window(part.shard_ids, part.shards, part.offsets, part.sizes, keys)
-            yield from _found(ranges.read(window), window, _crcs(part.crc32s.tolist(), verify))
+        bounds = windows(locations.sizes, self._limits)
+        return self._read((_Window(locations[start:end]) for start, end in bounds), verify)
 
-    def _at_locations(self, locations: Iterable[SampleLocation], verify: Verify) -> Iterator[Found]:
-        complete = map(self._places.complete, locations)
-        begun = list(itertools.islice(complete, 2))
-        if len(begun) == 1:
-            only = begun[0]
-            yield self._single(only.shard, only.key, only.offset, only.size or 0, only.crc32, verify)
+    def _read(
+        self, several: Iterator[_Window], verify: Verify, ranges: RangeReader | None = None
+    ) -> Iterator[StoredSample]:
+        """Yield the samples of windows, in their order: the one way from places to bytes."""
+        first = next(several, None)
+        if first is None:
             return
-        ranges = self._ranges(verify)
-        for gathered in _in_windows(itertools.chain(begun, complete), self._limits):
-            numbers: dict[str, int] = {}
-            shards = np.array([numbers.setdefault(each.shard, len(numbers)) for each in gathered])
-            try:
-                columns = _int64([each.offset for each in gathered], [each.size for each in gathered])
-            except OverflowError:
-                raise self._beyond_any_tar(gathered) from None
-            window = Window(list(numbers), shards, *columns, [each.key for each in gathered])
-            crcs = itertools.repeat(None) if verify == "none" else [each.crc32 for each in gathered]
-            yield from _found(ranges.read(window), window, crcs)
+        begun = [first]
+        if len(first.locations) == 1 and first.file is None:
+            begun += itertools.islice(several, 1)
+            if len(begun) == 1:
+                yield self._single(first.locations, 0, verify)
+                return
+        if ranges is None:
+            open_tar = functools.partial(self._places.open_tar, verify=verify)
+            ranges = RangeReader(self._places.tars, open_tar, self._places.outside, self._limits)
+        for window, file in itertools.chain(begun, several):
+            yield from _stored(ranges.read(window, file), window, verify)
 
-    def _beyond_any_tar(self, locations: Sequence[SampleLocation]) -> ShardChangedError:
-        far = next(each for each in locations if max(abs(each.offset), abs(each.size or 0)) >= 1 << 63)
-        file = self._places.tars.open(far.shard, "none")
-        return outside(far.shard, far.key, far.offset, far.size or 0, file.size)
-
-    def _pick(self, locations: Locations, index: int, verify: Verify) -> Found:
+    def _single(self, locations: Locations, index: int, verify: Verify) -> StoredSample:
+        """Read one sample: what a window would cost more to plan than to read."""
         shard_id, crc = locations.shard_ids[locations.shards[index]], int(locations.crc32s[index])
+        offset, size = int(locations.offsets[index]), int(locations.sizes[index])
         key = None if locations.keys is None else locations.keys[index]
         if key is None and crc == NO_CRC and verify != "none":
             raise _nothing_to_tell_by()
-        known = None if crc == NO_CRC else crc
-        return self._single(shard_id, key, int(locations.offsets[index]), int(locations.sizes[index]), known, verify)
-
-    def _single(self, shard_id: str, key: str | None, offset: int, size: int, crc: int | None, verify: Verify) -> Found:
-        """Read one sample: what a window would cost more to plan than to read."""
         file = self._places.open_tar(shard_id, verify)
         if not 0 <= offset < offset + size <= file.size:
-            raise outside(shard_id, key, offset, size, file.size)
+            raise self._places.outside(locations, index, file.size)
         memory = memoryview(bytearray(size))
         self._places.tars.fill((shard_id,), [(file, offset, memory)])
-        return memory, shard_id, key, offset, size, None if verify == "none" else crc
-
-    def _ranges(self, verify: Verify) -> RangeReader:
-        return RangeReader(self._places.tars, lambda shard_id: self._places.open_tar(shard_id, verify), self._limits)
+        return memory, shard_id, key, offset, size, None if verify == "none" or crc == NO_CRC else crc
 
 
-def _found(run: Run, window: Window, crcs: Iterable[int | None]) -> Iterator[Found]:
+def _stored(run: Run, window: Locations, verify: Verify) -> Iterator[StoredSample]:
     memory, shard_ids = run.memory, window.shard_ids
-    keys = itertools.repeat(None) if window.keys is None else window.keys
-    columns = (column.tolist() for column in window[1:4])
+    keys = itertools.repeat(None) if window.keys is None else window.keys.to_list()
+    crcs = itertools.repeat(None) if verify == "none" else _recorded(window.crc32s.tolist())
+    columns = (column.tolist() for column in (window.shards, window.offsets, window.sizes))
     for at, crc, key, shard, offset, size in zip(run.starts, crcs, keys, *columns, strict=False):
         yield memory[at : at + size], shard_ids[shard], key, offset, size, crc
 
 
-def _crcs(recorded: list[int], verify: Verify) -> Iterable[int | None]:
-    if verify == "none":
-        return itertools.repeat(None)
-    return [None if crc == NO_CRC else crc for crc in recorded] if NO_CRC in recorded else recorded
+def _recorded(crcs: list[int]) -> Iterable[int | None]:
+    return [None if crc == NO_CRC else crc for crc in crcs] if NO_CRC in crcs else crcs
 
 
-def _in_windows(locations: Iterator[SampleLocation], limits: ReadLimits) -> Iterator[list[SampleLocation]]:
+def _gathered(locations: Iterator[SampleLocation], limits: ReadLimits) -> Iterator[Locations]:
     """Gather locations as they come, as :func:`windows` does where all are known."""
     budget, used = limits.first_window, 0
     gathered: list[SampleLocation] = []
     for location in locations:
         size = location.size or 0
         if gathered and used + size > budget:
-            yield gathered
+            yield Locations.from_locations(gathered)
             gathered, used, budget = [], 0, min(2 * budget, limits.window)
         gathered.append(location)
         used += size
     if gathered:
-        yield gathered
-
-
-def _int64(offsets: Sequence[int], sizes: Sequence[int | None]) -> tuple[Ints, Ints]:
-    return np.array(offsets, np.int64), np.array(sizes, np.int64)
+        yield Locations.from_locations(gathered)
 
 
 def _nothing_to_tell_by() -> ValueError:
     return ValueError("samples can be checked by their keys or by their checksums; these have neither")
 
 
-def _located(error: DecodeError, found: Found) -> DecodeError:
-    run, shard_id, key, offset, *_ = found
+def _named(error: DecodeError, stored: StoredSample) -> DecodeError:
+    run, shard_id, key, offset, *_ = stored
     named = key_in(run) if key is None else key
     return DecodeError(f"shard {shard_id!r}, sample {named!r} at offset {offset}: {error}")

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import polars as pl
 
 from atdata._errors import DamagedManifestError, ManifestError, ManifestNotFoundError
-from atdata._manifest import TABLE_SUFFIX, Header, ShardManifest, Sidecars, checked_table, parse_header
+from atdata._manifest import KEY, SHARD, TABLE_SUFFIX, Header, ShardManifest, Sidecars, checked_table, parse_header
 from atdata._storage import Store
 
-__all__ = ["ShardFiles"]
+from ._locations import LocationProblem
+
+__all__ = ["ShardFiles", "damaged_table"]
 
 
 class ShardFiles:
@@ -93,6 +95,18 @@ class ShardFiles:
             self._report_replaced(shard_id, name, header, error)
             raise
 
+    def damaged_locations(self, rows: pl.DataFrame, problem: LocationProblem) -> DamagedManifestError:
+        """Describe rows of sample tables that are not locations: the first shard that has such a row, and its table.
+
+        Args:
+            rows: Rows with the shard of each.
+            problem: What is wrong with them.
+        """
+        row = problem.row or 0
+        shard_id = rows[SHARD][row]
+        key = rows[KEY][row] if problem.row is not None and KEY in rows.columns else None
+        return damaged_table(self.store.url(self.table_name(shard_id)), shard_id, problem, key)
+
     def _report_replaced(self, shard_id: str, table: str, header: Header, cause: DamagedManifestError) -> None:
         """Say that a table is not damaged but replaced, where the header that was read names another one."""
         folder, slash, _ = self._by_shard[shard_id].header.rpartition("/")
@@ -115,3 +129,20 @@ class ShardFiles:
                 f"the manifest file {self.store.url(name)} was there when the dataset was opened and is gone; "
                 "open the dataset again (refresh())"
             ) from None
+
+
+def damaged_table(file: str, shard_id: str, problem: LocationProblem, key: str | None = None) -> DamagedManifestError:
+    """Describe a sample table that does not say where its samples are.
+
+    Args:
+        file: The table's file.
+        shard_id: The shard.
+        problem: What is wrong with its columns or rows.
+        key: The sample of the row, where it is known.
+    """
+    sample = "" if key is None else f" for the sample {key!r}"
+    return DamagedManifestError.because(
+        file,
+        f"the sample table of shard {shard_id!r} does not say where its samples are: expected {problem.expected} in "
+        f"{problem.column}, found {problem.found}{sample}",
+    )

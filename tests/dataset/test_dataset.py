@@ -353,7 +353,7 @@ def test_a_sample_table_that_lost_rows_is_found_when_its_shard_is_read(written: 
     assert len(written) == 250
 
 
-@pytest.mark.parametrize(("offset", "size"), [(-512, 1024), (0, -5), (0, 2**40), (2**70, 1024), (10**6, 1024)])
+@pytest.mark.parametrize(("offset", "size"), [(0, 2**40), (2**62, 2**62), (10**6, 1024)])
 def test_a_place_outside_the_tar_is_refused_before_anything_is_read(
     written: Dataset[Any], offset: int, size: int
 ) -> None:

@@ -234,5 +234,6 @@ def test_who_reads_elsewhere_gets_no_polars_and_keys_only_without_checksums() ->
     plain = lacking.plain()
     assert isinstance(plain.keys, PlainKeys)
     assert plain[np.array([2, 0])].keys.to_list() == ["k2", "k0"]
+    assert plain.to_frame()["__key__"].to_list() == keys.to_list()
     with pytest.raises(ValueError, match="keys were left out"):
-        plain.to_frame()
+        with_keys.plain().to_frame()

@@ -288,7 +288,7 @@ def test_a_table_without_places_is_damaged_and_no_rows_are_made_of_it(tmp_path, 
     (tmp_path / f"{stem}.manifest.parquet").write_bytes(parquet_bytes(left))
     named = "__key__" if lacking == "all" else lacking
     with pytest.raises(
-        atdata.DamagedManifestError, match=rf"{stem}\.manifest\.parquet: expected the columns '{named}'"
+        atdata.DamagedManifestError, match=rf"{stem}\.manifest\.parquet: .*expected a column in {named}"
     ):
         executor.rows()
 

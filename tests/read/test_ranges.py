@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import ShardChangedError
-from atdata._read._ranges import RangeReader, Window
-from atdata._shards import Tars
+from atdata._read._ranges import RangeReader
+from atdata._shards import NO_CRC, Locations, Tars
+from atdata._shards._locations import PlainKeys
 from atdata._storage import LOCAL, MemoryStore
 from tests.tiers import law
 
@@ -47,12 +48,27 @@ def _store():
 
 def reader_of(store, **limits):
     tars = Tars(store, lambda _: None)
-    return RangeReader(tars, lambda shard_id: tars.open(shard_id, "fetch"), dataclasses.replace(LOCAL, **limits))
+    return RangeReader(
+        tars, lambda shard_id: tars.open(shard_id, "fetch"), outside, dataclasses.replace(LOCAL, **limits)
+    )
+
+
+def outside(locations, index, tar_size):
+    """Describe a place that is not inside its tar, as what is known of a dataset would."""
+    return ShardChangedError.at_location(
+        locations.shard_ids[locations.shards[index]],
+        None if locations.keys is None else locations.keys[index],
+        int(locations.offsets[index]),
+        expected=f"a place inside the tar's {tar_size} bytes",
+        found=f"{locations.sizes[index]} bytes",
+    )
 
 
 def window_of(places, keys=None):
     shards, offsets, sizes = (np.array(column, np.int64) for column in zip(*places, strict=True))
-    return Window([f"s{shard}" for shard in range(SHARDS)], shards, offsets, sizes, keys)
+    names = None if keys is None else PlainKeys(np.array(keys, object))
+    crcs = np.full(len(places), NO_CRC, np.int64)
+    return Locations([f"s{shard}" for shard in range(SHARDS)], shards, offsets, sizes, crcs, names)
 
 
 def bytes_of(run, places):
@@ -164,5 +180,5 @@ def test_an_opened_tar_that_is_replaced_is_read_to_its_end(store):
     reader = reader_of(store)
     file = store.open("s4.tar")
     store.replace("s4.tar", content(4, 1))
-    window = Window(["s4"], *window_of([(0, 30, 10), (0, 90, 5)])[1:])
+    window = dataclasses.replace(window_of([(0, 30, 10), (0, 90, 5)]), shard_ids=["s4"])
     assert bytes_of(reader.read(window, file), [(4, 30, 10), (4, 90, 5)]) == expected([(4, 30, 10), (4, 90, 5)])

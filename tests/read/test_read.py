@@ -314,10 +314,7 @@ def _bare(tmp_path):
 
 
 def bare_locations(dataset):
-    shard_ids = [Path(path).stem for path in dataset.list_shards()]
-    rows = [(shard, *row) for shard in shard_ids for row in dataset._sequence.opened.places.of_shard(shard).rows()]
-    names = ["__shard__", "__key__", "__offset__", "__size__", "__crc32__"]
-    return Locations.from_frame(pl.DataFrame(rows, schema=names, orient="row"), shard_ids)
+    return dataset._sequence.opened.places.everywhere()
 
 
 @pytest.mark.parametrize("in_place", [True, False])

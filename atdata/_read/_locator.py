@@ -3,109 +3,51 @@
 import functools
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from atdata._errors import (
+    DamagedManifestError,
     SampleKeyError,
     SampleValueError,
     ShardChangedError,
     ShardError,
     StaleManifestWarning,
     UnsupportedFormatError,
-    listed,
     near_misses,
 )
-from atdata._manifest import PLACE, Listing, SampleLocation
+from atdata._manifest import KEY, OFFSET, PLACE, SHARD, SIZE, Listing, SampleLocation
 from atdata._query import StoredManifests
-from atdata._shards import Tars, Verify
+from atdata._shards import NO_CRC, LocationProblem, Locations, Tars, Verify, check_frame, check_location
 from atdata._storage import OpenFile, Store
 
-__all__ = ["Place", "Places", "ShardPlaces", "as_locations", "check_location_columns"]
+__all__ = ["Locator", "as_locations"]
 
 #: Of how many shards the keys are kept to complete locations.
 _SHARDS_BY_KEY = 64
-#: How many columns of a location a frame must have: shard, key and offset.
-_NEEDED = 3
+#: The columns that a frame of locations must have.
+_NEEDED = (SHARD, KEY, OFFSET)
 
 
 def as_locations(given: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[SampleLocation]:
-    """Yield what a caller gives as locations.
+    """Yield what a caller gives as locations, each checked.
 
     Raises:
         SampleValueError: It is something else.
     """
     if isinstance(given, pl.DataFrame):
-        if missing := [name for name in PLACE[:_NEEDED] if name not in given.columns]:
-            raise SampleValueError(
-                f"a frame of locations has the columns {listed(PLACE[:_NEEDED])}; this one lacks {listed(missing)}"
-            )
-        check_location_columns(given)
+        check_frame(given, _NEEDED)
         present = [given[name].to_list() if name in given.columns else itertools.repeat(None) for name in PLACE]
         return map(SampleLocation, *present)
-    if isinstance(given, SampleLocation | pl.LazyFrame) or not isinstance(given, Iterable):
+    if isinstance(given, SampleLocation | pl.LazyFrame | Mapping) or not isinstance(given, Iterable):
         hint = "collect() it first" if isinstance(given, pl.LazyFrame) else "put it into a list"
         raise SampleValueError.wrong_type(given, "several locations, as query() returns them", hint)
-    return map(_location, given)
+    return map(check_location, given)
 
 
-def check_location_columns(frame: pl.DataFrame) -> None:
-    """Check that what a frame has of the location columns holds what they hold.
-
-    Raises:
-        SampleValueError: It does not.
-    """
-    for index, name in enumerate(PLACE):
-        if name not in frame.columns:
-            continue
-        column = frame[name]
-        is_text = index < 2  # noqa: PLR2004 -- shard and key
-        fits = column.dtype in (pl.String, pl.Categorical, pl.Enum) if is_text else column.dtype.is_integer()
-        if not fits and not (index >= _NEEDED and column.dtype == pl.Null):
-            expected = "text" if is_text else "integers"
-            raise SampleValueError(f"a frame of locations has {expected} in {name}; found {column.dtype}", name)
-        if index < _NEEDED and column.null_count():
-            row = column.is_null().arg_true()[0]
-            raise SampleValueError(f"a frame of locations has no null in {name}; found one in row {row}", name)
-
-
-def _location(given: object) -> SampleLocation:
-    if not isinstance(given, SampleLocation):
-        raise SampleValueError.wrong_type(
-            given, "a SampleLocation, as query() returns", "a frame with __shard__, __key__ and __offset__ will do too"
-        )
-    return given
-
-
-class Place(NamedTuple):
-    """One sample's place in a known shard."""
-
-    key: str
-    #: In bytes from the start of the tar.
-    offset: int
-    #: In bytes.
-    size: int
-    crc32: int | None
-
-
-class ShardPlaces(NamedTuple):
-    """The places of one shard's samples, in tar order, column by column."""
-
-    keys: Sequence[str]
-    #: In bytes from the start of the tar.
-    offsets: Sequence[int]
-    #: In bytes.
-    sizes: Sequence[int]
-    crc32s: Sequence[int | None]
-
-    def rows(self) -> Iterator[Place]:
-        """Return the places, one after the other."""
-        return map(Place, self.keys, self.offsets, self.sizes, self.crc32s)
-
-
-class Places:
+class Locator:
     """The shards of a dataset, and the samples in each."""
 
     def __init__(self, store: Store, listing: Listing, manifests: StoredManifests) -> None:
@@ -116,7 +58,7 @@ class Places:
         self.tars = Tars(store, manifests.files.header_or_none)
         #: The ids of the shards, in order: those with manifests, or all where none has one.
         self.shard_ids = [each.shard_id for each in listing.committed] or list(listing.uncommitted)
-        self._by_key: dict[str, dict[str, Place]] = {}
+        self._by_key: dict[str, _ByKey] = {}
         #: The shards whose offsets are known to lead to their samples.
         self._fetchable: set[str] = set()
         #: How many samples the tars of old shards hold, as far as they were walked.
@@ -128,7 +70,7 @@ class Places:
     def count(self) -> int:
         """Return how many samples there are: by the headers, or by walking the tars where these cannot be relied on."""
         if not self._committed:
-            return sum(len(self._walked(shard_id).keys) for shard_id in self.shard_ids)
+            return sum(len(self._walked(shard_id)) for shard_id in self.shard_ids)
         if self._manifests.indexed == len(self.shard_ids):
             return sum(self._manifests.sample_counts())
         return sum(map(self._count, self.shard_ids))
@@ -137,7 +79,7 @@ class Places:
         """Return what the writer said of the dataset, from the first header."""
         return self._manifests.header(self.shard_ids[0]).content_metadata if self._committed else None
 
-    def of_shard(self, shard_id: str, file: OpenFile | None = None) -> ShardPlaces:
+    def of_shard(self, shard_id: str, file: OpenFile | None = None) -> Locations:
         """Return the places of one shard's samples, in tar order.
 
         Args:
@@ -153,7 +95,44 @@ class Places:
         if self._is_old(shard_id):
             return self._of_old_shard(shard_id, file)
         table = self._manifests.places(shard_id)
-        return ShardPlaces(*(column.to_list() for column in table.get_columns()))
+        return Locations.from_table(table, shard_id, functools.partial(self._damaged, table, shard_id))
+
+    def of_rows(self, rows: pl.DataFrame) -> Locations:
+        """Return the places in rows of the dataset's manifests, in their order.
+
+        Raises:
+            DamagedManifestError: A row does not say where its sample is; the error names the shard and its table.
+        """
+        refused = functools.partial(self._manifests.files.damaged_locations, rows)
+        return Locations.from_frame(rows, self.shard_ids, refused)
+
+    def everywhere(self) -> Locations:
+        """Return the places of all samples of all shards, in shard order, from each shard's own files.
+
+        Raises:
+            ManifestError: A manifest is damaged or gone.
+            ShardError: There are no manifests, and a tar cannot be walked.
+        """
+        return Locations.concat(map(self.of_shard, self.shard_ids), self.shard_ids)
+
+    def outside(self, locations: Locations, index: int, tar_size: int) -> ShardChangedError | DamagedManifestError:
+        """Describe a place that is not inside its tar: the table is wrong where it has the place, and the tar is whole.
+
+        Args:
+            locations: Some places.
+            index: Which of them.
+            tar_size: The length of the tar in bytes.
+        """
+        shard_id = locations.shard_ids[locations.shards[index]]
+        key = None if locations.keys is None else locations.keys[index]
+        offset, size = int(locations.offsets[index]), int(locations.sizes[index])
+        expected, found = f"a place inside the tar's {tar_size} bytes", f"{size} bytes from {offset}"
+        if shard_id in self._committed and not self._is_old(shard_id):
+            facts, table = self._manifests.header(shard_id).shard, self._manifests.places(shard_id)
+            here = table.filter((pl.col(OFFSET) == offset) & (pl.col(SIZE) == size))
+            if facts is not None and facts.size_bytes == tar_size and len(here):
+                return self._damaged(here, shard_id, LocationProblem(OFFSET, expected, found, 0))
+        return ShardChangedError.at_location(shard_id, key, offset, expected=expected, found=found)
 
     def complete(self, location: SampleLocation) -> SampleLocation:
         """Return a location with size and CRC, from the manifest where it lacks them.
@@ -168,16 +147,14 @@ class Places:
             self.check_fetchable(location.shard)
         if location.size is not None and (location.crc32 is not None or location.shard not in self._committed):
             return location
-        place = self._places_by_key(location.shard).get(location.key)
-        if place is None:
-            raise SampleKeyError.missing(location.key, location.shard)
-        if place.offset != location.offset:
+        stored = self._stored(location.shard, location.key)
+        if stored.offset != location.offset:
             raise ShardChangedError(
                 location.shard,
                 f"the location of {location.key!r} says offset {location.offset}, and the manifest says "
-                f"{place.offset}; ask the manifests again",
+                f"{stored.offset}; ask the manifests again",
             )
-        return SampleLocation(location.shard, *place)
+        return stored
 
     def check_known(self, shard_id: str) -> None:
         """Check that a shard is one of the dataset's.
@@ -234,29 +211,53 @@ class Places:
             )
         self._fetchable.add(shard_id)
 
-    def _of_old_shard(self, shard_id: str, file: OpenFile | None = None) -> ShardPlaces:
+    def _of_old_shard(self, shard_id: str, file: OpenFile | None = None) -> Locations:
         """Return the places of a shard whose manifest has none to go by, from its tar; report a count that differs."""
-        places = self._walked(shard_id, file)
-        found, promised = len(places.keys), self._manifests.header(shard_id).num_samples
-        if found != promised and shard_id not in self._old_counts:
+        locations = self._walked(shard_id, file)
+        count, promised = len(locations), self._manifests.header(shard_id).num_samples
+        if count != promised and shard_id not in self._old_counts:
             warnings.warn(
-                f"shard {shard_id!r}: its manifest tells of {promised} samples, and its tar holds {found}. "
+                f"shard {shard_id!r}: its manifest tells of {promised} samples, and its tar holds {count}. "
                 "Reading in order gives the tar's; queries find none but the manifest's. "
                 "Write the shard again, into another folder, with write_samples(..., manifest=True)",
                 StaleManifestWarning,
                 stacklevel=3,
             )
-        self._old_counts[shard_id] = found
-        return places
+        self._old_counts[shard_id] = count
+        return locations
 
-    def _places_by_key(self, shard_id: str) -> dict[str, Place]:
+    def _damaged(self, table: pl.DataFrame, shard_id: str, problem: LocationProblem) -> DamagedManifestError:
+        rows = table.select(pl.lit(shard_id).alias(SHARD), pl.all())
+        return self._manifests.files.damaged_locations(rows, problem)
+
+    def _stored(self, shard_id: str, key: str) -> SampleLocation:
         if shard_id not in self._by_key:
             if len(self._by_key) == _SHARDS_BY_KEY:
                 del self._by_key[next(iter(self._by_key))]  # the oldest
-            self._by_key[shard_id] = {place.key: place for place in self.of_shard(shard_id).rows()}
-        return self._by_key[shard_id]
+            locations = self.of_shard(shard_id)
+            rows = {key: row for row, key in enumerate(locations.named_keys().to_list())}
+            self._by_key[shard_id] = _ByKey(locations, rows)
+        locations, rows = self._by_key[shard_id]
+        if key not in rows:
+            raise SampleKeyError.missing(key, shard_id)
+        row = rows[key]
+        crc32 = int(locations.crc32s[row])
+        return SampleLocation(
+            shard_id,
+            key,
+            int(locations.offsets[row]),
+            int(locations.sizes[row]),
+            None if crc32 == NO_CRC else crc32,
+        )
 
-    def _walked(self, shard_id: str, file: OpenFile | None = None) -> ShardPlaces:
+    def _walked(self, shard_id: str, file: OpenFile | None = None) -> Locations:
         runs = list(self.tars.runs(shard_id, file or self.tars.open(shard_id, "none")))
         keys, offsets, sizes = [run.key for run in runs], [run.offset for run in runs], [run.size for run in runs]
-        return ShardPlaces(keys, offsets, sizes, [None] * len(runs))
+        return Locations.of_shard(shard_id, keys, offsets, sizes)
+
+
+class _ByKey(NamedTuple):
+    """The places of one shard's samples, and the row of each key."""
+
+    locations: Locations
+    rows: dict[str, int]
