@@ -32,7 +32,7 @@ _MAX_PREDICATE = 1000
 
 
 class ExportOptions(NamedTuple):
-    """How a selection is written; :meth:`Dataset.export` says what each means."""
+    """Options of an export; :meth:`Dataset.export` says what each means."""
 
     path: str | os.PathLike[str]
     maxcount: int | None
@@ -117,10 +117,10 @@ def _writing(
 
 def _encoded(opened: Opened, locations: Locations, reader: SampleReader, *, renew: bool) -> Iterator[Encoded]:
     for start in range(0, len(locations), _WINDOW):
-        some = locations[start : start + _WINDOW]
-        rows = _rows(opened, some)
-        keys = [NUMBERED] * len(some) if renew else some.to_frame()[KEY].to_list()
-        for index, (key, payload) in enumerate(zip(keys, reader.payloads(some), strict=True)):
+        window = locations[start : start + _WINDOW]
+        rows = _rows(opened, window)
+        keys = [NUMBERED] * len(window) if renew else window.to_frame()[KEY].to_list()
+        for index, (key, payload) in enumerate(zip(keys, reader.payloads(window), strict=True)):
             yield Encoded(start + index, key, [payload], CopiedRow(rows, index))
 
 
@@ -152,8 +152,8 @@ def _provenance(selection: Selection, options: ExportOptions) -> dict[str, Any]:
     predicate = selection.predicate
     if predicate is not None and len(predicate) > _MAX_PREDICATE:
         predicate = predicate[: _MAX_PREDICATE - 1] + "…"
-    said = {} if predicate is None else {"predicate": predicate}
-    return {"parent_dataset": selection.opened.digest, **said, **(options.provenance or {})}
+    asked = {} if predicate is None else {"predicate": predicate}
+    return {"parent_dataset": selection.opened.digest, **asked, **(options.provenance or {})}
 
 
 def _check_elsewhere(opened: Opened, folder: Path, names: ShardNames) -> None:

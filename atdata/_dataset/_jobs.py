@@ -210,14 +210,14 @@ def named_shards(shards: Iterable[str] | str | None, urls: Mapping[str, str]) ->
     if shards is None:
         return list(urls)
     by_url = {url: shard_id for shard_id, url in urls.items()}
-    found = []
+    shard_ids = []
     for name in [shards] if isinstance(shards, str) else shards:
         shard_id = name if name in urls else by_url.get(os.fspath(name))
         if shard_id is None:
             near = near_misses(name, urls)
             raise ShardError(name, f"it is none of this dataset's {len(urls)} shards{near}; ds.shards lists them")
-        found.append(shard_id)
-    return list(dict.fromkeys(found))
+        shard_ids.append(shard_id)
+    return list(dict.fromkeys(shard_ids))
 
 
 def _forget_samples(error: BaseException | None) -> None:

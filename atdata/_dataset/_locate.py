@@ -47,7 +47,7 @@ _MAX_OFFSET, _MAX_SHARDS = (1 << _OFFSET_BITS) - 1, 1 << 21
 def named_rows(
     rows: Rows,
 ) -> "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | list[SampleLocation | str | int]":
-    """Return what a caller gives as rows, so that it can be looked at more than once; frames of others as Polars'.
+    """Return rows that a caller names so that they can be read more than once; frames of other libraries as Polars'.
 
     Raises:
         SampleValueError: It names no samples.
@@ -62,7 +62,7 @@ def named_rows(
 
 
 def are_positions(rows: "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | list[Any]") -> bool:
-    """Tell whether samples are named by where they stand."""
+    """Return whether samples are named by their positions."""
     if isinstance(rows, pl.DataFrame | pl.LazyFrame):
         return False
     return len(rows) > 0 and not isinstance(rows[0], SampleLocation | str)

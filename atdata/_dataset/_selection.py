@@ -1,4 +1,4 @@
-"""Which samples of a dataset, in which order: all of them, those that a predicate selects, or those taken."""
+"""Selections: all samples of a dataset, those that a predicate selects, or those that were taken, in an order."""
 
 import abc
 import copy
@@ -65,7 +65,7 @@ class Selection(abc.ABC):
 
     @property
     def question(self) -> Question | None:
-        """What selects the samples among all, so that it can be asked again; None where no question alone does."""
+        """The question that selects the samples among all; None where no question alone does."""
         return None
 
     @property
@@ -91,7 +91,7 @@ class Selection(abc.ABC):
 
     @functools.cached_property
     def digest(self) -> str:
-        """What stands for the samples and their order."""
+        """The digest of the samples and their order."""
         locations, opened = self.locations, self.opened
         # The same samples in the same order are the same dataset, however they were found.
         digest = locations.digest()
@@ -176,7 +176,7 @@ class Everything(Selection):
 
     @property
     def digest(self) -> str:
-        """What stands for the dataset."""
+        """The digest of the dataset."""
         return self.opened.digest
 
     def count(self) -> int:
@@ -271,7 +271,7 @@ class Taken(Selection):
 
     @property
     def question(self) -> Question | None:
-        """What selects the same samples in the same order."""
+        """The question that selects the same samples in the same order, where there is one."""
         return self._question
 
     @property
@@ -299,18 +299,18 @@ class Taken(Selection):
     def narrowed(self, question: Question) -> "Taken":
         """Return the samples for which something holds too, in the order that they have."""
         rows = self.locations.to_frame().with_row_index("__row__")
-        kept = rows.join(self._that(question), on=[SHARD, KEY], how="semi", maintain_order="left")
+        common = rows.join(self._that(question), on=[SHARD, KEY], how="semi", maintain_order="left")
         predicate = str(question) if self.predicate is None else f"({self.predicate}) AND ({question})"
         both = None if self.question is None else self.question.also(question)
-        return Taken(self.opened, self._locations[kept["__row__"].to_numpy()], predicate, both)
+        return Taken(self.opened, self._locations[common["__row__"].to_numpy()], predicate, both)
 
     def _that(self, question: Question) -> pl.DataFrame:
         manifests = self.opened.manifests
-        some = self.opened.limited(self._locations.used_shards)
+        used = self.opened.limited(self._locations.used_shards)
         try:
-            return select(some, question, (SHARD, KEY))
+            return select(used, question, (SHARD, KEY))
         except PredicateError:  # perhaps about a column that only other shards have
-            if some is manifests:
+            if used is manifests:
                 raise
         return select(manifests, question, (SHARD, KEY))
 

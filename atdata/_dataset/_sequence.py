@@ -22,7 +22,7 @@ __all__ = ["SampleSequence", "type_argument", "type_text"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SampleSequence:
-    """What a dataset is made of; it never changes, and crosses processes.
+    """A selection of samples, read as a type, through steps: all that a dataset is made of. It never changes.
 
     Attributes:
         selection: Which samples of which shards, in which order.
@@ -43,17 +43,17 @@ class SampleSequence:
 
     @property
     def content_metadata(self) -> Mapping[str, Any] | None:
-        """What the writer said of the dataset."""
+        """The metadata that the writer gave the dataset."""
         return self.opened.places.content_metadata() if self.own_metadata is None else self.own_metadata
 
     @property
     def is_whole(self) -> bool:
-        """Whether all samples of the shards are selected, in their order."""
+        """True where all samples of the shards are selected, in their order."""
         return isinstance(self.selection, Everything)
 
     @property
     def filters(self) -> bool:
-        """Whether a step decides which samples there are."""
+        """True where a step decides which samples there are."""
         return any(step.kind == "filter" for step in self.steps)
 
     @property
@@ -92,16 +92,16 @@ class SampleSequence:
 
     @functools.cached_property
     def reader(self) -> SampleReader:
-        """What reads the samples."""
+        """The reader of the samples."""
         return SampleReader(self.opened.places, self.read_type)
 
     def over(self, selection: Selection) -> "SampleSequence":
         """Return the sequence of other samples."""
-        return dataclasses.replace(self, selection=selection)
+        return SampleSequence(selection, self.steps, self.named_type, self.own_metadata)
 
     def then(self, step: Step) -> "SampleSequence":
         """Return the sequence with a step after the others."""
-        return dataclasses.replace(self, steps=(*self.steps, step))
+        return SampleSequence(self.selection, (*self.steps, step), self.named_type, self.own_metadata)
 
     def viewed(self, sample_type: type) -> "SampleSequence":
         """Return the samples seen as another type: decoded as it where the fields allow it, else through a lens.
@@ -228,7 +228,7 @@ class SampleSequence:
         return [samples[to_position(index, len(samples))] for index in positions]
 
     def decoded(self, sample: Mapping[str, Any]) -> Any:
-        """Return what becomes of a payload that another library read.
+        """Return the sample in a payload that another library read, through the map steps.
 
         Raises:
             DecodeError: There is no payload, or it is not a sample of the type.
@@ -239,7 +239,7 @@ class SampleSequence:
         return next(through([decoder_of(self.read_type)(sample[MSGPACK])], maps))
 
     def decoded_batch(self, batch: Mapping[str, Any]) -> SampleBatch[Any]:
-        """Return what becomes of a list of payloads that another library read."""
+        """Return the batch of the payloads that another library read, through the map steps."""
         names = [name for name in batch if name in (MSGPACK, "__key__")]
         rows = zip(*(batch[name] for name in names), strict=True)
         return SampleBatch([self.decoded(dict(zip(names, row, strict=True))) for row in rows])

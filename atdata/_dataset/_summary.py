@@ -1,4 +1,4 @@
-"""What a dataset is: in a line, as far as it is known without reading, and as plain values from its headers."""
+"""Summaries of a dataset: in a line, of what is known without reading, and as plain values from its headers."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ _LONGEST = 300
 
 
 class Summary(NamedTuple):
-    """What is known of a dataset without reading."""
+    """Facts about a dataset that are known without reading."""
 
     #: Such as ``Dataset[Photo]``.
     name: str
@@ -35,7 +35,7 @@ class Summary(NamedTuple):
 
 
 def summary_of(sequence: SampleSequence) -> Summary:
-    """Return what is known of a dataset without reading."""
+    """Return the facts about a dataset that are known without reading."""
     opened = sequence.opened
     return Summary(
         name=_name(sequence),
@@ -60,7 +60,7 @@ def shard_paths(sequence: SampleSequence) -> list[str]:
 
 
 def describe(sequence: SampleSequence) -> dict[str, Any]:
-    """Return what the dataset is, as plain values."""
+    """Return the facts about a dataset that its headers tell, as plain values."""
     opened, shards = sequence.opened, shard_paths(sequence)
     return {
         "sample_type": sequence.sample_type.__name__,

@@ -18,7 +18,7 @@ Uneven: TypeAlias = Literal["pad", "drop"]
 
 
 class TorchOptions(NamedTuple):
-    """How PyTorch reads a dataset; :meth:`Dataset.to_torch` says what each means."""
+    """Options of reading by PyTorch; :meth:`Dataset.to_torch` says what each means."""
 
     batch_size: int | None = None
     shuffle: bool = False

@@ -1,4 +1,4 @@
-"""What notebooks and pages show: facts as plain values, then as HTML or JSON; arrays as small pictures."""
+"""Display in notebooks and pages: facts as plain values, then as HTML or JSON; arrays as small pictures."""
 
 from typing import TYPE_CHECKING
 
