@@ -21,6 +21,7 @@
     ├── MemoryLimitError      (MemoryError)         more memory than was allowed
     ├── ShardError                                  a shard that cannot be used
     │   ├── ShardChangedError                       a shard that is not what its manifest promises
+    │   ├── DuplicateShardError    (ValueError)     a tar that is named twice
     │   └── ShardExistsError  (FileExistsError)     a shard that would be overwritten
     └── ManifestError                               a manifest that cannot be used
         ├── ManifestNotFoundError  (FileNotFoundError)
@@ -40,6 +41,8 @@ __all__ = [
     "AtdataError",
     "DamagedManifestError",
     "DecodeError",
+    "DuplicateShardError",
+    "ForeignManifestWarning",
     "LensNotFoundError",
     "ManifestError",
     "ManifestIndexWarning",
@@ -345,6 +348,19 @@ class ShardChangedError(ShardError):
         )
 
 
+class DuplicateShardError(ShardError, ValueError):
+    """A tar that is named more than once where a dataset is opened."""
+
+    @classmethod
+    def named(cls, tar: str, count: int) -> Self:
+        """Return the error for a tar."""
+        return cls(
+            tar.rpartition("/")[2].removesuffix(".tar"),
+            f"{tar} is named {count} times, and a dataset holds a shard once. Name it once; to repeat samples, use "
+            "ds.take() or atdata.concat()",
+        )
+
+
 class ShardExistsError(ShardError, FileExistsError):
     """A shard that a write would have overwritten; nothing was changed."""
 
@@ -378,6 +394,10 @@ class MemoryLimitError(AtdataError, MemoryError):
 
 class UncommittedShardWarning(UserWarning):
     """A tar without a manifest beside manifests: its writer may not have finished. It is left out."""
+
+
+class ForeignManifestWarning(UserWarning):
+    """A file that is called like a manifest, and is another program's."""
 
 
 class MissingManifestWarning(UserWarning):

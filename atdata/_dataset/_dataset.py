@@ -8,27 +8,28 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, SupportsIndex, TypeAlias, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, SupportsIndex, TypeVar, get_args, overload
 
 import polars as pl
 
 import atdata._annotate as annotating
 import atdata._frames as tables
 from atdata._display import display_html
-from atdata._errors import AtdataError, ManifestNotFoundError, listed
+from atdata._errors import AtdataError
 from atdata._manifest import SampleLocation
 from atdata._options import check_limit, whole
-from atdata._query import Explanation, F, Where, absolute, open_folder, open_tars, query_fields, report_uncommitted
-from atdata._read import Opened, OpenShards, Step, Verify, as_locations, through
+from atdata._query import Explanation, F, Where, query_fields
+from atdata._read import Opened, Step, Verify, as_locations, through
 from atdata._sample import DictSample, SampleBatch
-from atdata._write import expand, iso_time, json_dict
+from atdata._shards import DatasetSource, OpenShards, is_slice, open_shards, report_ignored
+from atdata._write import iso_time, json_dict
 
 from . import _questions as questions
 from . import _training as training
 from ._locate import Rows, are_positions, named_rows
 from ._selection import Everything, Selection, draw, intersect, renewed, take, unite, with_listing
 from ._sequence import SampleSequence, type_argument
-from ._slice import is_slice, load_slice, save_slice
+from ._slice import load_slice, save_slice
 from ._summary import describe, shard_paths, summary_of
 from ._training import Uneven
 
@@ -42,14 +43,11 @@ if TYPE_CHECKING:
 
     from ._export import ExportKeys
 
-__all__ = ["Dataset", "Source", "check_source", "open_source", "sequence_of"]
+__all__ = ["Dataset", "sequence_of"]
 
 S = TypeVar("S")
 V = TypeVar("V")
 R = TypeVar("R")
-
-#: What a dataset is opened from.
-Source: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 class Dataset(Generic[S]):
@@ -59,11 +57,15 @@ class Dataset(Generic[S]):
     they need not; without them, tars are walked.
 
     Args:
-        source: A folder, a tar, a glob, a brace pattern (``images-{000000..000009}.tar``), a list of tars, or a slice
-            (``dogs.slice.parquet``), as :meth:`save_slice` writes it.
+        source: A folder (where it holds no shard itself, with those below it), a tar, a glob, a brace pattern
+            (``images-{000000..000009}.tar``), a list of these, or a slice (``dogs.slice.parquet``), as
+            :meth:`save_slice` writes it. A path that exists is never a pattern.
+        manifests: The folder of the manifests, where they are apart from the tars: with the names below it that the
+            tars have below their root.
 
     Raises:
         ManifestNotFoundError: There is nothing there.
+        DuplicateShardError: A tar is named twice.
 
     Examples:
         >>> import tempfile, atdata
@@ -83,13 +85,15 @@ class Dataset(Generic[S]):
 
     _sequence: SampleSequence
 
-    def __init__(self, source: Source | OpenShards[S]) -> None:
+    def __init__(
+        self, source: DatasetSource | OpenShards[S], *, manifests: str | os.PathLike[str] | None = None
+    ) -> None:
         if is_slice(source):
-            selection: Selection = load_slice(source, open_source)  # type: ignore[arg-type]  # a path, as its name says
+            selection: Selection = load_slice(source)  # type: ignore[arg-type]  # a path, as its name says
         else:
             if not isinstance(source, OpenShards):
-                source = open_source(source)
-                report_uncommitted(source.store, source.listing)
+                source = open_shards(source, manifests=manifests)
+                report_ignored(source)
             selection = Everything(Opened(source))
         shards = selection.opened.shards
         named_type = shards.sample_type or type_argument(type(self), Dataset)
@@ -1082,52 +1086,3 @@ class Dataset(Generic[S]):
 def sequence_of(dataset: Dataset[Any]) -> SampleSequence:
     """Return what a dataset is made of."""
     return dataset._sequence  # noqa: SLF001 -- for the rooms above
-
-
-def check_source(source: object) -> None:
-    """Check that what a dataset is opened from is a path, or several.
-
-    Raises:
-        TypeError: It is not.
-    """
-    several = source if isinstance(source, Sequence) and not isinstance(source, str | bytes) else (source,)
-    for each in several:
-        if not isinstance(each, str | os.PathLike):
-            raise TypeError(
-                f"a dataset is opened from a folder, a tar, a pattern, a slice, or a list of tars; found "
-                f"{type(each).__name__} {each!r}"
-            )
-
-
-def open_source(source: Source, root: str | None = None) -> OpenShards[Any]:
-    """Find the shards that a path, a pattern or a list of these names, in a way that finds them again.
-
-    Args:
-        source: What names them.
-        root: The folder below which their ids are paths; None for the deepest that they share.
-
-    Raises:
-        ManifestNotFoundError: There is nothing there.
-        SampleValueError: It is no source.
-    """
-    check_source(source)
-    if isinstance(source, str | os.PathLike):
-        again: Any = absolute(source)
-    else:
-        again = [absolute(each) for each in source]
-    return _found(source, root)._replace(source=again, reopen=functools.partial(open_source, again, root))
-
-
-def _found(source: Source, root: str | None) -> OpenShards[Any]:
-    if not isinstance(source, str | os.PathLike):
-        return OpenShards(*open_tars((name for each in source for name in expand(os.fspath(each))), root=root))
-    path = Path(source)
-    if not path.is_dir():
-        return OpenShards(*open_tars(expand(os.fspath(source)), root=root))
-    store, listing = open_folder(path)
-    if not (listing.committed or listing.uncommitted):
-        inside = sorted(each.name for each in path.iterdir() if each.is_dir() and next(each.glob("*.tar"), None))
-        raise ManifestNotFoundError(
-            f"{store.url()} holds no shard (*.tar)" + (f"; its folders {listed(inside)} do: open one" if inside else "")
-        )
-    return OpenShards(store, listing)

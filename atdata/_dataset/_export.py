@@ -11,8 +11,8 @@ from atdata._errors import SampleValueError, listed
 from atdata._manifest import KEY, SHARD, CopiedColumns, CopiedManifest, CopiedRow, default_kind, fits
 from atdata._options import check_limit
 from atdata._polars import enter_polars
-from atdata._read import Opened, OpenShards, SampleReader
-from atdata._shards import Locations
+from atdata._read import Opened, SampleReader
+from atdata._shards import Locations, OpenShards
 from atdata._storage import LocalStore
 from atdata._tar import BLOCK, END_OF_ARCHIVE
 from atdata._write import NUMBERED, Encoded, HeaderFacts, Progress, SetOptions, SetWriter, ShardNames, check_existing

@@ -3,21 +3,27 @@
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
-from atdata._errors import AtdataError, ManifestNotFoundError, SchemaError, SplitNotFoundError, listed
-from atdata._manifest import Listing, shard_order
-from atdata._query import absolute, open_folder, open_tars, report_uncommitted
-from atdata._read import OpenShards
+from atdata._errors import AtdataError, ManifestNotFoundError, SchemaError, SplitNotFoundError
+from atdata._manifest import Listing
 from atdata._sample import DictSample, is_sample_type
-from atdata._storage import Store
-from atdata._write import expand, is_local
+from atdata._shards import (
+    DatasetSource,
+    OpenShards,
+    absolute_source,
+    check_source,
+    find_tars,
+    is_slice,
+    open_shards,
+    place_tars,
+    report_ignored,
+)
+from atdata._storage import StorePath, absolute_url
 
-from ._dataset import Dataset, Source, check_source
+from ._dataset import Dataset
 from ._dataset_dict import DatasetDict
-from ._slice import is_slice
 from ._splits import TRAIN, by_split, unknown_split
 
 __all__ = ["DataFiles", "load_dataset"]
@@ -29,30 +35,28 @@ DataFiles: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 _DataFiles: TypeAlias = DataFiles | Mapping[str, DataFiles]
 
 
-class _Found(NamedTuple):
+class _Splits(NamedTuple):
     """The shards of all splits, by one root, so that a shard's id is the same whichever split is asked for."""
 
-    store: Store
-    listing: Listing
+    shards: OpenShards[Any]
     #: The shards' ids by split, in order.
-    splits: Mapping[str, Sequence[str]]
+    ids: Mapping[str, Sequence[str]]
 
-    def shards(
-        self, split: str, sample_type: type[Any] | None, reopen: Callable[[], OpenShards[Any]]
-    ) -> OpenShards[Any]:
+    def split(self, name: str, sample_type: type[Any] | None, reopen: Callable[[], OpenShards[Any]]) -> OpenShards[Any]:
         """Return one split's shards."""
-        committed = {each.shard_id: each for each in self.listing.committed}
-        members = self.splits[split]
-        listing = Listing(
-            tuple(committed[each] for each in members if each in committed),
-            tuple(each for each in members if each not in committed),
+        listing = self.shards.listing
+        committed = {shard.shard_id: shard for shard in listing.committed}
+        members = self.ids[name]
+        own = Listing(
+            tuple(committed[shard_id] for shard_id in members if shard_id in committed),
+            tuple(shard_id for shard_id in members if shard_id not in committed),
         )
-        return OpenShards(self.store, listing, sample_type, reopen=reopen)
+        return OpenShards(self.shards.store, own, sample_type, reopen=reopen)
 
 
 @overload
 def load_dataset(
-    path: Source,
+    path: DatasetSource,
     sample_type: None = None,
     *,
     split: None = None,
@@ -65,7 +69,7 @@ def load_dataset(
 
 @overload
 def load_dataset(
-    path: Source,
+    path: DatasetSource,
     sample_type: None = None,
     *,
     split: str,
@@ -78,7 +82,7 @@ def load_dataset(
 
 @overload
 def load_dataset(
-    path: Source,
+    path: DatasetSource,
     sample_type: type[S],
     *,
     split: None = None,
@@ -91,7 +95,7 @@ def load_dataset(
 
 @overload
 def load_dataset(
-    path: Source,
+    path: DatasetSource,
     sample_type: type[S],
     *,
     split: str,
@@ -103,7 +107,7 @@ def load_dataset(
 
 
 def load_dataset(
-    path: Source,
+    path: DatasetSource,
     sample_type: type[Any] | None = None,
     *,
     split: str | None = None,
@@ -117,13 +121,13 @@ def load_dataset(
     All splits count their shards' ids from one folder: the one that was opened, else the deepest that holds all tars.
 
     Args:
-        path: A folder, also with folders for its splits; a tar, a glob, a brace pattern, or a list of these; a slice.
+        path: A folder, with those below it; a tar, a glob, a brace pattern, or a list of these; a slice.
         sample_type: The type that samples are read as; without one they are :class:`DictSample`.
         split: The split to return.
         data_files: Patterns of tars relative to ``path``: of the split ``train``, or by split.
         streaming: Recorded, and otherwise without effect: a dataset reads its samples as they are asked for.
         storage_options: For remote stores, which are not supported yet.
-        manifests: A folder of manifests apart from the tars, which is not supported yet.
+        manifests: The folder of the manifests, where they are apart from the tars, as for :class:`Dataset`.
 
     Returns:
         All splits, or the one that was named.
@@ -131,134 +135,103 @@ def load_dataset(
     Raises:
         ManifestNotFoundError: There is no such folder or tar, or a pattern matches none.
         SplitNotFoundError: There is no such split; the error lists those that there are.
+        DuplicateShardError: A tar is named twice.
         SchemaError: ``sample_type`` is none.
         ValueError: A name speaks of two splits.
         AtdataError: The dataset is not on a local disk.
     """
     if sample_type is not None and not is_sample_type(sample_type):
         raise SchemaError(f"{sample_type} is no sample type; decorate the class with @atdata.packable")
-    _check_supported(storage_options, manifests)
-    where, openers = _openers(path, sample_type, data_files)
+    if storage_options is not None:
+        raise AtdataError("storage_options are for remote stores, and these are not supported yet; leave them away")
+    where, openers = _openers(path, sample_type, data_files, manifests)
     if split is None:
-        return DatasetDict({each: opened() for each, opened in openers.items()}, sample_type, streaming)
+        return DatasetDict({name: opened() for name, opened in openers.items()}, sample_type, streaming)
     if split not in openers:
         raise SplitNotFoundError(unknown_split(split, openers, where))
     return openers[split]()
 
 
-def _check_supported(storage_options: object, manifests: object) -> None:
-    if storage_options is not None:
-        raise AtdataError("storage_options are for remote stores, and these are not supported yet; leave them away")
-    if manifests is not None:
-        raise AtdataError(
-            "a dataset has its manifests beside its tars; where they lie apart, ask them: "
-            f"atdata.QueryExecutor.from_directory(tars, manifests={os.fspath(manifests)!r})"  # type: ignore[call-overload]  # a path
-        )
-
-
 def _openers(
-    path: Source, sample_type: type[Any] | None, data_files: _DataFiles | None
+    path: DatasetSource,
+    sample_type: type[Any] | None,
+    data_files: _DataFiles | None,
+    manifests: str | os.PathLike[str] | None,
 ) -> tuple[str, dict[str, Callable[[], Dataset[Any]]]]:
     """Return what was named, and what opens each of its splits."""
-    anchored = _anchored(path)
-    if is_slice(anchored) and data_files is None:
+    check_source(path)
+    if is_slice(path) and data_files is None:
         kind: Any = Dataset if sample_type is None else Dataset[sample_type]  # type: ignore[valid-type]  # at run time
-        return str(anchored), {TRAIN: functools.partial(kind, anchored)}
-    found = _find(anchored, data_files)
-    again = functools.partial(_reopened, anchored, sample_type, data_files)
-    return found.store.url(), {
-        split: functools.partial(_dataset, found.shards(split, sample_type, functools.partial(again, split)))
-        for split in found.splits
+        return str(path), {TRAIN: functools.partial(kind, path)}
+    source = absolute_source(path)
+    apart = None if manifests is None else absolute_url(manifests)
+    splits = _find(source, data_files, apart)
+    report_ignored(splits.shards._replace(listing=Listing((), ())))
+    again = functools.partial(_reopened, source, sample_type, data_files, apart)
+    return splits.shards.store.url(), {
+        name: functools.partial(_dataset, splits.split(name, sample_type, functools.partial(again, name)))
+        for name in splits.ids
     }
 
 
 def _dataset(shards: OpenShards[Any]) -> Dataset[Any]:
-    report_uncommitted(shards.store, shards.listing)
+    report_ignored(shards)
     return Dataset(shards)
 
 
 def _reopened(
-    path: str | list[str], sample_type: type[Any] | None, data_files: _DataFiles | None, split: str
+    source: str | list[str],
+    sample_type: type[Any] | None,
+    data_files: _DataFiles | None,
+    manifests: str | None,
+    name: str,
 ) -> OpenShards[Any]:
     """Return a split's shards as they are by now.
 
     Raises:
         SplitNotFoundError: None is left.
     """
-    found = _find(path, data_files)
-    if split not in found.splits:
-        raise SplitNotFoundError(unknown_split(split, found.splits, found.store.url()))
-    return found.shards(split, sample_type, functools.partial(_reopened, path, sample_type, data_files, split))
+    splits = _find(source, data_files, manifests)
+    if name not in splits.ids:
+        raise SplitNotFoundError(unknown_split(name, splits.ids, splits.shards.store.url()))
+    again = functools.partial(_reopened, source, sample_type, data_files, manifests, name)
+    return splits.split(name, sample_type, again)
 
 
-def _find(path: str | list[str], data_files: _DataFiles | None) -> _Found:
+def _find(source: str | list[str], data_files: _DataFiles | None, manifests: str | None) -> _Splits:
     if data_files is not None:
-        return _find_files(path, data_files)
-    is_folder = isinstance(path, str) and Path(path).is_dir()
-    if isinstance(path, str) and is_folder:
-        store, listing = open_folder(path, recursive=True)
-        _check_any(store, listing)
-    else:
-        named = [path] if isinstance(path, str) else path
-        store, listing = open_tars(itertools.chain.from_iterable(map(_tars, named)))
-    return _Found(store, listing, by_split(_ids(listing), store.url(), folder=is_folder))
+        return _find_files(source, data_files, manifests)
+    shards = open_shards(source, manifests=manifests, recursive=True)
+    shard_ids = [*(shard.shard_id for shard in shards.listing.committed), *shards.listing.uncommitted]
+    return _Splits(shards, by_split(shard_ids, shards.store.url(), folder=shards.is_folder))
 
 
-def _find_files(path: str | list[str], data_files: _DataFiles) -> _Found:
-    if not isinstance(path, str) or not Path(path).is_dir():
-        raise ManifestNotFoundError(f"data_files are relative to a folder, and {path!r} is none")
+def _find_files(folder: str | list[str], data_files: _DataFiles, manifests: str | None) -> _Splits:
+    if not isinstance(folder, str) or not StorePath.parse(folder).is_folder():
+        raise ManifestNotFoundError(f"data_files are relative to a folder, and {folder!r} is none")
     if not data_files:
         raise ManifestNotFoundError(
-            f"data_files names no file; found {data_files!r}: leave it out to load all of {path}"
+            f"data_files names no file; found {data_files!r}: leave it out to load all of {folder}"
         )
     by_name = data_files if isinstance(data_files, Mapping) else {TRAIN: data_files}
-    tars = {str(split): list(dict.fromkeys(_matches(path, str(split), files))) for split, files in by_name.items()}
-    store, listing = open_tars(itertools.chain.from_iterable(tars.values()), root=path)
-    splits = {split: [_id_below(store.url(), tar) for tar in members] for split, members in tars.items()}
-    return _Found(store, listing, splits)
+    tars = {str(split): _tars(folder, str(split), files) for split, files in by_name.items()}
+    every_tar = list(dict.fromkeys(itertools.chain.from_iterable(tars.values())))
+    shards = open_shards(every_tar, manifests=manifests, below=folder)
+    ids = dict(zip(every_tar, place_tars(every_tar, folder)[1], strict=True))
+    return _Splits(shards, {split: [ids[tar] for tar in members] for split, members in tars.items()})
 
 
-def _matches(path: str, split: str, files: DataFiles) -> Iterator[str]:
+def _tars(folder: str, split: str, files: DataFiles) -> list[str]:
+    """Return the tars of one split.
+
+    Raises:
+        ManifestNotFoundError: A pattern matches none.
+        DuplicateShardError: One is named twice.
+    """
     patterns = [files] if isinstance(files, str | os.PathLike) else list(files)
     if not patterns:
         raise ManifestNotFoundError(f"data_files names no file for the split {split!r}")
-    for pattern in patterns:
-        try:
-            yield from map(absolute, _tars(str(Path(path, pattern))))
-        except ManifestNotFoundError as error:
-            raise ManifestNotFoundError(f"data_files, split {split!r}: {error}") from None
-
-
-def _tars(path: str) -> list[str]:
-    """Return the tars that a path means: those in a folder, or those that a pattern names."""
-    if not Path(path).is_dir():
-        return expand(path)
-    store, listing = open_folder(path)
-    _check_any(store, listing)
-    return [store.url(f"{shard_id}.tar") for shard_id in sorted(_ids(listing), key=shard_order)]
-
-
-def _check_any(store: Store, listing: Listing) -> None:
-    if not (listing.committed or listing.uncommitted):
-        names = store.names(recursive=True)
-        raise ManifestNotFoundError(
-            f"{store.url()} holds no shard (*.tar); it holds {listed(names) if names else 'nothing'}"
-        )
-
-
-def _ids(listing: Listing) -> list[str]:
-    return [*(each.shard_id for each in listing.committed), *listing.uncommitted]
-
-
-def _id_below(root: str, tar: str) -> str:
-    return Path(tar).relative_to(root).as_posix().removesuffix(".tar")
-
-
-def _anchored(path: Source) -> str | list[str]:
-    """Return paths that mean the same from any working folder."""
-    check_source(path)
-    names = [os.fspath(path)] if isinstance(path, str | os.PathLike) else [os.fspath(each) for each in path]
-    for name in names:
-        is_local(name)
-    found = [absolute(name) for name in names]
-    return found[0] if isinstance(path, str | os.PathLike) else found
+    try:
+        return find_tars([absolute_url(os.path.join(folder, pattern)) for pattern in patterns])  # noqa: PTH118 -- text
+    except ManifestNotFoundError as error:
+        raise ManifestNotFoundError(f"data_files, split {split!r}: {error}") from None

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from atdata._errors import AtdataError, PredicateError, SampleValueError, listed
 from atdata._manifest import KEY, LOCATION, PLACE, SHARD, Listing, SampleLocation, as_union
 from atdata._query import FAILURES, Explanation, KeyIndex, Question, count, explain, select
-from atdata._read import Opened, OpenShards
-from atdata._shards import Locations, check_frame
+from atdata._read import Opened
+from atdata._shards import Locations, OpenShards, check_frame
 
 from ._locate import (
     Rows,

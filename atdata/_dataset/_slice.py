@@ -4,7 +4,7 @@ import errno
 import functools
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,15 +23,14 @@ from atdata._errors import (
 from atdata._manifest import CRC32, HEADER_SUFFIX, OFFSET, PLACE, SHARD, SIZE, Listing, parquet_bytes, read_listing
 from atdata._polars import enter_polars
 from atdata._query import FAILURES, Question, read_question, written_question
-from atdata._read import Opened, OpenShards
-from atdata._shards import Locations, check_frame
+from atdata._read import Opened
+from atdata._shards import SLICE_SUFFIX, Locations, OpenShards, check_frame, is_slice, open_shards
 from atdata._storage import LocalStore, Store
 
 from ._selection import Selection, Taken
 
-__all__ = ["SLICE_SUFFIX", "is_slice", "load_slice", "save_slice"]
+__all__ = ["load_slice", "save_slice"]
 
-SLICE_SUFFIX = ".slice.parquet"
 #: The version that is written, and the member of the file's metadata that holds everything but the rows.
 _VERSION, _MEMBER = "1.0.0", "atdata.slice"
 
@@ -62,11 +61,6 @@ class _About(msgspec.Struct, frozen=True):
     #: What was asked, for people; and so that it can be asked again.
     predicate: str | None = None
     question: str | None = None
-
-
-def is_slice(path: object) -> bool:
-    """Tell whether a path is that of a slice."""
-    return isinstance(path, str | os.PathLike) and os.fspath(path).endswith(SLICE_SUFFIX)
 
 
 def save_slice(selection: Selection, path: str | os.PathLike[str], *, overwrite: bool) -> Path:
@@ -114,12 +108,11 @@ def save_slice(selection: Selection, path: str | os.PathLike[str], *, overwrite:
     return target
 
 
-def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any, str], OpenShards[Any]]) -> "Sliced":
+def load_slice(path: str | os.PathLike[str]) -> "Sliced":
     """Return the selection in a file; no shard is read.
 
     Args:
         path: The file.
-        reopened: Opens a dataset from what it was opened from before, and the folder that its shards' ids count from.
 
     Raises:
         ManifestNotFoundError: There is no such file, or its dataset is nowhere to be found.
@@ -131,7 +124,7 @@ def load_slice(path: str | os.PathLike[str], reopened: Callable[[Any, str], Open
     root = _root(file, about, frame)
     store, listing = LocalStore(root), _listing(root, about)
     source = _moved(about.source, about.root, str(root))
-    again = functools.partial(reopened, source, str(root))
+    again = functools.partial(open_shards, source, below=str(root))
     shards: OpenShards[Any] = OpenShards(store, listing, source=source, reopen=again)
     named = Locations.from_frame(frame, [stamp.shard_id for stamp in about.shards])
     if named.digest() != about.places:

@@ -1,11 +1,10 @@
 """Which split a shard belongs to, by its name (docs/datasets.md, "Splits")."""
 
-import itertools
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
-from atdata._errors import ManifestNotFoundError, listed, near_misses
+from atdata._errors import listed, near_misses
 
 __all__ = ["TRAIN", "by_split", "split_of", "unknown_split"]
 
@@ -59,13 +58,12 @@ def by_split(shard_ids: Sequence[str], root: str, *, folder: bool) -> dict[str, 
 
     Raises:
         ValueError: A name holds words of two splits.
-        ManifestNotFoundError: No shard names a split, and they lie in several folders.
     """
     split_by_id = {shard_id: split_of(shard_id) for shard_id in shard_ids}
     unnamed = [shard_id for shard_id, split in split_by_id.items() if split is None]
     if len(unnamed) == len(shard_ids):
         own = _SPLITS.get(root.rpartition("/")[2].lower(), TRAIN)
-        return {own: _of_one_folder(shard_ids, root) if folder else list(shard_ids)}
+        return {own: _of_folder(shard_ids) if folder else list(shard_ids)}
     if unnamed:
         warnings.warn(
             f"{listed(unnamed, 5)} below {root} name no split, as others there do, and go to {TRAIN!r}; say otherwise "
@@ -88,17 +86,7 @@ def unknown_split(split: str, splits: Iterable[str], where: str) -> str:
     return f"{where} has no split {split!r}{hint}; it has {listed(splits)}"
 
 
-def _of_one_folder(shard_ids: Sequence[str], root: str) -> list[str]:
-    """Return the shards that lie in the root itself; where none does, those of the one folder that holds some."""
-    by_folder = {
-        folder: list(members)
-        for folder, members in itertools.groupby(sorted(shard_ids), key=lambda shard_id: shard_id.rpartition("/")[0])
-    }
-    if "" not in by_folder and len(by_folder) > 1:
-        folders = sorted(by_folder)
-        raise ManifestNotFoundError(
-            f"{root} holds no shard (*.tar) itself, and its folders {listed(folders, 5)}, which do, name no split: "
-            f"open one of them, or say which is which: data_files={{'train': {folders[0] + '/*.tar'!r}, ...}}"
-        )
-    chosen = set(by_folder.get("", by_folder[min(by_folder)]))
-    return [shard_id for shard_id in shard_ids if shard_id in chosen]
+def _of_folder(shard_ids: Sequence[str]) -> list[str]:
+    """Return the shards that lie in the folder itself; where none does, all of those below it."""
+    own = [shard_id for shard_id in shard_ids if "/" not in shard_id]
+    return own or list(shard_ids)

@@ -10,8 +10,8 @@ from typing import Any, Generic, Self, TypeVar
 
 from atdata._errors import SchemaError
 from atdata._options import check_limit
-from atdata._read import OpenShards
 from atdata._sample import fields_of, is_sample_type
+from atdata._shards import OpenShards, open_shards
 from atdata._storage import LocalStore
 from atdata._write import (
     Existing,
@@ -27,7 +27,7 @@ from atdata._write import (
     json_dict,
 )
 
-from ._dataset import Dataset, open_source
+from ._dataset import Dataset
 
 __all__ = ["ShardWriter", "write_samples"]
 
@@ -230,7 +230,7 @@ class ShardWriter(Generic[S]):
                 self.sample_type,
                 self._metadata,
                 source=again,
-                reopen=None if again is None else functools.partial(open_source, again),
+                reopen=None if again is None else functools.partial(open_shards, again),
             )
         )
 

@@ -7,7 +7,6 @@ from atdata._doorway import doorway
 if TYPE_CHECKING:
     from ._codes import few_values
     from ._compact import Compacted, compact
-    from ._files import has_index
     from ._format import CODE, INDEX_FOLDER
     from ._index import Headers, Index, Part, checked_index, open_index
     from ._statistics import SetFacts
@@ -25,7 +24,6 @@ else:
             "checked_index": "atdata._index._index",
             "compact": "atdata._index._compact",
             "few_values": "atdata._index._codes",
-            "has_index": "atdata._index._files",
             "open_index": "atdata._index._index",
         },
     )
@@ -41,6 +39,5 @@ __all__ = [
     "checked_index",
     "compact",
     "few_values",
-    "has_index",
     "open_index",
 ]

@@ -14,7 +14,7 @@ from atdata._storage import Stamp, Store, is_leftover
 from ._format import INDEX_FOLDER, NUMBER, PART_NAME, TABLE_NAME, IndexFacts, PartFacts
 from ._shards import ShardsTable
 
-__all__ = ["Found", "all_there", "encode_part", "find", "has_index", "path", "publish", "sound_bytes", "sweep"]
+__all__ = ["Found", "all_there", "encode_part", "find", "path", "publish", "sound_bytes", "sweep"]
 
 _ROW_GROUP = 125_000
 
@@ -56,11 +56,6 @@ def _listed(store: Store) -> dict[str, Stamp]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     return {name.rpartition("/")[2]: stamp for name, stamp in stamps.items()}
-
-
-def has_index(store: Store) -> bool:
-    """Tell whether there may be an index: whether its folder is there."""
-    return bool(_listed(store))
 
 
 def encode_part(rows: pl.DataFrame, shard_ids: Sequence[str]) -> memoryview:

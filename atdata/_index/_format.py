@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from atdata._errors import AtdataError, UnsupportedFormatError
 from atdata._manifest import (
+    INDEX_FOLDER,
     KEY,
     LOCATION,
     SHARD,
@@ -48,7 +49,6 @@ __all__ = [
     "union_of",
 ]
 
-INDEX_FOLDER = "_manifest_index"
 INDEX_VERSION = "1.1.0"
 #: Where the shards table's Parquet metadata has the index's facts.
 METADATA = "atdata.index"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from ._location import SampleLocation
     from ._manifest import ShardManifest, check_bytes, checked_table
-    from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Listing, Sidecars, read_listing, shard_order
+    from ._names import HEADER_SUFFIX, INDEX_FOLDER, TABLE_SUFFIX, Listing, Sidecars, read_listing, shard_order
     from ._numeric import NumericAggregate
     from ._pandas import row_mask
     from ._table import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE, parquet_bytes
@@ -65,6 +65,7 @@ else:
             "Header": "atdata._manifest._header",
             "KEY": "atdata._manifest._table",
             "LOCATION": "atdata._manifest._table",
+            "INDEX_FOLDER": "atdata._manifest._names",
             "Listing": "atdata._manifest._names",
             "MANIFEST_FORMAT_VERSION": "atdata._manifest._header",
             "MAX_BOUND": "atdata._manifest._aggregate",
@@ -133,6 +134,7 @@ else:
 __all__ = [
     "CRC32",
     "HEADER_SUFFIX",
+    "INDEX_FOLDER",
     "KEY",
     "LOCATION",
     "MANIFEST_FORMAT_VERSION",

@@ -6,12 +6,23 @@ from typing import NamedTuple
 
 import msgspec
 
-from atdata._storage import TEMPORARY, Stamp, is_leftover
+from atdata._storage import Stamp
 from atdata._tar import shard_id_of
 
-__all__ = ["HEADER_SUFFIX", "TABLE_SUFFIX", "Listing", "Sidecars", "read_listing", "replacing_table", "shard_order"]
+__all__ = [
+    "HEADER_SUFFIX",
+    "INDEX_FOLDER",
+    "TABLE_SUFFIX",
+    "Listing",
+    "Sidecars",
+    "read_listing",
+    "replacing_table",
+    "shard_order",
+]
 
 HEADER_SUFFIX, TABLE_SUFFIX = ".manifest.json", ".manifest.parquet"
+#: The folder of the index beside the manifests.
+INDEX_FOLDER = "_manifest_index"
 #: A number in a shard's id.
 _NUMBER = re.compile(r"([0-9]{1,18})")
 #: A table that replaced another one: ``<stem>.<first 8 of its SHA-256>``.
@@ -55,7 +66,7 @@ def replacing_table(shard_id: str, sha256: str) -> str:
 
 
 def read_listing(names: Iterable[str], stamps: Mapping[str, Stamp] | None = None) -> Listing:
-    """Sort a folder's file names into shards.
+    """Sort a folder's file names into shards; names that begin with a dot are ignored.
 
     Args:
         names: The names.
@@ -79,16 +90,15 @@ def _sorted_out(names: Iterable[str]) -> tuple[dict[str, str], list[str], set[st
     tables: list[str] = []
     tars: set[str] = set()
     for name in names:
+        if ("/." in name or name.startswith(".")) and name.rpartition("/")[2].startswith("."):
+            continue  # unfinished files, and those that macOS puts beside copies
         if name.endswith(TABLE_SUFFIX):
             tables.append(name)
         elif name.endswith(HEADER_SUFFIX):
             headers[name[: -len(HEADER_SUFFIX)]] = name
         elif shard_id := shard_id_of(name):
             tars.add(shard_id)
-    leftover = [stem for stem in headers if TEMPORARY in stem and is_leftover(stem)]
-    for stem in leftover:
-        del headers[stem]
-    return headers, sorted(tables), {each for each in tars if TEMPORARY not in each or not is_leftover(each)}
+    return headers, sorted(tables), tars
 
 
 def _in_order(shard_ids: Iterable[str]) -> list[str]:

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from ._execute import Explanation, check, count, explain, select
     from ._executor import QueryExecutor, result_columns
     from ._key_index import KeyIndex
-    from ._open import absolute, open_folder, open_tars, report_uncommitted
     from ._predicate import Question, Where, parse_where
     from ._proxy import F, FieldProxy, query_fields
     from ._serialize import read_question, written_question
@@ -29,16 +28,12 @@ else:
             "Question": "atdata._query._predicate",
             "StoredManifests": "atdata._query._stored",
             "Where": "atdata._query._predicate",
-            "absolute": "atdata._query._open",
             "check": "atdata._query._execute",
             "count": "atdata._query._execute",
             "explain": "atdata._query._execute",
-            "open_folder": "atdata._query._open",
-            "open_tars": "atdata._query._open",
             "parse_where": "atdata._query._predicate",
             "query_fields": "atdata._query._proxy",
             "read_question": "atdata._query._serialize",
-            "report_uncommitted": "atdata._query._open",
             "result_columns": "atdata._query._executor",
             "select": "atdata._query._execute",
             "written_question": "atdata._query._serialize",
@@ -56,16 +51,12 @@ __all__ = [
     "Question",
     "StoredManifests",
     "Where",
-    "absolute",
     "check",
     "count",
     "explain",
-    "open_folder",
-    "open_tars",
     "parse_where",
     "query_fields",
     "read_question",
-    "report_uncommitted",
     "result_columns",
     "select",
     "written_question",

@@ -3,22 +3,21 @@
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 import polars as pl
 
 import atdata._index as indexes
 from atdata._display import display_html
 from atdata._errors import ManifestError, PredicateError
-from atdata._manifest import PLACE, Listing, SampleLocation, ShardManifest
+from atdata._manifest import PLACE, SampleLocation, ShardManifest
 from atdata._polars import enter_polars
-from atdata._shards import location_problem
-from atdata._storage import Store
+from atdata._shards import OpenShards, is_slice, location_problem, open_shards, report_ignored
+from atdata._storage import absolute_url
 
 from ._describe import describe
 from ._execute import Explanation, count, explain, select
 from ._loaded import Loaded, LoadedManifests
-from ._open import absolute, open_folder, open_tars, report_uncommitted
 from ._predicate import Question, Where, parse_where
 from ._source import GivenManifests, ManifestSource
 from ._stored import StoredManifests
@@ -45,8 +44,9 @@ class QueryExecutor:
     """
 
     def __init__(self, manifests: Iterable[ShardManifest] | ManifestSource) -> None:
-        self._reopen: Callable[[], Self] | None = None
-        self._list_again: Callable[[], tuple[Store, Listing]] | None = None
+        self._shards: OpenShards[Any] | None = None
+        self._strict = False
+        self._folder: Callable[[], OpenShards[Any]] | None = None
         self._source = manifests if isinstance(manifests, ManifestSource) else GivenManifests(list(manifests))
         self.uncommitted = list(self._source.uncommitted)
 
@@ -63,10 +63,11 @@ class QueryExecutor:
         """Open the manifests in a folder: one listing, and nothing is read but the index, where there is one.
 
         Args:
-            directory: The folder.
-            recursive: Whether to go into its folders too; a shard's id is then its path below ``directory``.
+            directory: The folder. Where it holds no shard itself, the folders below it are searched.
+            recursive: Whether to search the folders below it too, where it holds shards itself; a shard's id is its
+                path below ``directory``.
             manifests: The folder that holds the manifests, under the same names, where they are kept apart from the
-                tars; manifests beside the tars are then passed over.
+                tars; manifests beside the tars are then ignored.
             index: Whether the index that :meth:`compact` made answers for the shards that have not changed since:
                 ``"auto"``, or ``"never"``.
             strict: Raise where a tar has no manifest, instead of leaving it out with a warning.
@@ -78,47 +79,52 @@ class QueryExecutor:
         """
         if index not in get_args(IndexUse):
             raise ValueError(f"index is one of {', '.join(map(repr, get_args(IndexUse)))}; found {index!r}")
-        store, listing = open_folder(directory, recursive=recursive, manifests=manifests, index=index == "auto")
-        report_uncommitted(store, listing, strict=strict)
-        folder, apart = absolute(directory), None if manifests is None else absolute(manifests)
-        return cls._over(
-            store,
-            listing,
-            functools.partial(
-                cls.from_directory, folder, recursive=recursive, manifests=apart, index=index, strict=strict
-            ),
-            functools.partial(open_folder, folder, recursive=recursive, manifests=apart),
+        folder = functools.partial(
+            open_shards,
+            absolute_url(directory),
+            manifests=None if manifests is None else absolute_url(manifests),
+            recursive=recursive,
+            folder_only=True,
         )
+        return cls._over(folder(index=index == "auto"), strict=strict, folder=folder)
 
     @classmethod
-    def from_shard_urls(cls, urls: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> Self:
-        """Open the manifests of the tars named: one listing of each folder; nothing is read but the index.
+    def from_shard_urls(
+        cls,
+        urls: Sequence[str | os.PathLike[str]] | str | os.PathLike[str],
+        *,
+        manifests: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Open the manifests of what is named, as ``Dataset`` does; only names and the index are read.
 
-        The root is the deepest folder that they share.
+        The root is the deepest folder that the tars share.
+
+        Args:
+            urls: Tars, globs, brace patterns or folders; one, or several in a list.
+            manifests: The folder that holds the manifests, under the same names, where they are kept apart from the
+                tars.
 
         Raises:
             ManifestNotFoundError: A tar is not there and has no manifest, or a header has no sample table.
-            ValueError: A name is no tar's.
+            DuplicateShardError: A tar is named twice.
+            ValueError: A name is not that of a tar, or of a slice, which is a selection.
         """
-        store, listing = open_tars(urls)
-        report_uncommitted(store, listing)
-        names = [urls] if isinstance(urls, str | os.PathLike) else urls
-        return cls._over(
-            store, listing, functools.partial(cls.from_shard_urls, [absolute(name) for name in names]), None
-        )
+        if is_slice(urls):
+            raise ValueError(
+                "a slice is a selection of samples, and an executor answers for whole shards: "
+                f"Dataset({str(urls)!r}) answers for the slice's samples"
+            )
+        return cls._over(open_shards(urls, manifests=manifests))
 
     @classmethod
     def _over(
-        cls,
-        store: Store,
-        listing: Listing,
-        reopen: Callable[[], Self],
-        list_again: Callable[[], tuple[Store, Listing]] | None,
+        cls, shards: OpenShards[Any], *, strict: bool = False, folder: Callable[[], OpenShards[Any]] | None = None
     ) -> Self:
-        source = StoredManifests(store, listing)
+        report_ignored(shards, strict=strict)
+        source = StoredManifests(shards.store, shards.listing)
         source.index  # noqa: B018 -- read now, so that questions need not wait for it
         opened = cls(source)
-        opened._reopen, opened._list_again = reopen, list_again
+        opened._shards, opened._strict, opened._folder = shards, strict, folder
         return opened
 
     def __repr__(self) -> str:
@@ -134,7 +140,9 @@ class QueryExecutor:
             ManifestNotFoundError: The folder is gone, or a header has no sample table beside it.
             ShardError: It was opened with ``strict``, and a tar has no manifest.
         """
-        return self if self._reopen is None else self._reopen()
+        if self._shards is None:
+            return self
+        return self._over(self._shards.reopened(), strict=self._strict, folder=self._folder)
 
     def compact(
         self,
@@ -160,16 +168,15 @@ class QueryExecutor:
             ManifestError: A manifest is damaged, or the manifests are not those of a folder.
             OSError: The folder cannot be written to.
         """
-        if self._list_again is None:
+        if self._folder is None:
             raise ManifestError(
                 "an index is made of a folder; open it whole: QueryExecutor.from_directory(folder).compact()"
             )
         enter_polars()
-        store, listing = self._list_again()
-        done = indexes.compact(store, listing.committed, on_error=on_error, report=progress)
-        if self._reopen is not None:
-            again = self._reopen()
-            self._source, self.uncommitted = again._source, again.uncommitted  # noqa: SLF001 -- of one class
+        shards = self._folder()
+        done = indexes.compact(shards.store, shards.listing.committed, on_error=on_error, report=progress)
+        again = self.refresh()
+        self._source, self.uncommitted = again._source, again.uncommitted  # noqa: SLF001 -- of one class
         return done
 
     def load(self, columns: Sequence[str] | None = None, *, max_bytes: int = 4 << 30) -> Self:

@@ -304,7 +304,7 @@ class StoredManifests(ManifestSource):
             self.failed(error)
 
     def _footer(self, sidecars: Sidecars) -> Mapping[str, pl.DataType]:
-        return pl.read_parquet_schema(self._scans.source(sidecars.shard_id))
+        return scan_alike(self._scans.source(sidecars.shard_id), None).collect_schema()  # no name is a pattern
 
     def _described(self, tables: Sequence[Table]) -> list[Table]:
         """Return tables that differ with what is known of their rows, once their headers promise these columns."""

@@ -3,13 +3,12 @@
 from atdata._shards import Verify
 
 from ._locator import as_locations
-from ._opened import Opened, OpenShards
+from ._opened import Opened
 from ._plan import cost_of
 from ._read import SampleReader
 from ._steps import Step, Steps, batched, through
 
 __all__ = [
-    "OpenShards",
     "Opened",
     "SampleReader",
     "Step",

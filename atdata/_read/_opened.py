@@ -3,38 +3,22 @@
 import functools
 import hashlib
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import polars as pl
 
 from atdata._errors import MissingManifestWarning, SchemaError
 from atdata._manifest import CRC32, SHARD, Listing, shard_order
-from atdata._query import QueryExecutor, StoredManifests, open_tars
-from atdata._shards import Locations
-from atdata._storage import Store
+from atdata._query import QueryExecutor, StoredManifests
+from atdata._shards import Locations, OpenShards
 
 from ._locator import Locator
 
-__all__ = ["OpenShards", "Opened"]
-
-S = TypeVar("S")
+__all__ = ["Opened"]
 
 #: Walking tars of more bytes than this takes a time that manifests would save.
 _WORTH_A_WORD = 64 << 20
-
-
-class OpenShards(NamedTuple, Generic[S]):
-    """Shards whose names are known: what a write leaves behind, or an opening finds."""
-
-    store: Store
-    listing: Listing
-    sample_type: type[S] | None = None
-    content_metadata: Mapping[str, Any] | None = None
-    #: What they were opened from, as absolute paths or patterns; None for the tars themselves.
-    source: str | list[str] | None = None
-    #: What finds them again, as they are by then; None finds the same names.
-    reopen: "Callable[[], OpenShards[S]] | None" = None
 
 
 class Opened:
@@ -147,12 +131,7 @@ class Opened:
 
     def reopened(self) -> "Opened":
         """Return the shards as they are now."""
-        shards = self.shards
-        if shards.reopen is not None:
-            return Opened(shards.reopen())
-        tars = [self.store.url(f"{shard_id}.tar") for shard_id in self.shard_ids]
-        store, listing = open_tars(tars)
-        return Opened(shards._replace(store=store, listing=listing))
+        return Opened(self.shards.reopened())
 
     def _report_walk(self) -> None:
         if self.has_manifests or self._walk_reported:

@@ -17,12 +17,14 @@ from ._base import (
 from ._disk import Disk
 from ._local import LOCAL, LocalStore
 from ._memory import MemoryStore
-from ._open import StorePath, local_path, open_store, path_or_url, register_scheme
+from ._open import StorePath, absolute_url, local_path, open_store, path_or_url, register_scheme
+from ._routed import ApartStore, UnionStore
 from ._tables import scan_tables
 
 __all__ = [
     "LOCAL",
     "TEMPORARY",
+    "ApartStore",
     "ChangedFileError",
     "Disk",
     "LocalStore",
@@ -36,7 +38,9 @@ __all__ = [
     "Store",
     "StorePath",
     "TablePath",
+    "UnionStore",
     "Upload",
+    "absolute_url",
     "is_leftover",
     "local_path",
     "open_store",

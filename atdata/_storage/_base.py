@@ -218,6 +218,18 @@ class Store(abc.ABC):
             FileNotFoundError: There is no such folder.
         """
 
+    def folders(self, folder: str = "") -> list[str]:
+        """Return the names of the folders directly in a folder, relative to it, sorted.
+
+        Those that begin with ``.`` or ``_`` may be left out where the store has no other way than to list all files.
+
+        Raises:
+            FileNotFoundError: There is no such folder.
+        """
+        start = len(folder) + 1 if folder else 0
+        inside = [name[start:] for name in self.names(folder, recursive=True)]
+        return sorted({name.partition("/")[0] for name in inside if "/" in name})
+
     def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], dict[str, Stamp]]:
         """Return the names that :meth:`names` does, in any order, and the stamps of those that end with ``suffix``.
 

@@ -90,6 +90,11 @@ class LocalStore(Store):
         prefix = f"{folder}/" if folder else ""
         return sorted(name for name, _ in _walk(self.url(folder), prefix, (), recursive=recursive))
 
+    def folders(self, folder: str = "") -> list[str]:
+        """Return the names of the folders directly in a folder, links to folders among them, sorted."""
+        with os.scandir(self.url(folder)) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir())
+
     def stamped(self, folder: str = "", *, recursive: bool = False, suffix: str) -> tuple[list[str], dict[str, Stamp]]:
         """Return the names of all files, in no order, and the stamps of those that end with ``suffix``."""
         prefix = f"{folder}/" if folder else ""

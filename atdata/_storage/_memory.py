@@ -87,6 +87,15 @@ class MemoryStore(Store):
         root = len(self._prefix)
         return sorted(name[root:] for name in inside if _is_listed(name.removeprefix(prefix), recursive=recursive))
 
+    def folders(self, folder: str = "") -> list[str]:
+        """Return the names of the folders directly in a folder, sorted."""
+        prefix = f"{folder}/" if folder else ""
+        start = len(self._prefix + prefix)
+        inside = [name[start:] for name in list(self._place.files) if name.startswith(self._prefix + prefix)]
+        if start and not inside:
+            raise FileNotFoundError(self.url(folder))
+        return sorted({name.partition("/")[0] for name in inside if "/" in name})
+
     def stamp(self, name: str) -> Stamp:
         """Return a file's stamp."""
         return self._file(name).stamp

@@ -13,7 +13,7 @@ from atdata._errors import UnsupportedSchemeError
 from ._base import Store
 from ._local import LocalStore
 
-__all__ = ["StoreFactory", "StorePath", "local_path", "open_store", "path_or_url", "register_scheme"]
+__all__ = ["StoreFactory", "StorePath", "absolute_url", "local_path", "open_store", "path_or_url", "register_scheme"]
 
 #: Makes the store whose root is a URL, such as ``s3://bucket/folder``, with the options that the caller gave.
 StoreFactory: TypeAlias = Callable[[str, Mapping[str, Any]], Store]
@@ -74,6 +74,19 @@ def open_store(
     return LocalStore(path.parent, durable=durable), path.name
 
 
+def absolute_url(path: str | os.PathLike[str]) -> str:
+    """Return a path or URL that means the same from any working folder; links stay as they were named.
+
+    Raises:
+        UnsupportedSchemeError: It is a URL of a scheme that is not supported.
+    """
+    text = _text(path)
+    scheme = _scheme(text)
+    if scheme in _factories:
+        return scheme + text[len(scheme) :].rstrip("/")
+    return local_path(text)
+
+
 def local_path(url: str | os.PathLike[str]) -> str:
     """Return the absolute path of what a local path or ``file://`` URL names; links stay as they were named.
 
@@ -124,6 +137,14 @@ class StorePath:
     def url(self) -> str:
         """Path or URL as text."""
         return self.store.url(self.name)
+
+    def is_folder(self) -> bool:
+        """Return whether there is a folder here; it is listed for that."""
+        try:
+            self.folder().names()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     def folder(self) -> Store:
         """Return the store rooted here."""

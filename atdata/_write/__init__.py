@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from ._encode import Encoded
     from ._existing import Existing, check_existing
     from ._metadata import Progress, iso_time, json_dict
-    from ._names import NUMBERED, Keys, KeySource, ShardNames, expand, is_local
+    from ._names import NUMBERED, Keys, KeySource, ShardNames
     from ._open_shard import HeaderFacts
     from ._set_writer import SetOptions, SetWriter
 else:
@@ -26,8 +26,6 @@ else:
             "SetWriter": "atdata._write._set_writer",
             "ShardNames": "atdata._write._names",
             "check_existing": "atdata._write._existing",
-            "expand": "atdata._write._names",
-            "is_local": "atdata._write._names",
             "iso_time": "atdata._write._metadata",
             "json_dict": "atdata._write._metadata",
         },
@@ -45,8 +43,6 @@ __all__ = [
     "SetWriter",
     "ShardNames",
     "check_existing",
-    "expand",
-    "is_local",
     "iso_time",
     "json_dict",
 ]

@@ -1,23 +1,19 @@
-"""The names of the shards that one call writes, and which shards a caller's pattern means."""
+"""The names of the shards that one call writes."""
 
-import glob
-import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from atdata._errors import ManifestNotFoundError, SampleValueError, listed, near_misses
-from atdata._manifest import shard_order
-from atdata._storage import is_leftover, local_path
+from atdata._errors import SampleValueError
+from atdata._shards import escape_pattern
+from atdata._storage import absolute_url
 
-__all__ = ["NUMBERED", "KeySource", "Keys", "ShardNames", "expand", "is_local", "numbered_key"]
+__all__ = ["NUMBERED", "KeySource", "Keys", "ShardNames", "numbered_key"]
 
 #: A number's place in a path, as in ``images-%06d.tar``.
 _NUMBER = re.compile(r"%0?(\d*)d")
-_BRACES = re.compile(r"\{([^{}]*)\}")
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _TAR = ".tar"
 #: How the names of a shard's files end.
 _SUFFIXES = r"(\.tar|\.manifest\.json|(\.[0-9a-f]{8})?\.manifest\.parquet)"
@@ -45,14 +41,12 @@ class ShardNames(NamedTuple):
             ValueError: The path is no tar's, or has more than one place for a number.
         """
         text = os.fspath(path)
-        is_local(text)
+        absolute_url(text)  # refuses what is not supported
         if not text.endswith(_TAR) or text.endswith(f"/{_TAR}") or text == _TAR:
             raise ValueError(f"samples are written to .tar files, such as 'images.tar'; found {text!r}")
         folder, stem = Path(text).parent, Path(text).name[: -len(_TAR)]
-        if is_leftover(stem) or "\\" in stem:
-            raise ValueError(
-                f"a shard's name does not begin like an unfinished file's and holds no '\\'; found {text!r}"
-            )
+        if stem.startswith(".") or "\\" in stem:
+            raise ValueError(f"a shard's name does not begin with '.' and holds no '\\'; found {text!r}")
         places = list(_NUMBER.finditer(stem))
         if len(places) > 1:
             raise ValueError(f"a path has one place for the shard's number; found {len(places)} in {text!r}")
@@ -87,73 +81,16 @@ class ShardNames(NamedTuple):
     def found_in(self, folder: str) -> str | None:
         """Return a glob that finds the tars of the set in a folder, also those that are added later.
 
-        None where there is one shard only, or no glob says it: numbers may be of any width, or there are braces.
+        None where there is one shard only, or no glob says it: numbers may be of any width.
         """
         if self.width is None or self.width <= 1:
             return None
-        found = f"{glob.escape(f'{folder}/{self.before}')}{'[0-9]' * self.width}{glob.escape(self.after)}{_TAR}"
-        return None if "{" in found else found
+        before, after = escape_pattern(f"{folder}/{self.before}"), escape_pattern(self.after)
+        return f"{before}{'[0-9]' * self.width}{after}{_TAR}"
 
     @property
     def _stem(self) -> str:
         return re.escape(self.before) + ("()" if self.width is None else r"(\d+)") + re.escape(self.after)
-
-
-def is_local(path: str) -> None:
-    """Check that a path is on a local disk.
-
-    Raises:
-        UnsupportedSchemeError: It is a URL of another kind.
-    """
-    local_path(path)
-
-
-def expand(pattern: str) -> list[str]:
-    """Return the tars that a path, brace pattern or glob names.
-
-    Raises:
-        ManifestNotFoundError: There is no such folder, or a glob matches no tar.
-    """
-    is_local(pattern)
-    if Path(pattern).exists():
-        return [pattern]
-    expanded = list(_braces(pattern))
-    if expanded == [pattern] and not pattern.endswith(_TAR) and not glob.has_magic(pattern):
-        path = Path(pattern)
-        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise ManifestNotFoundError(f"there is no folder or tar {pattern!r}{near_misses(path.name, beside)}")
-    if not any(glob.has_magic(each) for each in expanded):
-        return expanded
-    matches = (sorted(glob.glob(each, recursive=True), key=shard_order) for each in expanded)  # noqa: PTH207 -- text in, text out
-    found = [path for path in itertools.chain.from_iterable(matches) if path.endswith(_TAR)]
-    if not found:
-        raise ManifestNotFoundError(f"the pattern {pattern!r} matches no .tar file{_what_is_there(expanded[0])}")
-    return found
-
-
-def _what_is_there(pattern: str) -> str:
-    folder = next((each for each in Path(pattern).parents if each.is_dir()), Path())
-    names = sorted((each.name for each in folder.iterdir()), key=lambda name: (not name.endswith(_TAR), name))
-    return f"; {folder} holds {listed(names, 8) if names else 'nothing'}"
-
-
-def _braces(pattern: str) -> Iterator[str]:
-    match = _BRACES.search(pattern)
-    if match is None:
-        yield pattern
-        return
-    before, after = pattern[: match.start()], list(_braces(pattern[match.end() :]))
-    for choice, rest in itertools.product(_choices(match[1]), after):
-        yield f"{before}{choice}{rest}"
-
-
-def _choices(text: str) -> list[str]:
-    span = _RANGE.fullmatch(text)
-    if span is None:
-        return text.split(",")
-    first, last = span.groups()
-    step = 1 if int(first) <= int(last) else -1
-    return [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + step, step)]
 
 
 #: Keys, one a sample; or a function of position and sample; or the name of a field that holds them.

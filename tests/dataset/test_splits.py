@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata import ManifestNotFoundError
 from atdata._dataset._splits import by_split, split_of, unknown_split
 from tests.tiers import law
 
@@ -88,13 +87,8 @@ def test_folders_within_are_passed_over_where_the_folder_itself_holds_shards() -
     assert by_split(["b", "old/a"], "/data", folder=True) == {"train": ["b"]}
 
 
-def test_a_folder_of_folders_that_name_no_split_is_refused() -> None:
-    with pytest.raises(
-        ManifestNotFoundError,
-        match=r"/data holds no shard \(\*\.tar\) itself, and its folders 'birds', 'cats', which do, name no split: "
-        r"open one of them, or say which is which: data_files=\{'train': 'birds/\*\.tar', \.\.\.\}",
-    ):
-        by_split(["cats/b", "birds/a"], "/data", folder=True)
+def test_folders_that_name_no_split_are_train_where_the_folder_itself_holds_no_shard() -> None:
+    assert by_split(["birds/a", "cats/b"], "/data", folder=True) == {"train": ["birds/a", "cats/b"]}
 
 
 def test_shards_that_were_named_may_lie_in_any_folder() -> None:

@@ -3,7 +3,8 @@
 import pyarrow.parquet as pq
 import pytest
 
-from atdata._index._files import all_there, find, has_index, path, publish, sound_bytes
+from atdata._index._files import all_there, find, path, publish, sound_bytes
+from atdata._shards import has_index
 from atdata._storage import LocalStore, MemoryStore
 
 NAME = "part-" + "0" * 32 + ".parquet"

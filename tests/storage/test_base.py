@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 from atdata._storage import (
+    ApartStore,
     ChangedFileError,
     LocalStore,
     MemoryStore,
@@ -30,6 +31,7 @@ from tests.tiers import rounds
 STORES = {
     "local": lambda folder: LocalStore(folder / "data"),
     "memory": lambda _: MemoryStore(),
+    "apart": lambda folder: ApartStore(LocalStore(folder / "tars"), MemoryStore()),
     "object": lambda _: open_bucket("conformance"),
 }
 
@@ -78,7 +80,8 @@ def test_a_store_of_a_folder_sees_what_lies_in_it(store):
     assert below.names(recursive=True) == ["deep/a.bin"]
     assert below.read("deep/a.bin") == b"bytes"
     assert below.url("deep/a.bin") == store.url("folder/deep/a.bin")
-    assert below.url() == store.url("folder")
+    if not isinstance(store, ApartStore):  # has two folders of the name
+        assert below.url() == store.url("folder")
     put(below, "b.bin", b"new")
     below.replace("deep/a.bin", b"other")
     assert below.swap("b.bin", b"new", b"newer")
@@ -568,7 +571,8 @@ def test_a_removed_file_is_gone_and_its_name_is_free(store):
 
 def test_the_url_of_a_file_ends_with_its_name(store):
     assert store.url("folder/a.bin").endswith("/folder/a.bin")
-    assert store.url("folder/a.bin").startswith(store.url())
+    root = store.others if isinstance(store, ApartStore) else store
+    assert store.url("folder/a.bin").startswith(root.url())
 
 
 @pytest.mark.soak

@@ -16,6 +16,7 @@ BUILTINS = {
     "SampleKeyError": KeyError,
     "SampleValueError": (TypeError, ValueError),
     "SchemaError": TypeError,
+    "DuplicateShardError": ValueError,
     "ShardExistsError": FileExistsError,
     "StateError": ValueError,
     "UnsupportedFormatError": ValueError,
@@ -28,9 +29,11 @@ WITHIN = {
     "ManifestNotFoundError": "ManifestError",
     "UnsupportedFormatError": "ManifestError",
     "ShardChangedError": "ShardError",
+    "DuplicateShardError": "ShardError",
     "ShardExistsError": "ShardError",
 }
 ARGUMENTS = {
+    "DuplicateShardError": ("s", "why"),
     "PartialFailureError": (["a"], ["b"], {"b": ValueError("why")}, {"a": 3}),
     "SampleKeyError": ("k",),
     "ShardChangedError": ("s", "why"),
