@@ -304,7 +304,10 @@ class StoredManifests(ManifestSource):
             self.failed(error)
 
     def _footer(self, sidecars: Sidecars) -> Mapping[str, pl.DataType]:
-        return scan_alike(self._scans.source(sidecars.shard_id), None).collect_schema()  # no name is a pattern
+        source = self._scans.source(sidecars.shard_id)
+        if isinstance(source, str) and not {"*", "?", "["}.isdisjoint(source):  # which Polars takes for a pattern
+            return scan_alike(source, None).collect_schema()
+        return pl.read_parquet_schema(source)
 
     def _described(self, tables: Sequence[Table]) -> list[Table]:
         """Return tables that differ with what is known of their rows, once their headers promise these columns."""
