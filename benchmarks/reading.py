@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from atdata._query._open import open_folder
 from numpy.typing import NDArray
 
 import atdata
-from atdata._read._opened import Opened, OpenShards
+from atdata._read import Opened
 from atdata._read._plan import cost_of
 from atdata._read._read import SampleReader
 from atdata._shards import Locations

@@ -18,7 +18,8 @@ import atdata
 from atdata import Dataset
 from atdata._annotate._annotation import AnnotateOptions, annotate, drop_columns
 from atdata._manifest._names import read_listing
-from atdata._read._opened import Opened, OpenShards
+from atdata._read import Opened
+from atdata._shards import OpenShards
 from atdata._storage import Disk, LocalStore
 from tests.tiers import chance, rounds, slow_beyond
 

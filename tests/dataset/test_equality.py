@@ -13,7 +13,7 @@ import pytest
 import atdata
 from atdata import Dataset, DictSample
 from atdata._manifest import read_listing
-from atdata._read import OpenShards
+from atdata._shards import OpenShards
 from atdata._storage import MemoryStore
 
 Photos = Callable[..., list[Any]]
