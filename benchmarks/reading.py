@@ -57,8 +57,8 @@ class Bench:
             images = (Image(random.integers(0, 256, (64, 64, 3), np.uint8)) for _ in range(_SHARDS * _PER_SHARD))
             atdata.write_samples(images, folder / "images.tar", maxcount=_PER_SHARD, manifest=True)
         self.tars = sorted(folder.glob("*.tar"))
-        store, self.listing = open_folder(folder)
-        self.everything = Opened(OpenShards(store, self.listing)).locations
+        self.shards = open_shards(folder)
+        self.everything = Opened(self.shards).locations
         self.random = np.random.default_rng(1)
 
     def drop(self) -> None:
@@ -76,7 +76,7 @@ class Bench:
 
     def reader(self, limits: ReadLimits, disk: Disk | None = None) -> SampleReader:
         """Return a reader, by other system calls where given."""
-        opened = Opened(OpenShards(LocalStore(self.tars[0].parent, disk=disk), self.listing))
+        opened = Opened(self.shards._replace(store=LocalStore(self.tars[0].parent, disk=disk)))
         return SampleReader(opened.places, Image, limits)
 
     def time(self, run: Callable[[], Iterator[object]], *, cold: bool) -> float:
