@@ -22,7 +22,7 @@ import atdata
 from atdata._read import Opened
 from atdata._read._plan import cost_of
 from atdata._read._read import SampleReader
-from atdata._shards import Locations
+from atdata._shards import Locations, open_shards
 from atdata._storage import LOCAL, Disk, LocalStore, ReadLimits
 
 _SHARDS, _PER_SHARD = 10, 5000
