@@ -11,23 +11,20 @@ import polars as pl
 from atdata._errors import (
     AtdataError,
     ManifestError,
-    ManifestNotFoundError,
     PartialFailureError,
     UnsupportedFormatError,
 )
 from atdata._manifest import (
     KEY,
-    TABLE_SUFFIX,
     Change,
     Header,
     Sidecars,
     amended,
-    checked_table,
     marks_of,
-    parse_header,
     swap_manifest,
     sweep_tables,
 )
+from atdata._shards import CommittedShard
 from atdata._storage import Store
 
 __all__ = ["Amend", "OnError", "ShardColumns", "Work", "read_table"]
@@ -167,10 +164,10 @@ class Work:
         return swap_manifest(self._store, shard.sidecars, old, amended(old, table, sha256, shard.shard_id, change))
 
     def _unchanged(self, shard: ShardColumns) -> tuple[bytes, Header]:
-        data, header = _read_header(self._store, shard.sidecars)
+        found, data = CommittedShard.read(self._store, shard.sidecars)
         if hashlib.sha256(data).hexdigest() != shard.stamp:
             raise _changed(self._store, shard)
-        return data, header
+        return data, found.header
 
 
 class _Noting:
@@ -197,22 +194,19 @@ def read_table(store: Store, shard: ShardColumns, header: Header, columns: list[
     Raises:
         ManifestError: It is damaged or gone.
     """
-    try:
-        data = store.read(shard.table)
-    except FileNotFoundError:
-        raise _changed(store, shard) from None
-    return checked_table(data, header, store.url(shard.table), columns)
+    return CommittedShard(store, shard.sidecars, header).table(columns)
 
 
 def _read_columns(store: Store, number: int, sidecars: Sidecars) -> tuple[ShardColumns, Header]:
-    data, header = _read_header(store, sidecars)
+    shard, data = CommittedShard.read(store, sidecars)
+    header = shard.header
     if not header.has_places:
         raise UnsupportedFormatError(
             f"shard {sidecars.shard_id!r}: its manifest is of version {header.manifest_version}, whose columns are not "
             "changed. Read the shards in order and write them again, into another folder: "
             f"write_samples(Dataset[T]({store.url()!r}), 'new/samples.tar', maxcount=10_000, manifest=True)"
         )
-    table = _table_name(store, sidecars, header)
+    table = shard.table_name
     columns = ShardColumns(
         number,
         sidecars.with_tables((*sidecars.tables, table)),
@@ -224,29 +218,6 @@ def _read_columns(store: Store, number: int, sidecars: Sidecars) -> tuple[ShardC
         marks_of(header.provenance),
     )
     return columns, header
-
-
-def _read_header(store: Store, sidecars: Sidecars) -> tuple[bytes, Header]:
-    try:
-        data = store.read(sidecars.header)
-    except FileNotFoundError:
-        raise ManifestNotFoundError(
-            f"the header {store.url(sidecars.header)} is gone: its shard is being replaced, or was removed. Open the "
-            "dataset again"
-        ) from None
-    return data, parse_header(data, store.url(sidecars.header))
-
-
-def _table_name(store: Store, sidecars: Sidecars, header: Header) -> str:
-    folder, slash, _ = sidecars.header.rpartition("/")
-    named = f"{folder}{slash}{header.samples.file}" if header.samples else sidecars.shard_id + TABLE_SUFFIX
-    if named in sidecars.tables or len(sidecars.tables) != 1:
-        return named
-    try:
-        store.size(named)
-    except FileNotFoundError:
-        return sidecars.tables[0]  # the files were given another name, together
-    return named  # it took the listed one's place after the dataset was opened
 
 
 def _changed(store: Store, shard: ShardColumns) -> ManifestError:

@@ -135,7 +135,7 @@ def _common(opened: Opened, locations: Locations, sample_type: type) -> CopiedCo
     """Return what the manifests that rows are copied from have in common."""
     if not opened.has_manifests:
         return CopiedColumns(sample_type.__name__, "1.0.0", ())
-    schema = opened.manifests.whole.columns
+    schema = opened.manifests.rows.columns
     kinds: dict[str, Any] = {}
     headers = [opened.manifests.header(shard_id) for shard_id in locations.used_shards]
     for header in headers:

@@ -289,8 +289,8 @@ class Taken(Selection):
 
     def scan(self) -> pl.LazyFrame:
         """Return the samples' rows; the tables of their shards are read, and no other."""
-        whole = self.opened.manifests.whole.schema
-        rows = self.opened.limited(self._locations.used_shards).whole.lazy
+        whole = self.opened.manifests.rows.schema
+        rows = self.opened.limited(self._locations.used_shards).scan()
         union = {name: dtype for name, dtype in whole.items() if name not in LOCATION or name == KEY}
         columns = rows.select(as_union(rows.collect_schema(), union))
         joined = self.locations.to_frame().lazy().join(columns, on=[SHARD, KEY], how="left", maintain_order="left")

@@ -87,7 +87,7 @@ class SampleSequence:
         if not issubclass(self.sample_type, DictSample):
             return {field.name: written_type(field.annotation) for field in fields_of(self.sample_type)}
         self._check_types(self.opened.shard_ids)
-        columns = self.opened.manifests.whole.schema if self.opened.has_manifests else {}
+        columns = self.opened.manifests.rows.schema if self.opened.has_manifests else {}
         return {name: dtype for name, dtype in columns.items() if not name.startswith("__")}
 
     @functools.cached_property

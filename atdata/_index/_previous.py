@@ -179,7 +179,7 @@ def look_before(
         rows[lost[table.frame["part"].to_numpy()[np.maximum(rows, 0)]]] = -1
     digests = table.frame["header_digest"]
     for position in np.flatnonzero((rows >= 0) & ~fits).tolist():
-        if digests[int(rows[position])] != _digest(store, sidecars[position].header):
+        if digests[int(rows[position])] != _digest(store, sidecars[position]):
             rows[position] = -1
     return Before(store, table, parts, rows, fits)
 
@@ -196,8 +196,8 @@ def _sound(store: Store, found: Found, part: PartFacts, damaged: set[str]) -> Pa
     return structs.replace(part, time=stamp.time, tag=stamp.tag)
 
 
-def _digest(store: Store, header: str) -> bytes | None:
+def _digest(store: Store, files: Sidecars) -> bytes | None:
     try:
-        return read_digest(store, header)
+        return read_digest(store, files)
     except (ManifestError, OSError):
         return None  # it is read again, and its error told

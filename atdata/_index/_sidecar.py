@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from atdata._errors import DamagedManifestError, ManifestNotFoundError, SchemaError
-from atdata._manifest import FieldAggregate, Header, Sidecars, check_bytes, parse_header
-from atdata._shards import damaged_table
+from atdata._errors import DamagedManifestError, SchemaError
+from atdata._manifest import FieldAggregate, Header, Sidecars
+from atdata._shards import CommittedShard, damaged_table
 from atdata._storage import Store
 
 from ._format import ColumnSet, union_of
@@ -75,52 +75,38 @@ class Sets:
         return len(self.sets) - 1
 
 
-def read_digest(store: Store, name: str) -> bytes | None:
+def read_digest(store: Store, files: Sidecars) -> bytes | None:
     """Return the digest of a header that is sound; None of one that has none.
 
     Raises:
         ManifestError: It is damaged, gone, or of a newer format.
     """
-    header = _header(store, name)
+    header = CommittedShard.read(store, files)[0].header
     return None if header.digest is None else bytes.fromhex(header.digest)
 
 
-def load(store: Store, shard: Sidecars, position: int, sets: Sets) -> Loaded | str:
+def load(store: Store, files: Sidecars, position: int, sets: Sets) -> Loaded | str:
     """Read a shard's sidecars, or say why an index does not hold it.
 
     Raises:
         ManifestError: They are damaged or gone, or of a newer format.
         OSError: They cannot be read.
     """
-    header = _header(store, shard.header)
+    shard, _ = CommittedShard.read(store, files)
+    header = shard.header
     if not header.has_places or header.digest is None or header.samples is None:
         return "its manifest is of version 1.0, whose header promises nothing of its sample table"
-    folder, slash, _ = shard.header.rpartition("/")
-    url = store.url(f"{folder}{slash}{header.samples.file}")
     columns = _columns(header)
     told = sets.add(columns)
     if isinstance(told, str):
         if header.num_samples and (problem := columns.location_problem()) is not None:
-            raise damaged_table(url, shard.shard_id, problem)
+            raise damaged_table(store.url(shard.table_name), files.shard_id, problem)
         return told
     numbers = [header.size_bytes, header.shard.size_bytes if header.shard else 0]
     if (largest := max([*numbers, *_nans(header.aggregates()).values()])) > _TOO_LONG:
-        raise DamagedManifestError.because(store.url(shard.header), f"{largest} bytes or values; no shard is so large")
-    try:
-        data = store.read(f"{folder}{slash}{header.samples.file}")
-    except FileNotFoundError:
-        raise ManifestNotFoundError(
-            f"the header {store.url(shard.header)} names the sample table {url}, which is not there"
-        ) from None
-    check_bytes(data, header.samples, url)
-    return Loaded(position, _told(header, told, url), data)
-
-
-def _header(store: Store, name: str) -> Header:
-    try:
-        return parse_header(store.read(name), store.url(name))
-    except FileNotFoundError:
-        raise ManifestNotFoundError(f"the header {store.url(name)} was listed and is gone") from None
+        raise DamagedManifestError.because(store.url(files.header), f"{largest} bytes or values; no shard is so large")
+    table = shard.table_name
+    return Loaded(position, _told(header, told, store.url(table)), shard.table_bytes(table))
 
 
 def _columns(header: Header) -> ColumnSet:

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from ._dtypes import dtype_text, parse_dtype, storable, text_value, value_text
     from ._fields import ManifestField, columns_of, manifest_column, resolve_manifest_fields
     from ._format_1_0 import is_old, json_columns, list_dtypes, normalised
-    from ._header import MANIFEST_FORMAT_VERSION, MAX_HEADER, FieldAggregate, FileFacts, Header, now, parse_header
+    from ._header import (
+        MANIFEST_FORMAT_VERSION,
+        MAX_HEADER,
+        MAX_READ,
+        FieldAggregate,
+        FileFacts,
+        Header,
+        now,
+        parse_header,
+    )
     from ._kinds import (
         AggregateKind,
         aggregate_kinds,
@@ -37,7 +46,16 @@ if TYPE_CHECKING:
     )
     from ._location import SampleLocation
     from ._manifest import ShardManifest, check_bytes, checked_table
-    from ._names import HEADER_SUFFIX, INDEX_FOLDER, TABLE_SUFFIX, Listing, Sidecars, read_listing, shard_order
+    from ._names import (
+        HEADER_SUFFIX,
+        INDEX_FOLDER,
+        TABLE_SUFFIX,
+        Listing,
+        Sidecars,
+        carries_stem,
+        read_listing,
+        shard_order,
+    )
     from ._numeric import NumericAggregate
     from ._pandas import row_mask
     from ._table import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE, parquet_bytes
@@ -70,6 +88,7 @@ else:
             "MANIFEST_FORMAT_VERSION": "atdata._manifest._header",
             "MAX_BOUND": "atdata._manifest._aggregate",
             "MAX_HEADER": "atdata._manifest._header",
+            "MAX_READ": "atdata._manifest._header",
             "MAX_VALUES": "atdata._manifest._aggregate",
             "ManifestBuilder": "atdata._manifest._builder",
             "ManifestField": "atdata._manifest._fields",
@@ -89,6 +108,7 @@ else:
             "aggregate_of": "atdata._manifest._kinds",
             "amended": "atdata._manifest._amend",
             "as_union": "atdata._manifest._union",
+            "carries_stem": "atdata._manifest._names",
             "check_addable": "atdata._manifest._union",
             "check_bytes": "atdata._manifest._manifest",
             "checked_table": "atdata._manifest._manifest",
@@ -140,6 +160,7 @@ __all__ = [
     "MANIFEST_FORMAT_VERSION",
     "MAX_BOUND",
     "MAX_HEADER",
+    "MAX_READ",
     "MAX_VALUES",
     "OFFSET",
     "PLACE",
@@ -172,6 +193,7 @@ __all__ = [
     "aggregate_of",
     "amended",
     "as_union",
+    "carries_stem",
     "check_addable",
     "check_bytes",
     "checked_table",

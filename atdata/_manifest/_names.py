@@ -15,6 +15,7 @@ __all__ = [
     "TABLE_SUFFIX",
     "Listing",
     "Sidecars",
+    "carries_stem",
     "read_listing",
     "replacing_table",
     "shard_order",
@@ -63,6 +64,12 @@ class Listing(NamedTuple):
 def replacing_table(shard_id: str, sha256: str) -> str:
     """Return the name of a sample table that takes another one's place."""
     return f"{shard_id}.{sha256[:_DIGITS]}{TABLE_SUFFIX}"
+
+
+def carries_stem(table: str, shard_id: str) -> bool:
+    """Return whether a sample table is called as those of a shard are."""
+    match = _REPLACED.fullmatch(table.removesuffix(TABLE_SUFFIX))
+    return table == shard_id + TABLE_SUFFIX or (match is not None and match[1] == shard_id)
 
 
 def read_listing(names: Iterable[str], stamps: Mapping[str, Stamp] | None = None) -> Listing:

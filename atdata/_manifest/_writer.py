@@ -14,7 +14,7 @@ from atdata._tar import stem_of
 from ._amend import Amended
 from ._header import encode_header, parse_header
 from ._manifest import ShardManifest
-from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, replacing_table
+from ._names import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, carries_stem, replacing_table
 from ._table import parquet_bytes, replaced_by, table_facts, value_dtypes
 
 if TYPE_CHECKING:
@@ -135,7 +135,13 @@ def sweep_tables(store: Store, shard: Sidecars) -> Sidecars:
         return shard
     folder = shard.header.rpartition("/")[0]
     named = f"{folder}/{facts.file}" if folder else facts.file
-    kept = [each for each in shard.tables if each == named or _may_stay(store, each, shard.shard_id, facts.sha256)]
+    # Of files that were given another name together, the header names none: it means the table that it describes.
+    means_own = carries_stem(named, shard.shard_id)
+    kept = [
+        table
+        for table in shard.tables
+        if table == named or _may_stay(store, table, shard.shard_id, facts.sha256, means_own=means_own)
+    ]
     for name in shard.tables:
         if name not in kept:
             with contextlib.suppress(FileNotFoundError):  # another writer swept it
@@ -158,16 +164,19 @@ def _create_table(store: Store, shard: Sidecars, new: Amended) -> None:
             ) from error
 
 
-def _may_stay(store: Store, table: str, shard_id: str, current: str) -> bool:
+def _may_stay(store: Store, table: str, shard_id: str, current: str, *, means_own: bool) -> bool:
     """Tell whether a header may come to name a table while it names the one with the SHA-256 ``current``.
 
     A table that is not certainly the shard's may, as when a shard of a longer name is being written.
     """
-    if table == shard_id + TABLE_SUFFIX:
+    if table == shard_id + TABLE_SUFFIX and means_own:
         return False  # it was there before any that takes its place
     try:
         data = store.read(table)
-        is_ours = table == replacing_table(shard_id, hashlib.sha256(data).hexdigest())
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 == current and not means_own:
+            return True
+        is_ours = table == replacing_table(shard_id, sha256)
         return not is_ours or replaced_by(data) == current
     except FileNotFoundError:
         return False

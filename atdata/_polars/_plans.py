@@ -1,12 +1,12 @@
 """What Polars marks unstable, in one place: change here when Polars changes."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
-__all__ = ["calls_python", "draws_lots", "passes_through", "pushed_predicate", "scan_widened"]
+__all__ = ["WIDENED", "calls_python", "draws_lots", "passes_through", "pushed_predicate"]
 
 
 def calls_python(expression: pl.Expr) -> bool:
@@ -63,27 +63,9 @@ def passes_through(predicate: pl.Expr, schema: Mapping[str, pl.DataType]) -> boo
     return not plan.lstrip().startswith("FILTER")
 
 
-def scan_widened(
-    sources: Sequence[str] | IO[bytes],
-    file_paths: str | None,
-    schema: Mapping[str, pl.DataType],
-    others: Literal["raise", "ignore"] = "raise",
-) -> pl.LazyFrame:
-    """Scan Parquet files whose columns are among the schema's: missing ones are null, numbers widen, filters push down.
-
-    Args:
-        sources: The files, in order.
-        file_paths: The name of a column for the files' paths, or None.
-        schema: All columns.
-        others: What becomes of columns that are not among them.
-    """
-    return pl.scan_parquet(
-        list(sources) if isinstance(sources, Sequence) else sources,
-        schema=dict(schema),
-        missing_columns="insert",
-        extra_columns=others,
-        cast_options=pl.ScanCastOptions(integer_cast=["upcast", "allow-float"], float_cast="upcast"),
-        include_file_paths=file_paths,
-        glob=False,
-        hive_partitioning=False,
-    )
+#: What makes a scan of Parquet files whose columns are among its schema's: missing ones are null, numbers widen, and
+#: filters push down.
+WIDENED: dict[str, Any] = {
+    "missing_columns": "insert",
+    "cast_options": pl.ScanCastOptions(integer_cast=["upcast", "allow-float"], float_cast="upcast"),
+}

@@ -6,21 +6,22 @@ from atdata._doorway import doorway
 
 if TYPE_CHECKING:
     from ._comparison import Predicate
-    from ._execute import Explanation, check, count, explain, select
     from ._executor import QueryExecutor, result_columns
+    from ._explain import Explanation, explain
     from ._key_index import KeyIndex
     from ._predicate import Question, Where, parse_where
     from ._proxy import F, FieldProxy, query_fields
+    from ._scans import FAILURES
     from ._serialize import read_question, written_question
-    from ._source import FAILURES
+    from ._source import check, count, select
     from ._stored import StoredManifests
 else:
     __getattr__, __dir__ = doorway(
         __name__,
         {
-            "Explanation": "atdata._query._execute",
+            "Explanation": "atdata._query._explain",
             "F": "atdata._query._proxy",
-            "FAILURES": "atdata._query._source",
+            "FAILURES": "atdata._query._scans",
             "FieldProxy": "atdata._query._proxy",
             "KeyIndex": "atdata._query._key_index",
             "Predicate": "atdata._query._comparison",
@@ -28,14 +29,14 @@ else:
             "Question": "atdata._query._predicate",
             "StoredManifests": "atdata._query._stored",
             "Where": "atdata._query._predicate",
-            "check": "atdata._query._execute",
-            "count": "atdata._query._execute",
-            "explain": "atdata._query._execute",
+            "check": "atdata._query._source",
+            "count": "atdata._query._source",
+            "explain": "atdata._query._explain",
             "parse_where": "atdata._query._predicate",
             "query_fields": "atdata._query._proxy",
             "read_question": "atdata._query._serialize",
             "result_columns": "atdata._query._executor",
-            "select": "atdata._query._execute",
+            "select": "atdata._query._source",
             "written_question": "atdata._query._serialize",
         },
     )

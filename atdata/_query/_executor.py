@@ -16,10 +16,10 @@ from atdata._shards import OpenShards, is_slice, location_problem, open_shards, 
 from atdata._storage import absolute_url
 
 from ._describe import describe
-from ._execute import Explanation, count, explain, select
+from ._explain import Explanation, explain
 from ._loaded import Loaded, LoadedManifests
 from ._predicate import Question, Where, parse_where
-from ._source import GivenManifests, ManifestSource
+from ._source import GivenManifests, ManifestSource, count, select
 from ._stored import StoredManifests
 
 __all__ = ["QueryExecutor", "result_columns"]
@@ -228,7 +228,7 @@ class QueryExecutor:
             ManifestNotFoundError: There is no manifest.
             SchemaError: The shards' columns do not go together.
         """
-        return self._source.whole.schema
+        return self._source.rows.schema
 
     def scan(self) -> pl.LazyFrame:
         """Return all rows as a Polars LazyFrame: ``__shard__ __key__ __offset__ __size__ __crc32__`` and the fields.
@@ -240,7 +240,7 @@ class QueryExecutor:
             SchemaError: The shards' columns do not go together.
         """
         enter_polars()
-        return self._source.whole.lazy
+        return self._source.scan()
 
     def query(self, where: Where | None = None, **equalities: object) -> list[SampleLocation]:
         """Return the locations of the samples that a predicate selects, in shard order, then tar order.
@@ -341,9 +341,8 @@ def result_columns(source: ManifestSource, columns: Sequence[str] | None) -> tup
         PredicateError: There is no such column.
     """
     if columns is None:
-        columns = list(source.whole.schema)
+        columns = list(source.rows.schema)
     named = [columns] if isinstance(columns, str) else columns
-    new = [name for name in named if name not in source.known.schema]
-    if unknown := new and [name for name in new if name not in source.whole.schema]:
-        raise PredicateError.unknown_column(unknown[0], list(source.whole.schema))
+    if unknown := [name for name in named if name not in source.rows.schema]:
+        raise PredicateError.unknown_column(unknown[0], list(source.rows.schema))
     return tuple(dict.fromkeys([*PLACE, *named]))

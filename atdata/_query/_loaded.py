@@ -22,7 +22,8 @@ from ._describe import ShardFacts
 from ._key_index import KeyIndex
 from ._predicate import Question
 from ._row_wise import check_row_wise, only_column
-from ._source import FAILURES, ManifestSource, Rows
+from ._scans import FAILURES, Rows
+from ._source import ManifestSource
 
 __all__ = ["Coded", "Loaded", "LoadedManifests", "coded"]
 
@@ -153,7 +154,7 @@ class LoadedManifests(ManifestSource):
         self._keys = None if KEY in self._coded else KeyIndex(frame[KEY])
         sizes[KEY] += 0 if self._keys is None else self._keys.size
         _check(sizes, limit)
-        self._schema = pl.Schema({name: base.whole.schema[name] for name in frame.columns})
+        self._schema = pl.Schema({name: base.rows.schema[name] for name in frame.columns})
         self.loaded = Loaded(len(frame), sizes, time.perf_counter() - begin)
 
     @property
@@ -167,14 +168,9 @@ class LoadedManifests(ManifestSource):
         return self.base.indexed
 
     @property
-    def known(self) -> Rows:
-        """The rows of the manifests."""
-        return self.base.known
-
-    @property
-    def whole(self) -> Rows:
+    def rows(self) -> Rows:
         """The rows of the manifests, with all columns."""
-        return self.base.whole
+        return self.base.rows
 
     def collect(self, question: Question, select: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
         """Collect what is made of the rows that a question's expressions select, from memory as far as that goes."""
@@ -237,9 +233,9 @@ class LoadedManifests(ManifestSource):
         """Return the manifests."""
         return self.base.manifests()
 
-    def pruned(self, pushed: Sequence[pl.Expr | None], rows: Rows) -> pl.Series | None:
+    def pruned(self, pushed: Sequence[pl.Expr | None]) -> pl.Series | None:
         """Return which shards may hold rows that a predicate selects."""
-        return self.base.pruned(pushed, rows)
+        return self.base.pruned(pushed)
 
     def frames(self, kept: pl.Series | None = None) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each shard's sample table."""
@@ -257,9 +253,9 @@ class LoadedManifests(ManifestSource):
         """Describe rows that do not say where their samples are."""
         return self.base.damaged_locations(rows, problem)
 
-    def failed(self, error: BaseException) -> NoReturn:
+    def failed(self, error: BaseException, kept: pl.Series | None = None) -> NoReturn:
         """Raise what a failed collect means."""
-        self.base.failed(error)
+        self.base.failed(error, kept)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return _itself, (self.base,)  # another process loads for itself

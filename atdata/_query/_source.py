@@ -1,60 +1,43 @@
-"""The rows of some shards, lazily: alike until they are found to differ."""
+"""Questions to the rows of some shards, wherever these are."""
 
 import abc
 import functools
 import itertools
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import polars as pl
 
 from atdata._errors import DamagedManifestError, ManifestError, ManifestNotFoundError, PredicateError, first_line
-from atdata._manifest import KEY, SHARD, ShardManifest, Table, as_union, unified
+from atdata._manifest import KEY, SHARD, ShardManifest, Table, as_union, row_mask, unified
 from atdata._polars import enter_polars
 from atdata._shards import LocationProblem
 
 from ._describe import ShardFacts
 from ._predicate import Question
 from ._row_wise import check_row_wise
+from ._scans import FAILURES, Rows
 
-__all__ = ["FAILURES", "GivenManifests", "ManifestSource", "Rows", "predicate_failed"]
-
-#: What Polars raises where files or rows are not what a plan expects.
-FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-
-
-class Rows(NamedTuple):
-    """All rows, as plans of them or of those of some shards, and their columns."""
-
-    schema: pl.Schema
-    #: Makes a plan of the rows of the shards that are True, one Boolean a shard; of all rows for None.
-    scan: Callable[[pl.Series | None], pl.LazyFrame]
-    #: Makes a plan of such rows for which an expression holds, where there is a better way than to filter them.
-    filtered: Callable[[pl.Series | None, pl.Expr], pl.LazyFrame] | None = None
-
-    def where(self, kept: pl.Series | None, expression: pl.Expr) -> pl.LazyFrame:
-        """Return a plan of the rows of some shards for which an expression holds."""
-        if self.filtered is not None:
-            return self.filtered(kept, expression)
-        return self.scan(kept).filter(expression)
-
-    @property
-    def lazy(self) -> pl.LazyFrame:
-        """All rows."""
-        return self.scan(None)
-
-    @property
-    def columns(self) -> pl.Schema:
-        """The columns of one sample table: all but the shard."""
-        return pl.Schema({name: dtype for name, dtype in self.schema.items() if name != SHARD})
+__all__ = ["Asked", "GivenManifests", "ManifestSource", "check", "count", "predicate_failed", "select"]
 
 
 class Asked(NamedTuple):
     """What a question selects, before it is collected."""
 
-    lazy: pl.LazyFrame
+    rows: Rows
     #: The shards that are scanned, one Boolean a shard; None for all of them.
     kept: pl.Series | None
+    #: What holds of the rows; None for all of them.
+    expression: pl.Expr | None
+
+    def plan(self) -> pl.LazyFrame:
+        """Return the rows, as a plan.
+
+        Raises:
+            ManifestError: A sample table is not what its header says.
+        """
+        return self.rows.lazy if self.expression is None else self.rows.where(self.kept, self.expression)
 
 
 class ManifestSource(abc.ABC):
@@ -65,6 +48,8 @@ class ManifestSource(abc.ABC):
     """
 
     uncommitted: Sequence[str] = ()
+    #: The last question and its plan: whoever checks a question asks it next.
+    _planned: tuple[Question, Asked] | None = None
 
     @property
     def indexed(self) -> int:
@@ -97,8 +82,13 @@ class ManifestSource(abc.ABC):
         """Return how long the sample tables are together, in bytes."""
 
     @abc.abstractmethod
-    def failed(self, error: BaseException) -> NoReturn:
-        """Raise what a failed collect really means."""
+    def failed(self, error: BaseException, kept: pl.Series | None = None) -> NoReturn:
+        """Raise what a failed collect really means.
+
+        Args:
+            error: The failure.
+            kept: The shards that were read, one Boolean a shard; None for all of them.
+        """
 
     def damaged_locations(self, rows: pl.DataFrame, problem: LocationProblem) -> DamagedManifestError:
         """Describe rows that do not say where their samples are."""
@@ -106,18 +96,7 @@ class ManifestSource(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def known(self) -> Rows:
-        """The rows as far as they are known: the columns of the first shard, until all were asked for.
-
-        A plan on shards that differ from the first one fails, and never answers for them.
-
-        Raises:
-            ManifestNotFoundError: There is no manifest.
-        """
-
-    @property
-    @abc.abstractmethod
-    def whole(self) -> Rows:
+    def rows(self) -> Rows:
         """All rows with all columns of all shards: ``__shard__``, the location columns, the fields.
 
         Raises:
@@ -125,75 +104,67 @@ class ManifestSource(abc.ABC):
             SchemaError: The shards' columns do not go together.
         """
 
-    def pruned(self, pushed: Sequence[pl.Expr | None], rows: Rows) -> pl.Series | None:
+    def pruned(self, pushed: Sequence[pl.Expr | None]) -> pl.Series | None:
         """Return which shards may hold rows that a predicate selects, one Boolean a shard; None for all of them.
 
         Args:
-            pushed: The predicate, as Polars would push it down to ``rows``.
-            rows: What it is asked of.
+            pushed: The predicate, as Polars would push it down to the rows.
         """
-        del pushed, rows
+        del pushed
         return None
 
     def collect(self, question: Question, select: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
         """Collect what is made of the rows that a question's expressions select.
 
-        Shards are taken to be alike; where that fails, their columns are read and put together, once.
+        The question is planned before a table is read; what it cannot be asked for is said by then.
 
         Raises:
-            ManifestError: A sidecar is damaged or gone; the error names it.
-            SchemaError: The shards' columns do not go together.
             PredicateError: The question cannot be asked, or the rows are fine, and it fails on them.
+            ManifestError: A manifest is damaged or gone; the error names it.
+            SchemaError: The shards' columns do not go together.
         """
         enter_polars()
-        rows = self._rows_for(question)
+        asked = self.asked(question)
         try:
-            return select(self._asked(question, rows).lazy).collect()
-        except PredicateError:
-            if self.whole is rows:
-                raise
+            return select(asked.plan()).collect()
         except FAILURES as error:
-            if self.mended():
-                return self.collect(question, select)
-            if self.whole is rows:
+            if not self.mended():
+                self.failed(error, asked.kept)
+        return self.collect(question, select)
+
+    def scan(self) -> pl.LazyFrame:
+        """Return all rows, lazily.
+
+        Raises:
+            ManifestError: A manifest is damaged or gone; there is none.
+            SchemaError: The shards' columns do not go together.
+        """
+        try:
+            return self.rows.lazy
+        except FAILURES as error:
+            if not self.mended():
                 self.failed(error)
-        try:
-            return select(self._asked(question, self.whole).lazy).collect()
-        except FAILURES as error:
-            self.failed(error)
+        return self.scan()
 
     def mended(self) -> bool:
-        """Tell whether what made a question fail was set aside, so that it can be asked again."""
+        """Return whether what made a question fail was set aside, so that it can be asked again."""
         return False
 
     def asked(self, question: Question) -> Asked:
-        """Return the rows for which a question's expressions hold, as a plan; no row is read.
+        """Return the rows for which a question's expressions hold, before a table is read.
 
         Raises:
             PredicateError: They cannot be asked.
-            ManifestError: A sidecar is damaged or gone.
+            ManifestError: A manifest is damaged or gone.
             SchemaError: The shards' columns do not go together.
         """
-        rows = self._rows_for(question)
-        try:
-            return self._asked(question, rows)
-        except PredicateError:
-            if self.whole is rows:
-                raise
-        return self._asked(question, self.whole)
-
-    def _asked(self, question: Question, rows: Rows) -> Asked:
-        expression = question.expression
-        if expression is None:
-            return Asked(rows.lazy, None)
-        kept = self.pruned(check_row_wise(expression, rows.schema, question.quoted), rows)
-        return Asked(rows.where(kept, expression), kept)
-
-    def _rows_for(self, question: Question) -> Rows:
-        # A selector means other columns where there are more of them.
-        expression = question.expression
-        by_selector = expression is not None and expression.meta.has_multiple_outputs()
-        return self.whole if by_selector else self.known
+        if self._planned is not None and self._planned[0] is question:
+            return self._planned[1]
+        rows, expression = self.rows, question.expression
+        pushed = None if expression is None else check_row_wise(expression, rows.schema, question.quoted)
+        asked = Asked(rows, None if pushed is None else self.pruned(pushed), expression)
+        self._planned = question, asked
+        return asked
 
     def hold(self, expression: pl.Expr, frame: pl.DataFrame, shard_id: str) -> pl.Series:
         """Return for which rows of one shard an expression holds; null counts as no.
@@ -209,7 +180,7 @@ class ManifestSource(abc.ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         # Plans are made anew in another process.
-        return {name: value for name, value in vars(self).items() if name not in ("whole", "plain")}
+        return {name: value for name, value in vars(self).items() if name not in ("rows", "_planned")}
 
 
 class GivenManifests(ManifestSource):
@@ -223,13 +194,8 @@ class GivenManifests(ManifestSource):
         """The shards, in the order given."""
         return [manifest.shard_id for manifest in self._manifests]
 
-    @property
-    def known(self) -> Rows:
-        """All rows; the columns of frames cost nothing to know."""
-        return self.whole
-
     @functools.cached_property
-    def whole(self) -> Rows:
+    def rows(self) -> Rows:
         """All rows, lazily."""
         if not self._manifests:
             raise ManifestNotFoundError("there is no manifest to query; give at least one")
@@ -250,7 +216,7 @@ class GivenManifests(ManifestSource):
 
     def frames(self, kept: pl.Series | None = None) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each shard's sample table."""
-        union = self.whole.columns
+        union = self.rows.columns
         for each in self._manifests if kept is None else itertools.compress(self._manifests, kept):
             if each.frame.schema == union:
                 yield each.shard_id, each.frame
@@ -268,11 +234,61 @@ class GivenManifests(ManifestSource):
         """Return how long the frames are together in memory, in bytes."""
         return int(sum(each.frame.estimated_size() for each in self._manifests))
 
-    def failed(self, error: BaseException) -> NoReturn:
+    def failed(self, error: BaseException, kept: pl.Series | None = None) -> NoReturn:
         """Raise what a failed collect means: the frames were read already, so it is the predicate."""
+        del kept
         raise predicate_failed(error) from error
 
 
 def predicate_failed(error: BaseException) -> PredicateError | ManifestError:
     """Describe a question that fails on sound rows."""
     return PredicateError(f"the manifests are sound, and the query fails on their rows: {first_line(error)}")
+
+
+def check(source: ManifestSource, question: Question) -> None:
+    """Check that a question can be asked, without asking it.
+
+    Raises:
+        PredicateError: It cannot; the error says why.
+        ManifestError: A manifest is damaged, gone, or was never written.
+    """
+    source.asked(question)
+
+
+def select(source: ManifestSource, question: Question, columns: Sequence[str]) -> pl.DataFrame:
+    """Return some columns of the rows that a question selects, in shard order, then tar order.
+
+    Raises:
+        PredicateError: The question cannot be asked.
+        ManifestError: A manifest is damaged or gone.
+        SchemaError: The shards' columns do not go together.
+    """
+    if not question.functions:
+        return source.collect(question, lambda rows: rows.select(columns))
+    enter_polars()
+    return pl.concat(_masked(source, question, columns))
+
+
+def count(source: ManifestSource, question: Question) -> int:
+    """Return how many rows a question selects.
+
+    Raises:
+        PredicateError: The question cannot be asked.
+        ManifestError: A manifest is damaged or gone.
+        SchemaError: The shards' columns do not go together.
+    """
+    if question.functions:
+        return len(select(source, question, (KEY,)))
+    return int(source.collect(question, lambda rows: rows.select(pl.len())).item())
+
+
+def _masked(source: ManifestSource, question: Question, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    rows, kept, expression = source.asked(question)
+    yield rows.schema.to_frame().select(columns)  # where no shard is left
+    # Series by series: of a small shard, planning a select and a filter would cost more than doing them.
+    for shard_id, frame in source.frames(kept):
+        mask = functools.reduce(operator.and_, (row_mask(each, frame, shard_id) for each in question.functions))
+        if expression is not None:
+            mask &= source.hold(expression, frame, shard_id)
+        shard = pl.Series(SHARD, [shard_id], pl.String).new_from_index(0, int(mask.sum()))
+        yield pl.DataFrame([shard if name == SHARD else frame[name].filter(mask) for name in columns])

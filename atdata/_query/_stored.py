@@ -3,8 +3,8 @@
 import functools
 import itertools
 import operator
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn, TypeVar
 
 import polars as pl
 
@@ -17,10 +17,8 @@ from atdata._manifest import (
     Header,
     Listing,
     ShardManifest,
-    Sidecars,
     Table,
     as_union,
-    dtype_text,
     is_old,
     json_columns,
     list_dtypes,
@@ -31,22 +29,23 @@ from atdata._manifest import (
 from atdata._polars import enter_polars
 from atdata._pruning import survivors
 from atdata._shards import LocationProblem, ShardFiles, table_problem
-from atdata._storage import Store
+from atdata._storage import Store, scan_tables
 
 from ._describe import ShardFacts
 from ._header_statistics import HeaderStatistics
-from ._indexed import IndexedRows
-from ._scans import TableScans, scan_alike
-from ._source import FAILURES, ManifestSource, Rows, predicate_failed
+from ._scans import FAILURES, IndexedRows, Rows, TableScans
+from ._source import ManifestSource, predicate_failed
 
 __all__ = ["StoredManifests"]
 
-#: Of fewer shards no header is read to rule some out: looking into their tables takes no longer.
+T = TypeVar("T")
+
+#: Of fewer shards no header is asked to rule some out: looking into their tables takes no longer.
 _FEW = 200
-#: Of how many shards at least, and of one in how many, the headers are read to find out whether a predicate rules any
-#: out, before all are read.
+#: Of how many shards at least, and of one in how many, the headers are asked whether a predicate rules any out, before
+#: all are.
 _TRIED, _ONE_IN = 16, 100
-#: Headers are read where at most this share of the shards tried may hold matches: to read one takes half of what it
+#: All headers are asked where at most this share of the shards tried may hold matches: to ask one takes half of what it
 #: takes to look into a table.
 _WORTH_IT = 0.5
 
@@ -95,77 +94,51 @@ class StoredManifests(ManifestSource):
         """
         return self.files.header(shard_id)
 
-    @property
-    def known(self) -> Rows:
-        """The rows as far as they are known: once all columns are, all of them."""
-        whole: Rows | None = vars(self).get("whole")
-        if whole is not None:
-            return whole
-        return self.plain if self.index is None and self._has_paths else self.whole
-
     @functools.cached_property
-    def plain(self) -> Rows:
-        """One scan of all sample tables with the columns of the first; it fails where another table differs."""
+    def rows(self) -> Rows:
+        """All rows with all columns, which the index and the headers tell; where the shards differ, their union."""
         enter_polars()
-        try:
-            lazy = self._scans.alike(self._sidecars)
-            schema = lazy.collect_schema()
-        except FAILURES as error:
-            self.failed(error)
+        self._check_any()
+        index = self.index
+        uncovered = self.shard_ids if index is None else [*itertools.compress(self.shard_ids, index.part_of < 0)]
+        tables = self._tables(uncovered)
+        kinds = list({(id(table.schema), table.has_rows): table for table in tables}.values())
+        for table in kinds:
+            self._check_places(table)
+        if index is not None:
+            return IndexedRows(self._store, index, self.shard_ids, self._scans, tables).rows
         # Without a reference to this: what was opened closes with it.
-        scans, sidecars = self._scans, self._sidecars
+        scans, shard_ids = self._scans, self.shard_ids
+        first = dict(kinds[0].schema)
+        if all(table.encoded is None and dict(table.schema) == first for table in kinds):
+            columns = unified(kinds[:1])
+            return Rows(
+                pl.Schema({SHARD: pl.String(), **columns}), lambda kept: scans.alike(_kept(shard_ids, kept), columns)
+            )
+        union = unified(kinds)
+        schema = pl.Schema({SHARD: pl.String(), **union})
 
         def scan(kept: pl.Series | None) -> pl.LazyFrame:
-            return lazy if kept is None else scans.alike(list(itertools.compress(sidecars, kept)), schema)
+            parts = scans.united(_kept(tables, kept), union)
+            return pl.concat(parts) if parts else pl.LazyFrame(schema=schema)
 
         return Rows(schema, scan)
 
-    @functools.cached_property
-    def whole(self) -> Rows:
-        """All rows with all columns: where the tables differ, one scan of what they have together."""
-        has_paths, index = self._has_paths, self.index
-        rest = [each for each, part in zip(self._sidecars, index.part_of, strict=True) if part < 0] if index else None
-        try:
-            tables = [Table(each.shard_id, self._footer(each)) for each in (self._sidecars if rest is None else rest)]
-            known = [] if index is None else index.tables
-            first = dict((known or tables)[0].schema)
-            if any(is_old(each.schema) or dict(each.schema) != first for each in tables):
-                tables = self._described(tables)
-            elif index is None and has_paths:
-                return self.plain
-        except FAILURES as error:
-            self.failed(error)
-        if index is not None and rest is not None:
-            return IndexedRows(
-                self._store, index, self.shard_ids, self._scans, list(zip(rest, tables, strict=True))
-            ).rows
-        union = unified(tables)
-        whole = pl.Schema({SHARD: pl.String(), **union})
-        scans, sidecars = self._scans, self._sidecars  # as above
-
-        def scan(kept: pl.Series | None) -> pl.LazyFrame:
-            both = zip(sidecars, tables, strict=True)
-            parts = scans.united(list(both if kept is None else itertools.compress(both, kept)), union)
-            return pl.concat(parts) if parts else pl.LazyFrame(schema=whole)
-
-        return Rows(whole, scan)
-
-    def pruned(self, pushed: Sequence[pl.Expr | None], rows: Rows) -> pl.Series | None:
+    def pruned(self, pushed: Sequence[pl.Expr | None]) -> pl.Series | None:
         """Return which shards may hold rows that a predicate selects: by the index, else by headers.
 
-        Headers are read where those of a few shards show that it pays.
+        All headers are looked into where those of a few shards show that it pays.
         """
+        schema, shard_ids = self.rows.schema, self.shard_ids
         if self.index is not None:
-            return survivors(pushed, rows.schema, _Indexed(self.index), len(self._sidecars))
-        if len(self._sidecars) < _FEW:
+            return survivors(pushed, schema, _Indexed(self.index), len(shard_ids))
+        if len(shard_ids) < _FEW:
             return None
-        step = min(-(-len(self._sidecars) // _TRIED), _ONE_IN)
-        kept = self._survivors(pushed, rows, self._sidecars[::step])
-        if kept is None or kept.mean() > _WORTH_IT:  # type: ignore[operator]  # a number: there are shards
+        step = min(-(-len(shard_ids) // _TRIED), _ONE_IN)
+        tried = self._survivors(pushed, shard_ids[::step])
+        if tried is None or tried.mean() > _WORTH_IT:  # type: ignore[operator]  # a number: there are shards
             return None
-        kept = self._survivors(pushed, rows, self._sidecars)
-        # Of shards that differ, those that are left may have other columns than all of them together.
-        return kept if rows is vars(self).get("whole") or self._are_alike() else None
+        return self._survivors(pushed, shard_ids)
 
     def mended(self) -> bool:
         """Tell whether what made a question fail was the index, which does not answer then until it is made again."""
@@ -174,8 +147,8 @@ class StoredManifests(ManifestSource):
         index = checked_index(self._store, self._stamped, self.index)
         if index is self.index:
             return False
-        vars(self).pop("whole", None)
-        self.index = index
+        vars(self).pop("rows", None)
+        self.index, self._planned = index, None
         return True
 
     @property
@@ -186,50 +159,34 @@ class StoredManifests(ManifestSource):
         """Return what the index tells of each shard; None where it does not cover it."""
         return [None] * len(self._sidecars) if self.index is None else self.index.files()[column].to_list()
 
-    def _survivors(self, pushed: Sequence[pl.Expr | None], rows: Rows, some: Sequence[Sidecars]) -> pl.Series | None:
-        shard_ids = [each.shard_id for each in some]
-        statistics = HeaderStatistics(shard_ids, lambda: map(self.files.sound_header, shard_ids), rows.schema)
-        return survivors(pushed, rows.schema, statistics, len(some))
-
-    def _are_alike(self) -> bool:
-        headers = [self.files.sound_header(each.shard_id) for each in self._sidecars]
-        columns = [each and each.samples and each.samples.columns for each in headers]
-        return columns[0] is not None and all(each == columns[0] for each in columns)
-
-    def _some(self, kept: pl.Series) -> list[Sidecars]:
-        return list(itertools.compress(self._sidecars, kept))
+    def _survivors(self, pushed: Sequence[pl.Expr | None], shard_ids: Sequence[str]) -> pl.Series | None:
+        statistics = HeaderStatistics(shard_ids, lambda: self.files.headers(shard_ids), self.rows.schema)
+        return survivors(pushed, self.rows.schema, statistics, len(shard_ids))
 
     def manifests(self) -> list[ShardManifest]:
         """Return the manifests, sorted by shard; each header is read now, each table on first use."""
         return [self.files.manifest(each.shard_id) for each in self._sidecars]
 
-    def failed(self, error: BaseException) -> NoReturn:
-        """Raise what a failed collect means: every sidecar is checked to find the one that is wrong."""
+    def failed(self, error: BaseException, kept: pl.Series | None = None) -> NoReturn:
+        """Raise what a failed collect means: the tables that were read are checked to find the one that is wrong."""
         if self.mended():
             raise ManifestError(
                 f"the index in {self._store.url()} was removed or made anew after a plan of its rows was made: make "
                 "the plan again, from scan()"
             ) from error
-        frames = [(each.shard_id, self.files.checked(each.shard_id)) for each in self._sidecars]
-        tables = [Table(shard_id, frame.schema, len(frame) > 0) for shard_id, frame in frames]
-        for table in tables:
-            self._check_places(table)
-        unified(tables)
+        for shard_id in _kept(self.shard_ids, kept):
+            self.files.table(shard_id)
         raise predicate_failed(error) from error
 
     def frames(self, kept: pl.Series | None = None) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each shard's sample table, one at a time, with the columns of all."""
-        columns, alike = self.whole.columns, self.whole is vars(self).get("plain")
-        for each in self._sidecars if kept is None else self._some(kept):
+        columns = self.rows.columns
+        for shard_id in _kept(self.shard_ids, kept):
             try:
-                frame = scan_alike(self._scans.source(each.shard_id), None).collect()
-                if not alike:
-                    frame = _fitted(frame, columns)
+                fitted = _fitted(self._scans.frame(shard_id), columns)
             except FAILURES as error:
-                self.failed(error)
-            if dict(frame.schema) != dict(columns):
-                self.failed(pl.exceptions.SchemaError("the columns changed while the dataset was open"))
-            yield each.shard_id, frame.select(columns.names())
+                self.failed(error, pl.Series(self.shard_ids) == shard_id)
+            yield shard_id, fitted
 
     def facts(self) -> list[ShardFacts]:
         """Return what the headers say of the fields; no sample table is read, and no header that the index tells of."""
@@ -268,7 +225,7 @@ class StoredManifests(ManifestSource):
             The columns ``value`` and ``count``; None where the index does not tell.
         """
         index = self.index
-        if index is None or (index.part_of < 0).any() or isinstance(self.whole.schema[field], pl.List):
+        if index is None or (index.part_of < 0).any() or isinstance(self.rows.schema[field], pl.List):
             return None
         counts = index.value_counts(field)
         if counts is None:
@@ -278,7 +235,13 @@ class StoredManifests(ManifestSource):
 
     def table_bytes(self) -> int:
         """Return how long the sample tables are together, in bytes."""
-        return sum(self._store.size(self.files.table_name(each.shard_id)) for each in self._sidecars)
+        lengths = self._told("table_size")
+        for number, shard_id in enumerate(self.shard_ids):
+            if lengths[number] is None:
+                header = self.files.header_or_none(shard_id)
+                facts = header and header.samples
+                lengths[number] = facts.size_bytes if facts else self._store.size(self.files.table_name(shard_id))
+        return sum(lengths)
 
     def places(self, shard_id: str) -> pl.DataFrame:
         """Return one shard's location columns, in tar order, from a table whose bytes are those that were written.
@@ -286,11 +249,9 @@ class StoredManifests(ManifestSource):
         Raises:
             ManifestError: Its sample table is damaged or gone.
         """
-        return self.files.checked(shard_id, list(LOCATION))
+        return self.files.table(shard_id, list(LOCATION))
 
-    @functools.cached_property
-    def _has_paths(self) -> bool:
-        """Tell whether Polars reads the tables by path, many in one scan."""
+    def _check_any(self) -> None:
         if not self._sidecars:
             count = len(self.uncommitted)
             tars = f"; it holds {count} tar{'s'[: count > 1]} without one" if count else ""
@@ -298,27 +259,32 @@ class StoredManifests(ManifestSource):
                 f"{self._store.url()} holds no manifest (*{HEADER_SUFFIX}){tars}. "
                 "Write shards with atdata.write_samples(..., manifest=True)"
             )
+
+    def _tables(self, shard_ids: Sequence[str]) -> list[Table]:
+        """Return what headers promise of some tables, or, where they promise nothing, what the tables have."""
+        headers = self.files.headers(shard_ids)
+        tables = []
+        for shard_id, header in zip(shard_ids, headers, strict=True):
+            schema = None if header is None else self.files.promised(header)
+            if header is None or schema is None:
+                tables.append(self._described(shard_id))
+            else:
+                tables.append(Table(shard_id, schema, header.num_samples > 0))
+        return tables
+
+    def _described(self, shard_id: str) -> Table:
+        """Return what a table's footer says of it."""
         try:
-            return isinstance(self._scans.source(self._sidecars[0].shard_id), str)
-        except OSError as error:
-            self.failed(error)
-
-    def _footer(self, sidecars: Sidecars) -> Mapping[str, pl.DataType]:
-        source = self._scans.source(sidecars.shard_id)
-        if isinstance(source, str) and not {"*", "?", "["}.isdisjoint(source):  # which Polars takes for a pattern
-            return scan_alike(source, None).collect_schema()
-        return pl.read_parquet_schema(source)
-
-    def _described(self, tables: Sequence[Table]) -> list[Table]:
-        """Return tables that differ with what is known of their rows, once their headers promise these columns."""
-        scans = [scan_alike(self._scans.source(each.shard_id), None) for each in tables]
-        lengths = pl.collect_all(scan.select(pl.len()) for scan in scans)
-        known = [each._replace(has_rows=bool(length.item())) for each, length in zip(tables, lengths, strict=True)]
-        for each in known:
-            self._check_places(each)
-            self._check_columns(each)
-        both = zip(known, scans, strict=True)
-        return [_as_today(table, scan) if is_old(table.schema) else table for table, scan in both]
+            footer = self.files.footer(shard_id)
+            schema = pl.read_parquet_schema(footer)
+            count = scan_tables([footer], schema).select(pl.len()).collect().item()
+            table = Table(shard_id, schema, has_rows=count > 0)
+            self._check_places(table)
+            if not is_old(schema):
+                return table
+            return _as_today(table, scan_tables([self._store.table(self.files.table_name(shard_id))], schema))
+        except FAILURES as error:
+            self.failed(error, pl.Series(self.shard_ids) == shard_id)
 
     def damaged_locations(self, rows: pl.DataFrame, problem: LocationProblem) -> DamagedManifestError:
         """Describe rows that do not say where their samples are."""
@@ -328,16 +294,6 @@ class StoredManifests(ManifestSource):
         problem = table_problem(table.schema) if table.has_rows else None
         if problem is not None:
             raise self.files.damaged_locations(pl.DataFrame({SHARD: [table.shard_id]}), problem)
-
-    def _check_columns(self, table: Table) -> None:
-        facts = self.header(table.shard_id).samples  # None in format 1.0.0, which promises nothing
-        found = {name: dtype_text(dtype) for name, dtype in table.schema.items()}
-        if facts is not None and facts.columns != found:
-            self.files.checked(table.shard_id)
-            raise DamagedManifestError.because(
-                self._store.url(self.files.table_name(table.shard_id)),
-                f"the header promises the columns {facts.columns}, found {found}",
-            )
 
 
 class _Indexed:
@@ -363,8 +319,14 @@ def _as_today(table: Table, rows: pl.LazyFrame) -> Table:
     return table._replace(schema={**today, **lists}, encoded=frozenset(json_columns(stored)))
 
 
+def _kept(shards: Sequence[T], kept: pl.Series | None) -> Sequence[T]:
+    return shards if kept is None else list(itertools.compress(shards, kept))
+
+
 def _fitted(frame: pl.DataFrame, columns: pl.Schema) -> pl.DataFrame:
     """Return one shard's table with the columns of all."""
+    if frame.schema == columns:
+        return frame
     if not len(frame):  # it may have any dtypes
         return columns.to_frame()
     if is_old(frame.schema):

@@ -32,12 +32,13 @@ if TYPE_CHECKING:
         report_ignored,
     )
     from ._patterns import escape_pattern
-    from ._shard_files import ShardFiles, damaged_table
+    from ._shard_files import CommittedShard, ShardFiles, damaged_table
     from ._tars import Tars, Verify
 else:
     __getattr__, __dir__ = doorway(
         __name__,
         {
+            "CommittedShard": "atdata._shards._shard_files",
             "DatasetSource": "atdata._shards._opening",
             "Indices": "atdata._shards._locations",
             "LocationProblem": "atdata._shards._locations",
@@ -71,6 +72,7 @@ else:
 __all__ = [
     "NO_CRC",
     "SLICE_SUFFIX",
+    "CommittedShard",
     "DatasetSource",
     "Indices",
     "LocationProblem",

@@ -3,7 +3,8 @@
 from typing import Literal, NamedTuple, TypeAlias
 
 from atdata._errors import ShardError, ShardExistsError, listed
-from atdata._manifest import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, check_addable, parse_header, read_listing
+from atdata._manifest import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, check_addable, read_listing
+from atdata._shards import CommittedShard
 from atdata._storage import Store
 
 from ._names import ShardNames
@@ -124,8 +125,8 @@ def _continued(store: Store, names: ShardNames) -> Continued:
 
 def _check_same_type(store: Store, continued: Continued, sample_type: type) -> None:
     for shard in continued.shards:
-        header = parse_header(store.read(shard.header), store.url(shard.header))
-        check_addable(header, shard.shard_id, sample_type)
+        committed, _ = CommittedShard.read(store, shard)
+        check_addable(committed.header, shard.shard_id, sample_type)
 
 
 def _files_of(store: Store, names: ShardNames) -> list[str]:

@@ -11,7 +11,7 @@ from atdata._index._codes import CodeBook, decode_codes, encode_codes, few_value
 from atdata._index._files import find
 from atdata._index._format import PartFacts
 from atdata._index._plan import Limits
-from atdata._query._indexed import by_codes
+from atdata._query._scans import by_codes
 from atdata.manifest import QueryExecutor
 from tests.tiers import law
 
@@ -82,7 +82,7 @@ def test_lists_are_not_read(folder):
     conditions, used = by_codes(QUESTIONS["joined"], index.codes, index.columns)
     assert used == {CODE + "tags": pl.UInt32()}
     assert {name for each in conditions for name in each.meta.root_names()} == {CODE + "tags", "score"}
-    plan = executors(folder)[0]._source.whole.where(None, QUESTIONS["joined"]).select("__key__").explain()
+    plan = executors(folder)[0]._source.rows.where(None, QUESTIONS["joined"]).select("__key__").explain()
     assert f'col("{CODE}tags").is_in' in plan
     assert 'col("tags")' not in plan
 

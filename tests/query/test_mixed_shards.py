@@ -275,8 +275,10 @@ def test_the_columns_are_read_once(tmp_path, monkeypatch):
 def test_a_table_that_differs_from_its_header_is_damaged_not_different(tmp_path):
     executor = on_disk(tmp_path, three(1, b=EXTRA))
     (tmp_path / "s2.manifest.parquet").write_bytes(parquet_bytes(manifest("s2", c=[1, 2]).frame))
-    with pytest.raises(atdata.DamagedManifestError, match=r"s2\.manifest\.parquet"):
+    with pytest.raises(atdata.PredicateError, match="a column 'c'"):
         executor.count(c=1)
+    with pytest.raises(atdata.DamagedManifestError, match=r"s2\.manifest\.parquet"):
+        executor.count(a=1)
 
 
 @pytest.mark.parametrize("stem", ["s0", "s2"])
@@ -286,10 +288,7 @@ def test_a_table_without_places_is_damaged_and_no_rows_are_made_of_it(tmp_path, 
     frame = pl.DataFrame({"__key__": ["x"], "__offset__": [0], "__size__": [9], "z": [1]})
     left = frame.select("z") if lacking == "all" else frame.drop(lacking)
     (tmp_path / f"{stem}.manifest.parquet").write_bytes(parquet_bytes(left))
-    named = "__key__" if lacking == "all" else lacking
-    with pytest.raises(
-        atdata.DamagedManifestError, match=rf"{stem}\.manifest\.parquet: .*expected a column in {named}"
-    ):
+    with pytest.raises(atdata.DamagedManifestError, match=rf"{stem}\.manifest\.parquet: the header promises"):
         executor.rows()
 
 

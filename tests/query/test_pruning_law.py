@@ -13,8 +13,8 @@ from tests.prune.strategies import cases, shard_name
 
 from atdata import PredicateError
 from atdata._manifest import aggregate_of, default_kind
-from atdata._query._indexed import by_codes
 from atdata._query._row_wise import check_row_wise
+from atdata._query._scans import by_codes
 from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
 from tests.aging import age
 from tests.tiers import SOAK, law

@@ -7,8 +7,13 @@ import polars as pl
 import pytest
 
 import atdata
+from atdata._manifest import LOCATION, publish_manifest, read_listing
 from atdata._manifest._table import parquet_bytes
+from atdata._query import _source, parse_where
+from atdata._query._stored import StoredManifests
+from atdata._storage import MemoryStore
 from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
+from tests.query.recording import RecordingStore
 from tests.tiers import rounds
 
 IS_DOG = pl.col("label") == "dog"
@@ -227,3 +232,100 @@ def test_a_strict_cast_that_fails_on_the_rows_is_the_predicates_fault(folder):
 def test_a_comparison_of_text_with_numbers_is_the_predicates_fault(folder, predicate):
     with pytest.raises(atdata.PredicateError, match="cannot compare string with numeric"):
         QueryExecutor.from_directory(folder).query(predicate)
+
+
+@pytest.fixture
+def store(folder):
+    """The folder's files in a store that notes what is read."""
+    store = RecordingStore()
+    for path in folder.iterdir():
+        store.replace(path.name, path.read_bytes())
+    return store
+
+
+def asking(store):
+    return QueryExecutor(StoredManifests(store, read_listing(store.names())))
+
+
+MISTYPED = {
+    "unknown column": pl.col("labell") == "dog",
+    "unknown column in SQL": "labell = 'dog'",
+    "another dtype": pl.col("label") > 1,
+    "not a Boolean": pl.col("label"),
+    "an aggregate": pl.col("score") > pl.col("score").mean(),
+}
+
+
+@pytest.mark.parametrize("where", MISTYPED.values(), ids=MISTYPED)
+@pytest.mark.parametrize("ask", ["query", "count", "rows"])
+@pytest.mark.parametrize("shards", ["alike", "different"])
+def test_a_mistyped_predicate_is_refused_before_a_table_is_read(store, manifest_of, where, ask, shards):
+    if shards == "different":
+        publish_manifest(store, "another", manifest_of([Less("dog")], "another"))
+        store.read_names.clear()
+    executor = asking(store)
+    with pytest.raises(atdata.PredicateError):
+        getattr(executor, ask)(where)
+    assert store.tables_read == []
+    assert len(store.read_names) == len(executor._source.shard_ids)  # each header, once
+
+
+def test_the_columns_are_known_without_a_table(store):
+    assert list(asking(store).schema) == ["__shard__", *LOCATION, "label", "score"]
+    assert store.tables_read == []
+
+
+def test_a_question_that_fails_on_sound_rows_has_each_table_read_once_more(store):
+    with pytest.raises(atdata.PredicateError, match="the manifests are sound"):
+        asking(store).query(pl.col("label").cast(pl.Int64) > 1)
+    names = [f"photos-{number:06d}.manifest.parquet" for number in range(3)]
+    assert sorted(store.tables_read) == sorted(names * 2)  # to ask them, and to check them
+
+
+def test_a_question_that_was_checked_is_planned_once(store, monkeypatch):
+    executor, seen = asking(store), []
+    check = _source.check_row_wise
+    monkeypatch.setattr(_source, "check_row_wise", lambda *asked: seen.append(asked) or check(*asked))
+    question = parse_where(IS_DOG)
+    _source.check(executor._source, question)
+    assert _source.count(executor._source, question) == 150
+    assert len(seen) == 1
+
+
+def shortened(store, stem, rows):
+    """Cut a shard's table, and let its header promise the bytes that are left, and as many samples as before."""
+    header = json.loads(store.read(f"{stem}.manifest.json"))
+    table = parquet_bytes(pl.read_parquet(store.read(f"{stem}.manifest.parquet")).head(rows))
+    store.replace(f"{stem}.manifest.parquet", table)
+    header["samples"] |= {"size_bytes": len(table), "sha256": hashlib.sha256(table).hexdigest()}
+    del header["digest"]
+    body = json.dumps(header).removesuffix("}").encode()
+    digest = hashlib.sha256(body).hexdigest().encode()
+    store.replace(f"{stem}.manifest.json", body + b',"digest":"' + digest + b'"}')
+
+
+@pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+@pytest.mark.parametrize("others", ["alike", "different"])
+def test_a_table_of_fewer_rows_than_its_header_promises_shifts_no_other(store, manifest_of, ask, others):
+    if others == "different":
+        publish_manifest(store, "another", manifest_of([Less("dog")], "another"))
+    shortened(store, "photos-000001", 99)
+    with pytest.raises(
+        atdata.DamagedManifestError, match=r"photos-000001\.manifest\.parquet.* 100 samples, and the table has 99 rows"
+    ):
+        ask(asking(store))
+
+
+def test_rows_of_bytes_are_of_their_shards_where_some_have_none(manifest_of):
+    store = MemoryStore()
+    for stem, count in {"a": 2, "b": 0, "c": 0, "d": 3, "e": 0}.items():
+        publish_manifest(store, stem, manifest_of([Photo(stem, 0.5)] * count, stem, Photo))
+    rows = asking(store).rows()
+    assert rows["__shard__"].to_list() == rows["label"].to_list() == ["a", "a", "d", "d", "d"]
+    assert asking(store).rows(pl.col("__shard__") > "a", ["label"])["label"].to_list() == ["d"] * 3
+
+
+@pytest.mark.usefixtures("replaced")
+def test_rows_of_paths_are_of_their_shards_where_tables_were_replaced(tmp_path):
+    rows = QueryExecutor.from_directory(tmp_path).rows(pl.col("label") == "bird", ["label"])
+    assert rows["__shard__"].to_list() == ["s1", "s1"]
