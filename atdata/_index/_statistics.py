@@ -30,19 +30,19 @@ def statistics(rows: pl.DataFrame, shards: int, listed: Mapping[str, bool]) -> p
     expressions += [pl.min(name).alias(f"min:{name}") for name in scalars]
     expressions += [pl.max(name).alias(f"max:{name}") for name in scalars]
     expressions += [pl.col(name).null_count().cast(pl.Int64).alias(f"nulls:{name}") for name in dtypes]
-    found = [lazy.group_by(NUMBER, maintain_order=True).agg(expressions)]
+    parts = [lazy.group_by(NUMBER, maintain_order=True).agg(expressions)]
     for name in dtypes:
         if name in lists:
-            found += _of_elements(rows, name, lists=listed.get(name))
+            parts += _of_elements(rows, name, lists=listed.get(name))
         elif name in listed:
             # In the order in which they are first seen, as in a header.
             values = lazy.select(NUMBER, pl.col(name).alias(_VALUE)).drop_nulls(_VALUE)
             pairs = values.group_by(NUMBER, _VALUE, maintain_order=True).agg(pl.len().alias(_COUNT))
-            found.append(_of_values(pairs, name, lists=listed[name]))
-    told = pl.DataFrame({NUMBER: pl.int_range(shards, dtype=pl.UInt32, eager=True)})
-    for each in pl.collect_all(found):
-        told = told.join(each, on=NUMBER, how="left", maintain_order="left")
-    return told.select(*(_filled(name, told.schema) for name in told.columns))
+            parts.append(_of_values(pairs, name, lists=listed[name]))
+    table = pl.DataFrame({NUMBER: pl.int_range(shards, dtype=pl.UInt32, eager=True)})
+    for part in pl.collect_all(parts):
+        table = table.join(part, on=NUMBER, how="left", maintain_order="left")
+    return table.select(*(_filled(name, table.schema) for name in table.columns))
 
 
 def as_table(frame: pl.DataFrame, columns: Mapping[str, pl.DataType], others: Sequence[str]) -> pl.DataFrame:
@@ -54,8 +54,12 @@ def as_table(frame: pl.DataFrame, columns: Mapping[str, pl.DataType], others: Se
         others: Which other columns stay.
     """
     has = frame.columns
-    known = (pl.col(name).cast(dtype) if name in has else _without(name, dtype, has) for name, dtype in columns.items())
-    return frame.select(*others, *(each.alias(name) for name, each in zip(columns, known, strict=True)))
+    expressions = (
+        pl.col(name).cast(dtype) if name in has else _without(name, dtype, has) for name, dtype in columns.items()
+    )
+    return frame.select(
+        *others, *(expression.alias(name) for name, expression in zip(columns, expressions, strict=True))
+    )
 
 
 def _without(name: str, dtype: pl.DataType, has: Sequence[str]) -> pl.Expr:
@@ -93,17 +97,17 @@ def _of_elements(rows: pl.DataFrame, name: str, *, lists: bool | None) -> list[p
     repeats = (column.list.len() != column.list.n_unique()).any()
     once = column.list.unique() if repeats else column
     elements = pl.LazyFrame([rows[NUMBER], once.alias(_VALUE)]).explode(_VALUE).drop_nulls(_VALUE)
-    found = []
+    parts = []
     if column.dtype.inner.is_float():  # type: ignore[attr-defined]  # a list
         counted = pl.len().cast(pl.Int64).alias(f"nans:{name}")
-        found.append(elements.filter(pl.col(_VALUE).is_nan()).group_by(NUMBER).agg(counted))
+        parts.append(elements.filter(pl.col(_VALUE).is_nan()).group_by(NUMBER).agg(counted))
         elements = elements.filter(pl.col(_VALUE).is_not_nan())
     pairs = elements.group_by(NUMBER, _VALUE).agg(pl.len().alias(_COUNT)).sort(NUMBER, _VALUE)
     bounds = [pl.min(_VALUE).alias(f"min:{name}"), pl.max(_VALUE).alias(f"max:{name}")]
-    found.append(pairs.group_by(NUMBER).agg(bounds))
+    parts.append(pairs.group_by(NUMBER).agg(bounds))
     if lists is not None:
-        found.append(_of_values(pairs, name, lists=lists))
-    return found
+        parts.append(_of_values(pairs, name, lists=lists))
+    return parts
 
 
 def _of_values(pairs: pl.LazyFrame, name: str, *, lists: bool) -> pl.LazyFrame:
@@ -122,12 +126,12 @@ def _upper_bounds(values: pl.Series) -> pl.Series:
     long = (values.str.len_chars() > MAX_BOUND).fill_null(value=False)
     if not long.any():
         return values
-    short = pl.Series([upper_bound(each, values.dtype) for each in values.filter(long)], dtype=pl.String)
+    short = pl.Series([upper_bound(value, values.dtype) for value in values.filter(long)], dtype=pl.String)
     return values.scatter(long.arg_true(), short)
 
 
 class SetFacts(NamedTuple):
-    """What the headers of shards with one set of columns say together, as one header of all their samples would."""
+    """Aggregates of all shards with one set of columns, as one header of all their samples would have them."""
 
     samples: int
     #: As in a header, but that what was truncated lists nothing.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._amend import Change, amended, marks_of
     from ._annotations import column_type, without_none
     from ._builder import CopiedColumns, CopiedManifest, CopiedRow, ManifestBuilder
-    from ._dtypes import dtype_text, parse_dtype, storable, text_value, value_text
+    from ._dtypes import dtype_text, parse_dtype, storable
     from ._fields import ManifestField, columns_of, manifest_column, resolve_manifest_fields
     from ._format_1_0 import is_old, json_columns, list_dtypes, normalised
     from ._header import (
@@ -139,12 +139,10 @@ else:
             "storable": "atdata._manifest._dtypes",
             "swap_manifest": "atdata._manifest._writer",
             "sweep_tables": "atdata._manifest._writer",
-            "text_value": "atdata._manifest._dtypes",
             "unified": "atdata._manifest._union",
             "upper_bound": "atdata._manifest._aggregate",
             "value_dtype": "atdata._manifest._aggregate",
             "value_reader": "atdata._manifest._values",
-            "value_text": "atdata._manifest._dtypes",
             "widened": "atdata._manifest._union",
             "without_nan": "atdata._manifest._aggregate",
             "without_none": "atdata._manifest._annotations",
@@ -224,12 +222,10 @@ __all__ = [
     "storable",
     "swap_manifest",
     "sweep_tables",
-    "text_value",
     "unified",
     "upper_bound",
     "value_dtype",
     "value_reader",
-    "value_text",
     "widened",
     "without_nan",
     "without_none",

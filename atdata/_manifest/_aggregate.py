@@ -53,7 +53,7 @@ Members = TypeVar("Members", bound=AggregateMembers)
 
 
 class FieldStatistics(NamedTuple):
-    """What one shard's header proves of one field; None is what it does not tell."""
+    """Statistics of one field in one shard, as its header proves them; None where unknown."""
 
     #: The rows of the table without a value, NaN among them.
     nulls: int | None = None

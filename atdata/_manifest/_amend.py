@@ -23,7 +23,7 @@ ANNOTATED = "annotated"
 
 
 class Change(NamedTuple):
-    """What becomes of a sample table's columns."""
+    """Columns to add to, replace in and drop from a sample table."""
 
     #: New ones and replaced ones, as a table holds them but for NaN, which is still among their values.
     columns: Sequence[pl.Series]
@@ -57,8 +57,8 @@ def amended(old: bytes, table: pl.DataFrame, table_sha256: str, shard_id: str, c
     Raises:
         SampleValueError: The header would be longer than a header is.
     """
-    kept = table.drop(change.dropped, strict=False)
-    frame = kept.with_columns([without_nan(column) for column in change.columns])
+    remaining = table.drop(change.dropped, strict=False)
+    frame = remaining.with_columns([without_nan(column) for column in change.columns])
     # So no table has the bytes of one that came before it, and no name comes back.
     data = parquet_bytes(frame, {REPLACES: table_sha256})
     name = replacing_table(shard_id, hashlib.sha256(data).hexdigest())
@@ -96,7 +96,7 @@ def _members(old: bytes, change: Change) -> dict[str, Any]:
     else:
         provenance.pop(ANNOTATED, None)
     aggregates = _raw_members(members["aggregates"])
-    aggregates = {name: each for name, each in aggregates.items() if name not in change.dropped}
+    aggregates = {name: aggregate for name, aggregate in aggregates.items() if name not in change.dropped}
     for column in change.columns:
         aggregates[column.name] = aggregate_of(change.kinds[column.name]).of(column)
     changed: dict[str, Any] = {}
@@ -118,5 +118,5 @@ def _marked(marks: Mapping[str, str | None], change: Change) -> dict[str, str | 
     names = [column.name for column in change.columns]
     touched = {*names, *change.dropped}
     broken = {run for name, run in marks.items() if name in touched}
-    kept = {name: None if run in broken else run for name, run in marks.items() if name not in change.dropped}
-    return {**kept, **dict.fromkeys(names, change.run)}
+    remaining = {name: None if run in broken else run for name, run in marks.items() if name not in change.dropped}
+    return {**remaining, **dict.fromkeys(names, change.run)}

@@ -18,7 +18,7 @@ __all__ = ["ColumnType", "column_type", "without_none"]
 
 
 class ColumnType(NamedTuple):
-    """What an annotation says of a column."""
+    """Column that an annotation asks for."""
 
     dtype: pl.DataType
     #: The annotation of one value, or of one element of a list.

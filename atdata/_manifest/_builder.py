@@ -173,11 +173,11 @@ class ManifestBuilder:
         )
 
     def _warn_of_unreadable_images(self) -> None:
-        found = {name: self._gatherers[index].unreadable() for name, index in self._reader.images}
+        unreadable_rows = {name: self._gatherers[index].unreadable() for name, index in self._reader.images}
         keys = list(self._keys)
         unreadable = [
             f"{len(rows)} of field {name!r}, the first in sample {keys[rows[0]]!r}"
-            for name, rows in found.items()
+            for name, rows in unreadable_rows.items()
             if rows
         ]
         if unreadable:
@@ -221,7 +221,7 @@ class CopiedRow(NamedTuple):
 
 
 class CopiedColumns(NamedTuple):
-    """What the manifests have in common that rows are copied to."""
+    """Schema of the manifests that rows are copied to."""
 
     schema_type: str
     schema_version: str

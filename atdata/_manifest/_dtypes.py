@@ -61,7 +61,7 @@ _MAX_DIGITS = 38
 
 
 def is_number(dtype: pl.DataType) -> bool:
-    """Tell whether a dtype's values have a minimum and a maximum that say something: numbers and times."""
+    """Return whether a dtype's values have a minimum and a maximum that say something: numbers and times."""
     return dtype.is_numeric() or dtype.is_temporal()
 
 

@@ -1,4 +1,4 @@
-"""Which fields of a sample type are columns of its manifests, and what kind of column each is."""
+"""Manifest fields: the fields of a sample type that are columns of its manifests."""
 
 import dataclasses
 import inspect
@@ -88,10 +88,10 @@ def manifest_column(aggregate: AggregateKind) -> Callable[[Function], Function]:
         >>> Box(2, 3).area()
         6
     """
-    said = ManifestField(aggregate)
+    declared = ManifestField(aggregate)
 
     def decorate(function: Function) -> Function:
-        return computed(function, said)
+        return computed(function, declared)
 
     return decorate
 
@@ -105,7 +105,7 @@ class Column(typing.NamedTuple):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Where the values of a column come from, or of the three columns that describe an image."""
+    """Source of the values of a column, or of the three columns that describe an image."""
 
     #: Of the field, or of the method.
     name: str
@@ -146,8 +146,11 @@ def sources_of(sample_type: type) -> tuple[Source, ...]:
         return ()
     fields = fields_of(sample_type)
     methods = computed_of(sample_type)
-    found = [_field_source(sample_type, field) for field in fields]
-    sources = (*(each for each in found if each is not None), *(_method_source(sample_type, each) for each in methods))
+    from_fields = [_field_source(sample_type, field) for field in fields]
+    sources = (
+        *(source for source in from_fields if source is not None),
+        *(_method_source(sample_type, method) for method in methods),
+    )
     _check_names(sample_type, {field.name for field in fields}, sources)
     return sources
 
@@ -159,18 +162,18 @@ def _field_source(sample_type: type, field: Field) -> Source | None:
             f"{sample_type.__qualname__}.{field.name}: write ManifestField with its aggregate: "
             "Annotated[str, ManifestField('categorical')]"
         )
-    said = next((each for each in metadata if isinstance(each, ManifestField)), None)
-    if said is not None and said.exclude:
+    declared = next((item for item in metadata if isinstance(item, ManifestField)), None)
+    if declared is not None and declared.exclude:
         return None
-    if bare is bytes and any(isinstance(each, ImageField) for each in metadata):
-        if said is not None:
+    if bare is bytes and any(isinstance(item, ImageField) for item in metadata):
+        if declared is not None:
             raise SchemaError(
                 f"{sample_type.__qualname__}.{field.name}: an image's columns are its width, height and mode; leave "
                 "ManifestField away, or exclude them with ManifestField('categorical', exclude=True)"
             )
         return Source(field.name, "image", field.annotation, _image_columns(field.name))
     place = f"{sample_type.__qualname__}.{field.name}"
-    column = _column(place, field.name, field.annotation, said)
+    column = _column(place, field.name, field.annotation, declared)
     return None if column is None else Source(field.name, "field", field.annotation, (column,))
 
 
@@ -184,15 +187,15 @@ def _method_source(sample_type: type, method: Computed) -> Source:
     return Source(method.name, "method", method.annotation, (column,))
 
 
-def _column(place: str, name: str, annotation: Any, said: ManifestField | None) -> Column | None:
+def _column(place: str, name: str, annotation: Any, declared: ManifestField | None) -> Column | None:
     try:
-        found = column_type(annotation, explicit=said is not None)
+        column = column_type(annotation, explicit=declared is not None)
     except SchemaError as error:
         raise SchemaError(f"{place}: {error}") from None
-    if said is None and found is None:
+    if declared is None and column is None:
         return None
-    dtype = found.dtype if found else None
-    aggregate = said.aggregate if said else _default_of(found)
+    dtype = column.dtype if column else None
+    aggregate = declared.aggregate if declared else _default_of(column)
     if dtype is None or not fits(aggregate, dtype):
         fitting = "a column" if dtype is None else f"a {aggregate!r} aggregate of {dtype_text(dtype)}"
         raise SchemaError(

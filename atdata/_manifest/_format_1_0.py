@@ -42,7 +42,7 @@ _NESTED = r"^\s*(?:[^\[\s]|\[\s*[\[{]|$)"
 
 
 def is_old(schema: Mapping[str, pl.DataType]) -> bool:
-    """Tell whether a table's columns are those of atdata 0.7."""
+    """Return whether a table's columns are those of atdata 0.7."""
     return CRC32 not in schema
 
 

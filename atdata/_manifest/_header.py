@@ -51,7 +51,7 @@ _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryErr
 
 
 class FileFacts(Struct, frozen=True):
-    """What a header says of a file beside it."""
+    """Name, length and SHA-256 of a file beside a header."""
 
     file: _FileName
     size_bytes: Count
@@ -59,7 +59,7 @@ class FileFacts(Struct, frozen=True):
 
 
 class TableFacts(FileFacts, frozen=True):
-    """What a header says of its sample table."""
+    """Name, length, SHA-256 and columns of a header's sample table."""
 
     columns: dict[str, str]
 
@@ -95,7 +95,7 @@ class Header(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def has_places(self) -> bool:
-        """Whether its table says where samples are; and then nulls and NaN are counted. Not so in version 1.0."""
+        """Whether the table has offsets to read samples by, and nulls and NaN are counted; not in version 1.0."""
         return not is_version_1_0(self.manifest_version)
 
     @functools.cached_property
@@ -106,7 +106,7 @@ class Header(Struct, frozen=True, kw_only=True, dict=True):
             DamagedManifestError: The aggregates are malformed.
         """
         types = self._decode(None, self.raw_aggregates, dict[str, _AggregateType])
-        return {name: each.type for name, each in types.items()}
+        return {name: member.type for name, member in types.items()}
 
     def aggregate(self, name: str) -> FieldAggregate | None:
         """Return the aggregate of a field; None where there is none, or one of an unknown kind.
@@ -127,14 +127,14 @@ class Header(Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             DamagedManifestError: One is malformed.
         """
-        known = {name: find_aggregate(kind) for name, kind in self.kinds.items()}
-        every = None if None in known.values() else self._all_members()
+        kinds = {name: find_aggregate(kind) for name, kind in self.kinds.items()}
+        every = None if None in kinds.values() else self._all_members()
         if every is None:
-            found = {name: self.aggregate(name) for name in known}
-            return {name: each for name, each in found.items() if each is not None}
+            by_field = {name: self.aggregate(name) for name in kinds}
+            return {name: aggregate for name, aggregate in by_field.items() if aggregate is not None}
         return {
             name: FieldAggregate(kind, every[name] if self.has_places else known_bounds(every[name]))
-            for name, kind in known.items()
+            for name, kind in kinds.items()
             if kind is not None
         }
 
@@ -152,9 +152,9 @@ class Header(Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             DamagedManifestError: One is malformed.
         """
-        members = {name: each.members for name, each in self.aggregates().items()}
-        known: dict[str, dict[str, Any]] = msgspec.to_builtins(members)
-        return {name: known.get(name) or {"type": kind} for name, kind in self.kinds.items()}
+        members = {name: aggregate.members for name, aggregate in self.aggregates().items()}
+        plain: dict[str, dict[str, Any]] = msgspec.to_builtins(members)
+        return {name: plain.get(name) or {"type": kind} for name, kind in self.kinds.items()}
 
     def plain_aggregates(self) -> dict[str, dict[str, Any]]:
         """Return the aggregates as they stand in the JSON, unknown kinds and members included.
@@ -164,7 +164,7 @@ class Header(Struct, frozen=True, kw_only=True, dict=True):
         """
         every = self._decode(None, self.raw_aggregates, dict[str, dict[str, Any]])
         # The known members by their types: without one, msgspec takes integers beyond 64 bits for floats.
-        return {name: every[name] | known for name, known in self.known_aggregates().items()}
+        return {name: every[name] | plain for name, plain in self.known_aggregates().items()}
 
     @functools.cached_property
     def _by_field(self) -> dict[str, Raw]:
@@ -301,8 +301,8 @@ def _check_digest(data: bytes, header: Header, file: str) -> None:
 
 def _fitted(members: Mapping[str, Any], dtypes: Mapping[str, pl.DataType]) -> dict[str, Any]:
     """Return the aggregates, the widest shortened until the whole header fits."""
-    aggregates: dict[str, Any] = {name: _plain(each) for name, each in members["aggregates"].items()}
-    widths = {name: len(_json({name: each}, indent=None)) for name, each in aggregates.items()}
+    aggregates: dict[str, Any] = {name: _plain(aggregate) for name, aggregate in members["aggregates"].items()}
+    widths = {name: len(_json({name: aggregate}, indent=None)) for name, aggregate in aggregates.items()}
     available = MAX_HEADER - _DIGEST_ROOM - len(_json({**members, "aggregates": {}}, indent=None))
     while sum(widths.values()) > available:
         for name in sorted(widths, key=widths.__getitem__, reverse=True):
@@ -351,10 +351,10 @@ def _text(value: Any, indent: int | None, level: int) -> str:
     if isinstance(value, Raw):
         data = bytes(value)
         return (data if indent else msgspec.json.format(data, indent=-1)).decode()
-    if isinstance(value, Mapping) and (level == 0 or any(isinstance(each, Raw) for each in value.values())):
+    if isinstance(value, Mapping) and (level == 0 or any(isinstance(member, Raw) for member in value.values())):
         members = [
-            f"{json.dumps(name, ensure_ascii=False)}:{' ' if indent else ''}{_text(each, indent, level + 1)}"
-            for name, each in value.items()
+            f"{json.dumps(name, ensure_ascii=False)}:{' ' if indent else ''}{_text(member, indent, level + 1)}"
+            for name, member in value.items()
         ]
         if not members:
             return "{}"

@@ -31,7 +31,9 @@ __all__ = [
 AggregateKind: TypeAlias = Literal["categorical", "numeric", "set"]
 RunningAggregate: TypeAlias = CategoricalAggregate | NumericAggregate | SetAggregate
 
-_REGISTRY: Final[dict[str, Aggregate[Any]]] = {each.kind: each for each in (Categorical(), Numeric(), ElementSet())}
+_REGISTRY: Final[dict[str, Aggregate[Any]]] = {
+    aggregate.kind: aggregate for aggregate in (Categorical(), Numeric(), ElementSet())
+}
 
 
 @contextlib.contextmanager
@@ -62,7 +64,7 @@ def find_aggregate(kind: str) -> Aggregate[Any] | None:
 
 def members_type() -> Any:
     """Return the type of an aggregate of any kind in a header, for a decoder."""
-    return functools.reduce(operator.or_, (each.members for each in _REGISTRY.values()))
+    return functools.reduce(operator.or_, (aggregate.members for aggregate in _REGISTRY.values()))
 
 
 def aggregate_of(kind: str) -> Aggregate[Any]:
@@ -90,13 +92,14 @@ def default_kind(dtype: pl.DataType, *, by_codec: bool = False) -> AggregateKind
         by_codec: Whether the values are names (of an enum, of a literal), whatever their dtype.
     """
     return cast(
-        "AggregateKind", next(kind for kind, each in _REGISTRY.items() if each.is_default(dtype, by_codec=by_codec))
+        "AggregateKind",
+        next(kind for kind, aggregate in _REGISTRY.items() if aggregate.is_default(dtype, by_codec=by_codec)),
     )
 
 
 def expected_columns() -> str:
     """Return which columns each kind is for, in words."""
-    first, *others = (f"{each.kind!r} takes {each.takes}" for each in _REGISTRY.values())
+    first, *others = (f"{aggregate.kind!r} takes {aggregate.takes}" for aggregate in _REGISTRY.values())
     return ", ".join([first, *(text.replace(" takes", "", 1) for text in others)])
 
 

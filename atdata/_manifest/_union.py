@@ -43,7 +43,7 @@ def unified(tables: Sequence[Table]) -> pl.Schema:
     """
     dtypes: dict[str, pl.DataType] = {}
     # Tables without rows have their say last.
-    for table in sorted(tables, key=lambda each: not each.has_rows):
+    for table in sorted(tables, key=lambda table: not table.has_rows):
         missing = LOCATION.keys() - table.schema
         if missing - {CRC32} and table.has_rows:
             raise DamagedManifestError(f"the sample table of {table.shard_id!r} lacks the columns {sorted(missing)}")
@@ -63,11 +63,15 @@ def _known(dtype: pl.DataType | None) -> pl.DataType:
 
 def _apart(name: str, table: Table, tables: Sequence[Table]) -> SchemaError:
     dtype = table.schema[name]
-    others = ((each.shard_id, each.schema[name]) for each in tables if each.has_rows and name in each.schema)
-    shard_id, found = next((each, found) for each, found in others if widened(found, dtype) is None)
+    others = (
+        (candidate.shard_id, candidate.schema[name])
+        for candidate in tables
+        if candidate.has_rows and name in candidate.schema
+    )
+    shard_id, other = next((shard_id, other) for shard_id, other in others if widened(other, dtype) is None)
     return SchemaError(
         f"the manifests of {shard_id!r} and {table.shard_id!r} differ in their columns: {name!r} is "
-        f"{dtype_text(found)} and {dtype_text(dtype)}, and no column holds both. Write one of the shards again, or "
+        f"{dtype_text(other)} and {dtype_text(dtype)}, and no column holds both. Write one of the shards again, or "
         "open them apart"
     )
 
@@ -92,11 +96,11 @@ def check_addable(header: Header, shard_id: str, sample_type: type) -> None:
 def as_union(schema: Mapping[str, pl.DataType], union: Mapping[str, pl.DataType]) -> Iterable[pl.Expr]:
     """Yield a union's columns as expressions over one table: missing ones null, numbers widened."""
     for name, dtype in union.items():
-        found = schema.get(name)
-        if found is None:
+        stored = schema.get(name)
+        if stored is None:
             yield pl.lit(None, dtype).alias(name)
         else:
-            yield pl.col(name).cast(dtype) if found != dtype else pl.col(name)
+            yield pl.col(name).cast(dtype) if stored != dtype else pl.col(name)
 
 
 def widened(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
@@ -118,7 +122,7 @@ def _wider_integer(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
     if one.is_signed_integer() == other.is_signed_integer():
         return max(one, other, key=_bits)
     # One more bit for the sign of what was unsigned.
-    needed = max(_bits(each) * (1 if each.is_signed_integer() else 2) for each in (one, other))
+    needed = max(_bits(dtype) * (1 if dtype.is_signed_integer() else 2) for dtype in (one, other))
     return _SIGNED.get(needed)
 
 

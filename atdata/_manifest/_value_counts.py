@@ -1,4 +1,4 @@
-"""How often each value occurs: the aggregates of text and names, and of lists of these."""
+"""Counts of distinct values: the aggregates of text and names, and of lists of these."""
 
 import dataclasses
 import math
@@ -91,7 +91,7 @@ class _ValueCounts(Aggregate[Members]):
         if grouped is None:
             return None
         value = value_dtype(dtype)
-        texts = [value_text(each, value) for each in grouped["value"].cast(value)]
+        texts = [value_text(item, value) for item in grouped["value"].cast(value)]
         counts = dict(zip(texts, grouped["count"].to_list(), strict=True))
         return {"value_counts": counts, **self._listed_values(texts)}
 
@@ -100,7 +100,7 @@ class _ValueCounts(Aggregate[Members]):
 
 
 class Categorical(_ValueCounts[CategoricalMembers]):
-    """How often each value of a column occurs."""
+    """Distinct values of a column with their counts."""
 
     kind: ClassVar[str] = "categorical"
     members: ClassVar[type[AggregateMembers]] = CategoricalMembers
@@ -277,7 +277,7 @@ def _texts(part: FieldSummary) -> Iterator[str]:
 
 @dataclasses.dataclass
 class CategoricalAggregate:
-    """How often each value occurs.
+    """Distinct values with their counts.
 
     Args:
         value_counts: The counts so far, by the values' text.
@@ -299,7 +299,7 @@ class CategoricalAggregate:
 
     @property
     def cardinality(self) -> int:
-        """How many values there are that differ."""
+        """Number of distinct values."""
         return len(self.value_counts)
 
     def to_dict(self) -> dict[str, Any]:
@@ -309,7 +309,7 @@ class CategoricalAggregate:
 
 @dataclasses.dataclass
 class SetAggregate:
-    """Which elements some lists hold.
+    """Distinct elements of lists.
 
     Args:
         all_values: The elements so far, as text.

@@ -1,4 +1,4 @@
-"""What headers say of a dataset's fields, put together over its shards."""
+"""Summary of a dataset's fields: the aggregates of all headers together."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ _COLUMNS: dict[str, pl.DataType] = {
 
 
 class ShardFacts(NamedTuple):
-    """What one header says."""
+    """Aggregates of one header, with its number of samples."""
 
     samples: int
     aggregates: Mapping[str, Mapping[str, Any]]

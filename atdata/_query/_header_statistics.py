@@ -1,4 +1,4 @@
-"""What headers say of their shards, as columns that pruning goes by (the index keeps the same)."""
+"""Statistics of shards from their headers, as columns for pruning; the index keeps the same columns."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,7 +40,9 @@ class HeaderStatistics:
 
     def frame(self, fields: Sequence[str]) -> pl.DataFrame:
         """Return what is known of some fields: ``rows``, and ``min:`` ``max:`` ``nulls:`` ``values:`` of each."""
-        columns = [pl.Series("rows", [None if each is None else each.num_samples for each in self._headers], pl.UInt32)]
+        columns = [
+            pl.Series("rows", [None if header is None else header.num_samples for header in self._headers], pl.UInt32)
+        ]
         for name in fields:
             if name == SHARD:
                 columns.append(pl.Series(SHARD, self._shard_ids, pl.String))
@@ -51,11 +53,11 @@ class HeaderStatistics:
     def _columns(self, name: str, dtype: pl.DataType) -> list[pl.Series]:
         inner = value_dtype(dtype)
         proved = [_NOTHING if header is None else _proved(header, name) for header in self._headers]
-        columns = [pl.Series(f"nulls:{name}", [each.nulls for each in proved], pl.UInt32)]
+        columns = [pl.Series(f"nulls:{name}", [field.nulls for field in proved], pl.UInt32)]
         if not isinstance(dtype, pl.List):
-            columns += [_plain(f"min:{name}", [each.low for each in proved], inner)]
-            columns += [_plain(f"max:{name}", [each.high for each in proved], inner)]
-        return [*columns, _lists(f"values:{name}", [each.values for each in proved], inner)]
+            columns += [_plain(f"min:{name}", [field.low for field in proved], inner)]
+            columns += [_plain(f"max:{name}", [field.high for field in proved], inner)]
+        return [*columns, _lists(f"values:{name}", [field.values for field in proved], inner)]
 
 
 def _proved(header: Header, name: str) -> FieldStatistics:
@@ -83,11 +85,11 @@ def _plain(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:
 
 def _lists(name: str, lists: Sequence[Sequence[Any] | None], dtype: pl.DataType) -> pl.Series:
     """Return lists as a column; Polars takes thirty times as long for lists of lists."""
-    flat = _plain("value", [value for each in lists for value in each or ()], dtype)
+    flat = _plain("value", [value for values in lists for value in values or ()], dtype)
     if flat.null_count():
         return pl.Series(name, [None], pl.List(dtype)).new_from_index(0, len(lists))
-    rows = pl.Series("row", np.repeat(np.arange(len(lists)), [len(each or ()) for each in lists]), pl.UInt32)
-    every = pl.DataFrame({"known": [each is not None for each in lists]}).with_row_index("row")
+    rows = pl.Series("row", np.repeat(np.arange(len(lists)), [len(values or ()) for values in lists]), pl.UInt32)
+    every = pl.DataFrame({"known": [values is not None for values in lists]}).with_row_index("row")
     grouped = pl.DataFrame([rows, flat]).group_by("row", maintain_order=True).agg("value")
     joined = every.join(grouped, on="row", how="left", maintain_order="left")
     value = pl.when("known").then(pl.col("value").fill_null(pl.lit([], pl.List(dtype))))
