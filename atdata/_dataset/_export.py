@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import polars as pl
@@ -13,7 +12,7 @@ from atdata._options import check_limit
 from atdata._polars import enter_polars
 from atdata._read import Opened, SampleReader
 from atdata._shards import Locations, OpenShards
-from atdata._storage import LocalStore
+from atdata._storage import Store
 from atdata._tar import BLOCK, END_OF_ARCHIVE
 from atdata._write import NUMBERED, Encoded, HeaderFacts, Progress, SetOptions, SetWriter, ShardNames, check_existing
 
@@ -64,12 +63,11 @@ def export(sequence: SampleSequence, options: ExportOptions) -> SampleSequence:
     check_limit("maxcount", options.maxcount)
     check_limit("maxsize", options.maxsize)
     many = options.maxcount is not None or options.maxsize is not None
-    folder, names = ShardNames.parse(options.path, many=many)
+    store, names = ShardNames.parse(options.path, many=many, durable=options.durable)
     enter_polars()
     opened, locations = selection.opened, _readable(selection)
-    store = LocalStore(folder, durable=options.durable)
     if options.overwrite:
-        _check_elsewhere(opened, folder, names)
+        _check_elsewhere(opened, store, names)
     check_existing(store, names, _existing(options), can_append=False)
     if options.keys == "keep":
         _check_keys(locations, options)
@@ -156,15 +154,18 @@ def _provenance(selection: Selection, options: ExportOptions) -> dict[str, Any]:
     return {"parent_dataset": selection.opened.digest, **asked, **(options.provenance or {})}
 
 
-def _check_elsewhere(opened: Opened, folder: Path, names: ShardNames) -> None:
+def _check_elsewhere(opened: Opened, target: Store, names: ShardNames) -> None:
     """Check that what is replaced is not what is read."""
-    target = os.path.realpath(folder)
+    is_target: dict[str, bool] = {}
     for shard_id in opened.shard_ids:
-        tar = opened.store.url(f"{shard_id}.tar")
-        if os.path.realpath(os.path.dirname(tar)) == target and names.includes(os.path.basename(tar)):  # noqa: PTH119, PTH120 -- text in, text out
+        tar = f"{shard_id}.tar"
+        folder, _, name = tar.rpartition("/")
+        if folder not in is_target:
+            is_target[folder] = target.is_same_place(opened.store.folder(folder) if folder else opened.store)
+        if is_target[folder] and names.includes(name):
             raise ValueError(
-                f"overwrite=True would replace {tar}, which the samples are read from; nothing was removed. Export to "
-                "another path"
+                f"overwrite=True would replace {opened.store.url(tar)}, which the samples are read from; nothing was "
+                "removed. Export to another path"
             )
 
 

@@ -12,7 +12,6 @@ from atdata._errors import SchemaError
 from atdata._options import check_limit
 from atdata._sample import fields_of, is_sample_type
 from atdata._shards import OpenShards, open_shards
-from atdata._storage import LocalStore
 from atdata._write import (
     Existing,
     HeaderFacts,
@@ -182,11 +181,11 @@ class ShardWriter(Generic[S]):
             raise SchemaError(f"{sample_type!r} is no sample type; decorate the class with @atdata.packable")
         check_limit("maxcount", maxcount)
         check_limit("maxsize", maxsize)
-        folder, names = ShardNames.parse(path, many=maxcount is not None or maxsize is not None)
+        many = maxcount is not None or maxsize is not None
+        self._store, names = ShardNames.parse(path, many=many, durable=durable)
         existing = _existing(names, overwrite=overwrite, append=append, manifest=manifest)
         self._metadata = _metadata_dict(content_metadata)
         self._names = names
-        self._store = LocalStore(folder, durable=durable)
         check_existing(self._store, names, existing)
         options = SetOptions(
             names=names,

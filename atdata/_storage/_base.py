@@ -204,6 +204,10 @@ class Store(abc.ABC):
     def folder(self, name: str) -> "Store":
         """Return the store rooted at a folder below this one's root; connections and open files are shared."""
 
+    def is_same_place(self, other: "Store") -> bool:
+        """Return whether what is written here is seen there, by whatever names the two were opened."""
+        return self == other
+
     @abc.abstractmethod
     def url(self, name: str = "") -> str:
         """Return what a person would call the file, or the root: a path or a URL."""

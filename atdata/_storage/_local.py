@@ -77,6 +77,10 @@ class LocalStore(Store):
         below._files = self._files
         return below
 
+    def is_same_place(self, other: Store) -> bool:
+        """Return whether both roots are one folder once links are followed."""
+        return isinstance(other, LocalStore) and os.path.realpath(self.root) == os.path.realpath(other.root)
+
     def path(self, name: str) -> Path:
         """Return the path of a name."""
         return self.root / name

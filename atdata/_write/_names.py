@@ -3,12 +3,11 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from atdata._errors import SampleValueError
 from atdata._shards import escape_pattern
-from atdata._storage import absolute_url
+from atdata._storage import Store, StorePath
 
 __all__ = ["NUMBERED", "KeySource", "Keys", "ShardNames", "numbered_key"]
 
@@ -30,21 +29,22 @@ class ShardNames(NamedTuple):
     after: str
 
     @classmethod
-    def parse(cls, path: str | os.PathLike[str], *, many: bool) -> tuple[Path, "ShardNames"]:
-        """Return the folder and the ids that a path to write to means.
+    def parse(cls, path: str | os.PathLike[str], *, many: bool, durable: bool = True) -> tuple[Store, "ShardNames"]:
+        """Return the folder, as a store, and the ids that a path to write to means.
 
         Args:
             path: ``images.tar``, or ``images-%06d.tar`` to say where the number stands.
             many: Whether there may be more than one shard.
+            durable: Whether what is written survives a power loss.
 
         Raises:
+            UnsupportedSchemeError: The path is a URL of a store that is not supported.
             ValueError: The path is no tar's, or has more than one place for a number.
         """
-        text = os.fspath(path)
-        absolute_url(text)  # refuses what is not supported
+        text, target = os.fspath(path), StorePath.parse(path, durable=durable)
         if not text.endswith(_TAR) or text.endswith(f"/{_TAR}") or text == _TAR:
             raise ValueError(f"samples are written to .tar files, such as 'images.tar'; found {text!r}")
-        folder, stem = Path(text).parent, Path(text).name[: -len(_TAR)]
+        folder, stem = target.store, target.name[: -len(_TAR)]
         if stem.startswith(".") or "\\" in stem:
             raise ValueError(f"a shard's name does not begin with '.' and holds no '\\'; found {text!r}")
         places = list(_NUMBER.finditer(stem))

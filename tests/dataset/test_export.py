@@ -19,7 +19,7 @@ import atdata
 from atdata import Dataset, ManifestField, SampleValueError
 from atdata._dataset import _export
 from atdata._manifest._builder import _parents
-from atdata._storage import Disk, LocalStore
+from atdata._storage import Disk, LocalStore, register_scheme
 from tests.tiers import law
 
 
@@ -314,13 +314,10 @@ class FullDisk(Disk):
         raise OSError(errno.ENOSPC, f"no space left for {len(data)} bytes of {descriptor}")
 
 
-def test_a_full_disk_leaves_nothing(tmp_path, ds, monkeypatch):
-    def full(root: Any, *, durable: bool) -> LocalStore:
-        return LocalStore(root, durable=durable, disk=FullDisk())
-
-    monkeypatch.setattr(_export, "LocalStore", full)
+def test_a_full_disk_leaves_nothing(tmp_path, ds):
+    register_scheme("full", lambda *_: LocalStore(tmp_path / "out", disk=FullDisk()))
     with pytest.raises(OSError, match="no space left"):
-        ds.export(tmp_path / "out" / "x.tar")
+        ds.export("full://out/x.tar")
     assert [path.name for path in (tmp_path / "out").iterdir()] == []
 
 

@@ -6,6 +6,7 @@ rename, append, lock or know folders. Any request can fail, before or after it w
 """
 
 import bisect
+import contextlib
 import hashlib
 import threading
 import time
@@ -63,10 +64,23 @@ class ObjectServer:
     def __init__(self, name: str) -> None:
         self.name = name
         self.requests: list[tuple[str, str]] = []
-        #: Given verb, key and the number of the request: None, "before" or "after" it is carried out.
+        #: Given verb, key and the number of the request: None; or its answer is lost, "before" or "after" it is carried
+        #: out, or it is carried out "late", by :meth:`land`.
         self.fault: Callable[[str, str, int], str | None] = lambda *_: None
         self._objects: dict[str, Entry] = {}
         self._lock = threading.RLock()
+        self._late: list[Callable[[], Any]] = []
+
+    def heal(self) -> None:
+        """Lose no more answers."""
+        self.fault = lambda *_: None
+
+    def land(self) -> None:
+        """Carry out the requests that are late."""
+        late, self._late = self._late, []
+        for carry_out in late:
+            with contextlib.suppress(PreconditionFailed, FileNotFoundError):
+                carry_out()
 
     def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
         def carry_out() -> str:
@@ -116,7 +130,9 @@ class ObjectServer:
             number = len(self.requests)
             self.requests.append((verb, key))
             fault = self.fault(verb, key, number)
-            if fault == "before":
+            if fault == "late" and verb == "put":
+                self._late.append(carry_out)
+            if fault in ("before", "late"):
                 raise LostAnswer(104, f"{verb} {key}: connection reset")
             answer = carry_out()
             if fault == "after":
