@@ -6,7 +6,8 @@ manifest is empty.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 import polars as pl
 from msgspec import UNSET, UnsetType, structs
@@ -16,12 +17,15 @@ from ._numeric import NumericMembers
 from ._table import CRC32, LOCATION
 
 __all__ = [
-    "is_old",
+    "ColumnsToday",
+    "columns_today",
+    "frame_today",
     "is_version_1_0",
     "json_columns",
     "known_bounds",
     "list_dtypes",
     "normalised",
+    "stored_columns",
     "with_null_tokens",
 ]
 
@@ -41,9 +45,12 @@ _ELEMENTS: dict[str, pl.DataType] = {
 _NESTED = r"^\s*(?:[^\[\s]|\[\s*[\[{]|$)"
 
 
-def is_old(schema: Mapping[str, pl.DataType]) -> bool:
-    """Return whether a table's columns are those of atdata 0.7."""
-    return CRC32 not in schema
+class ColumnsToday(NamedTuple):
+    """Columns of a sample table once it is read as one of today's format."""
+
+    schema: Mapping[str, pl.DataType]
+    #: The columns that hold lists as JSON; None in a table of today's format.
+    encoded: frozenset[str] | None
 
 
 def is_version_1_0(manifest_version: str) -> bool:
@@ -72,6 +79,41 @@ def known_bounds(members: AggregateMembers) -> AggregateMembers:
 
 def _exact(bound: Bound) -> Bound:
     return None if isinstance(bound, float) and not -_INEXACT < bound < _INEXACT else bound
+
+
+def columns_today(schema: Mapping[str, pl.DataType], scan: Callable[[], pl.LazyFrame]) -> ColumnsToday:
+    """Return the columns that a table has once it is read as today's. Of one of today's no row is read.
+
+    Args:
+        schema: Its columns, as stored.
+        scan: Gives its rows.
+
+    Raises:
+        polars.exceptions.PolarsError: The rows cannot be read.
+    """
+    if CRC32 in schema:
+        return ColumnsToday(schema, None)
+    lists = list_dtypes(scan(), schema)
+    today = normalised(pl.LazyFrame(schema=dict(schema)), schema, lists).collect_schema()
+    return ColumnsToday({**today, **lists}, frozenset(json_columns(schema)))
+
+
+def frame_today(frame: pl.DataFrame, columns: Mapping[str, pl.DataType] | None = None) -> pl.DataFrame:
+    """Return a table with today's columns.
+
+    Args:
+        frame: The table, as stored.
+        columns: The dtypes of its list columns; None to find them in its rows.
+    """
+    if CRC32 in frame.schema:
+        return frame
+    rows = frame.lazy()
+    return normalised(rows, frame.schema, list_dtypes(rows, frame.schema) if columns is None else columns).collect()
+
+
+def stored_columns(columns: Mapping[str, pl.DataType], encoded: Collection[str]) -> dict[str, pl.DataType]:
+    """Return columns of tables as those store them that hold some of their lists as JSON."""
+    return {name: pl.Binary() if name in encoded else dtype for name, dtype in columns.items()}
 
 
 def list_dtypes(rows: pl.LazyFrame, schema: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:

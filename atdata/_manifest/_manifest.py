@@ -13,7 +13,7 @@ from atdata._polars import enter_polars
 from atdata._storage import OversizedFileError, StorePath
 
 from ._dtypes import parse_dtype
-from ._format_1_0 import is_old, list_dtypes, normalised
+from ._format_1_0 import frame_today
 from ._header import MANIFEST_FORMAT_VERSION, MAX_READ, FileFacts, Header, TableFacts, parse_header
 from ._pandas import from_pandas, to_pandas
 from ._table import LOCATION
@@ -192,7 +192,11 @@ def checked_table(data: bytes, header: Header, file: str, columns: list[str] | N
     if facts is not None:
         check_bytes(data, facts, file)
     try:
-        frame = _table(data, columns, is_format_1_0=not header.has_places)
+        # A table of version 1.0 is read whole: only then its columns are known.
+        frame = pl.read_parquet(io.BytesIO(data), columns=columns if header.has_places else None)
+        if not header.has_places:
+            frame = frame_today(frame)
+            frame = frame if columns is None else frame.select(columns)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise DamagedManifestError.because(file, f"no sample table: {error}") from error
     if len(frame) != header.num_samples:
@@ -200,16 +204,6 @@ def checked_table(data: bytes, header: Header, file: str, columns: list[str] | N
             file, f"the header promises {header.num_samples} samples, and the table has {len(frame)} rows"
         )
     return frame
-
-
-def _table(data: bytes, columns: list[str] | None, *, is_format_1_0: bool) -> pl.DataFrame:
-    if not is_format_1_0:
-        return pl.read_parquet(io.BytesIO(data), columns=columns)
-    frame = pl.read_parquet(io.BytesIO(data))
-    if is_old(frame.schema):
-        rows = frame.lazy()
-        frame = normalised(rows, frame.schema, list_dtypes(rows, frame.schema)).collect()
-    return frame if columns is None else frame.select(columns)
 
 
 def check_bytes(data: bytes, facts: TableFacts, file: str) -> None:

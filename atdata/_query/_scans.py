@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atdata._index import CODE, Index, Part
-from atdata._manifest import SHARD, TABLE_SUFFIX, Table, normalised, unified
+from atdata._manifest import SHARD, TABLE_SUFFIX, Table, normalised, stored_columns, unified
 from atdata._polars import WIDENED, calls_python
 from atdata._pruning import conjuncts
 from atdata._shards import ShardFiles
@@ -109,7 +109,7 @@ class TableScans:
         self._check_columns(shard_ids)
         if encoded is None:
             return self._scan(shard_ids, functools.partial(scan_tables, schema=union, **WIDENED))
-        stored = {name: pl.Binary() if name in encoded else dtype for name, dtype in union.items()}
+        stored = stored_columns(union, encoded)
         rows = self._scan(shard_ids, functools.partial(scan_tables, schema=stored, **WIDENED))
         return normalised(rows, {SHARD: pl.String(), **stored}, union).select(SHARD, *union)
 

@@ -19,10 +19,8 @@ from atdata._manifest import (
     ShardManifest,
     Table,
     as_union,
-    is_old,
-    json_columns,
-    list_dtypes,
-    normalised,
+    columns_today,
+    frame_today,
     parse_dtype,
     unified,
 )
@@ -280,9 +278,9 @@ class StoredManifests(ManifestSource):
             count = scan_tables([footer], schema).select(pl.len()).collect().item()
             table = Table(shard_id, schema, has_rows=count > 0)
             self._check_places(table)
-            if not is_old(schema):
-                return table
-            return _as_today(table, scan_tables([self._store.table(self.files.table_name(shard_id))], schema))
+            name = self.files.table_name(shard_id)
+            today = columns_today(schema, lambda: scan_tables([self._store.table(name)], schema))
+            return table._replace(schema=today.schema, encoded=today.encoded)
         except FAILURES as error:
             self.failed(error, pl.Series(self.shard_ids) == shard_id)
 
@@ -312,13 +310,6 @@ def _facts(header: Header) -> ShardFacts:
     return ShardFacts(header.num_samples, header.known_aggregates(), dtypes, header.has_places)
 
 
-def _as_today(table: Table, rows: pl.LazyFrame) -> Table:
-    """Describe a table of format 1.0.0 by the columns that it has once it is read as today's."""
-    stored, lists = table.schema, list_dtypes(rows, table.schema)
-    today = normalised(pl.LazyFrame(schema=dict(stored)), stored, lists).collect_schema()
-    return table._replace(schema={**today, **lists}, encoded=frozenset(json_columns(stored)))
-
-
 def _kept(shards: Sequence[T], kept: pl.Series | None) -> Sequence[T]:
     return shards if kept is None else list(itertools.compress(shards, kept))
 
@@ -329,6 +320,5 @@ def _fitted(frame: pl.DataFrame, columns: pl.Schema) -> pl.DataFrame:
         return frame
     if not len(frame):  # it may have any dtypes
         return columns.to_frame()
-    if is_old(frame.schema):
-        frame = normalised(frame.lazy(), frame.schema, columns).collect()
+    frame = frame_today(frame, columns)
     return frame.select(*as_union(frame.schema, columns))

@@ -4,7 +4,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from atdata._manifest._format_1_0 import is_old, is_version_1_0, list_dtypes, normalised
+from atdata._manifest._format_1_0 import (
+    columns_today,
+    frame_today,
+    is_version_1_0,
+    list_dtypes,
+    normalised,
+    stored_columns,
+)
 from atdata._manifest._table import LOCATION
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "1.0.0"
@@ -34,9 +41,21 @@ def column(cells):
     return values.dtype, values.to_list()
 
 
-def test_a_table_without_checksums_is_old():
-    assert is_old({"__key__": pl.String()})
-    assert not is_old(LOCATION)
+def test_a_table_of_today_stays_as_it_is_and_is_not_read():
+    frame = pl.DataFrame(schema={**LOCATION, "data": pl.Binary()})
+    assert frame_today(frame) is frame
+    assert columns_today(frame.schema, lambda: pytest.fail("it was read")) == (frame.schema, None)
+
+
+def test_a_table_without_checksums_has_todays_columns_and_lists():
+    frame = pl.DataFrame({**PLACES, "tags": [b'["a"]'], "score": [math.nan]})
+    today = columns_today(frame.schema, frame.lazy)
+    assert dict(today.schema) == {**LOCATION, "tags": pl.List(pl.String()), "score": pl.Float64()}
+    assert today.encoded == {"tags"}
+    assert frame_today(frame).rows() == [("a", 0, 7, None, ["a"], None)]
+    assert dict(frame_today(frame).schema) == dict(today.schema)
+    stored = stored_columns(today.schema, today.encoded)
+    assert {name: stored[name] for name in frame.columns} == dict(frame.schema)
 
 
 @pytest.mark.parametrize(("version", "expected"), [("1.0.0", True), ("1.0", True), ("1.1.0", False), ("10.0", False)])
