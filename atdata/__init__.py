@@ -48,7 +48,7 @@ from atdata._errors import (
 
 if TYPE_CHECKING:
     from atdata import manifest as manifest
-    from atdata._dataset import Dataset, DatasetDict, ShardWriter, load_dataset, write_samples
+    from atdata._dataset import Dataset, DatasetDict, ShardWriter, concat, load_dataset, write_samples
     from atdata._epoch import Epoch
     from atdata._lens import Lens, LensNetwork, identity, lens
     from atdata._sample import DictSample, ImageField, PackableSample, SampleBatch, packable
@@ -84,6 +84,7 @@ else:
             "SampleLocation": "atdata.manifest",
             "ShardManifest": "atdata.manifest",
             "ShardWriter": "atdata._dataset",
+            "concat": "atdata._dataset",
             "identity": "atdata._lens",
             "lens": "atdata._lens",
             "load_dataset": "atdata._dataset",
@@ -148,6 +149,7 @@ __all__ = [
     "UnreadableImageWarning",
     "UnsupportedFormatError",
     "UnsupportedSchemeError",
+    "concat",
     "identity",
     "lens",
     "load_dataset",

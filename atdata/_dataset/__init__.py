@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
+    from ._concat import concat
     from ._dataset import Dataset, sequence_of
     from ._dataset_dict import DatasetDict
     from ._load import load_dataset
@@ -19,6 +20,7 @@ else:
             "DatasetDict": "atdata._dataset._dataset_dict",
             "ShardWriter": "atdata._dataset._write",
             "Summary": "atdata._dataset._summary",
+            "concat": "atdata._dataset._concat",
             "counts_of": "atdata._dataset._summary",
             "load_dataset": "atdata._dataset._load",
             "sequence_of": "atdata._dataset._dataset",
@@ -33,6 +35,7 @@ __all__ = [
     "DatasetDict",
     "ShardWriter",
     "Summary",
+    "concat",
     "counts_of",
     "load_dataset",
     "sequence_of",

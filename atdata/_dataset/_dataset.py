@@ -29,7 +29,7 @@ from . import _training as training
 from ._locate import Rows, are_positions, named_rows
 from ._selection import Everything, Selection, draw, intersect, renewed, take, unite, with_listing
 from ._sequence import SampleSequence, type_argument
-from ._slice import load_slice, save_slice
+from ._slice import Places, load_slice, manifests_folder, save_slice
 from ._summary import describe, shard_paths, summary_of
 from ._training import Uneven
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from ._export import ExportKeys
 
-__all__ = ["Dataset", "sequence_of"]
+__all__ = ["Dataset", "dataset_of", "sequence_of"]
 
 S = TypeVar("S")
 V = TypeVar("V")
@@ -61,7 +61,9 @@ class Dataset(Generic[S]):
             (``images-{000000..000009}.tar``), a list of these, or a slice (``dogs.slice.parquet``), as
             :meth:`save_slice` writes it. A path that exists is never a pattern.
         manifests: The folder of the manifests, where they are apart from the tars: with the names below it that the
-            tars have below their root.
+            tars have below their root. For a slice of several roots, ``{name: folder}``.
+        root: Where a slice's dataset is now, if it was moved: its folder, or ``{name: folder}`` for a slice of several
+            roots.
 
     Raises:
         ManifestNotFoundError: There is nothing there.
@@ -86,13 +88,18 @@ class Dataset(Generic[S]):
     _sequence: SampleSequence
 
     def __init__(
-        self, source: DatasetSource | OpenShards[S], *, manifests: str | os.PathLike[str] | None = None
+        self,
+        source: DatasetSource | OpenShards[S],
+        *,
+        manifests: Places | None = None,
+        root: Places | None = None,
     ) -> None:
         if is_slice(source):
-            selection: Selection = load_slice(source)  # type: ignore[arg-type]  # a path, as its name says
+            selection: Selection = load_slice(source, root=root, manifests=manifests)  # type: ignore[arg-type]  # a path
         else:
+            folder = manifests_folder(root, manifests)
             if not isinstance(source, OpenShards):
-                source = open_shards(source, manifests=manifests)
+                source = open_shards(source, manifests=folder)
                 report_ignored(source)
             selection = Everything(Opened(source))
         shards = selection.opened.shards
@@ -1081,6 +1088,11 @@ class Dataset(Generic[S]):
     def _annotatable(self) -> SampleSequence:
         self._sequence.check_annotatable()
         return self._sequence
+
+
+def dataset_of(like: Dataset[S], sequence: SampleSequence) -> Dataset[S]:
+    """Return a dataset of the same class that is made of something else."""
+    return like._with(sequence)  # noqa: SLF001 -- for the rooms above
 
 
 def sequence_of(dataset: Dataset[Any]) -> SampleSequence:

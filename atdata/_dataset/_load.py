@@ -24,6 +24,7 @@ from atdata._storage import StorePath, absolute_url
 
 from ._dataset import Dataset
 from ._dataset_dict import DatasetDict
+from ._slice import Places, manifests_folder
 from ._splits import TRAIN, by_split, unknown_split
 
 __all__ = ["DataFiles", "load_dataset"]
@@ -63,7 +64,8 @@ def load_dataset(
     data_files: DataFiles | Mapping[str, DataFiles] | None = None,
     streaming: bool = False,
     storage_options: Mapping[str, Any] | None = None,
-    manifests: str | os.PathLike[str] | None = None,
+    manifests: Places | None = None,
+    root: Places | None = None,
 ) -> DatasetDict[DictSample]: ...
 
 
@@ -76,7 +78,8 @@ def load_dataset(
     data_files: DataFiles | Mapping[str, DataFiles] | None = None,
     streaming: bool = False,
     storage_options: Mapping[str, Any] | None = None,
-    manifests: str | os.PathLike[str] | None = None,
+    manifests: Places | None = None,
+    root: Places | None = None,
 ) -> Dataset[DictSample]: ...
 
 
@@ -89,7 +92,8 @@ def load_dataset(
     data_files: DataFiles | Mapping[str, DataFiles] | None = None,
     streaming: bool = False,
     storage_options: Mapping[str, Any] | None = None,
-    manifests: str | os.PathLike[str] | None = None,
+    manifests: Places | None = None,
+    root: Places | None = None,
 ) -> DatasetDict[S]: ...
 
 
@@ -102,7 +106,8 @@ def load_dataset(
     data_files: DataFiles | Mapping[str, DataFiles] | None = None,
     streaming: bool = False,
     storage_options: Mapping[str, Any] | None = None,
-    manifests: str | os.PathLike[str] | None = None,
+    manifests: Places | None = None,
+    root: Places | None = None,
 ) -> Dataset[S]: ...
 
 
@@ -114,7 +119,8 @@ def load_dataset(
     data_files: DataFiles | Mapping[str, DataFiles] | None = None,
     streaming: bool = False,
     storage_options: Mapping[str, Any] | None = None,
-    manifests: str | os.PathLike[str] | None = None,
+    manifests: Places | None = None,
+    root: Places | None = None,
 ) -> DatasetDict[Any] | Dataset[Any]:
     """Open a dataset and tell its splits apart by the names of its shards and folders. Only names are read.
 
@@ -128,6 +134,7 @@ def load_dataset(
         streaming: Recorded, and otherwise without effect: a dataset reads its samples as they are asked for.
         storage_options: For remote stores, which are not supported yet.
         manifests: The folder of the manifests, where they are apart from the tars, as for :class:`Dataset`.
+        root: Where a slice's dataset is now, if it was moved, as for :class:`Dataset`.
 
     Returns:
         All splits, or the one that was named.
@@ -144,7 +151,7 @@ def load_dataset(
         raise SchemaError(f"{sample_type} is no sample type; decorate the class with @atdata.packable")
     if storage_options is not None:
         raise AtdataError("storage_options are for remote stores, and these are not supported yet; leave them away")
-    where, openers = _openers(path, sample_type, data_files, manifests)
+    where, openers = _openers(path, sample_type, data_files, manifests, root)
     if split is None:
         return DatasetDict({name: opened() for name, opened in openers.items()}, sample_type, streaming)
     if split not in openers:
@@ -156,15 +163,17 @@ def _openers(
     path: DatasetSource,
     sample_type: type[Any] | None,
     data_files: _DataFiles | None,
-    manifests: str | os.PathLike[str] | None,
+    manifests: Places | None,
+    root: Places | None,
 ) -> tuple[str, dict[str, Callable[[], Dataset[Any]]]]:
     """Return what was named, and what opens each of its splits."""
     check_source(path)
     if is_slice(path) and data_files is None:
         kind: Any = Dataset if sample_type is None else Dataset[sample_type]  # type: ignore[valid-type]  # at run time
-        return str(path), {TRAIN: functools.partial(kind, path)}
+        return str(path), {TRAIN: functools.partial(kind, path, manifests=manifests, root=root)}
     source = absolute_source(path)
-    apart = None if manifests is None else absolute_url(manifests)
+    folder = manifests_folder(root, manifests)
+    apart = None if folder is None else absolute_url(folder)
     splits = _find(source, data_files, apart)
     report_ignored(splits.shards._replace(listing=Listing((), ())))
     again = functools.partial(_reopened, source, sample_type, data_files, apart)

@@ -50,7 +50,7 @@ class Opened:
     @property
     def source(self) -> str | list[str]:
         """What the shards were opened from, as absolute paths or patterns."""
-        return self.shards.source or [self.store.url(f"{shard_id}.tar") for shard_id in self.shard_ids]
+        return self.shards.named
 
     def count(self) -> int:
         """Return how many samples there are: by the headers, or by walking the tars where there are none.

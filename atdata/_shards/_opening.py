@@ -76,6 +76,11 @@ class OpenShards(NamedTuple, Generic[S]):
         """Ids of the shards in order: those with manifests, or all where none has one."""
         return [shard.shard_id for shard in self.listing.committed] or list(self.listing.uncommitted)
 
+    @property
+    def named(self) -> str | list[str]:
+        """What they were opened from, or the tars themselves, as absolute paths or patterns."""
+        return self.source or [self.store.url(f"{shard_id}.tar") for shard_id in self.shard_ids]
+
     def reopened(self) -> "OpenShards[S]":
         """Return the shards as they are now.
 

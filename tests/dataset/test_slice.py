@@ -1,5 +1,6 @@
 """Slices: a selection as a file, that opens as the same selection, and notices what changed."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -34,11 +35,19 @@ def packed(samples: Any) -> list[bytes]:
     return [sample.packed for sample in samples]
 
 
+def about_of(file: Path) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads(pl.read_parquet_metadata(file)[MEMBER])
+    return about
+
+
 def rewritten(file: Path, frame: pl.DataFrame | None = None, **changed: Any) -> Path:
-    """Write a slice anew with something else in it."""
-    about = json.loads(pl.read_parquet_metadata(file)[MEMBER]) | changed
+    """Write a slice anew with something else in it, and its metadata's digest made anew."""
+    about = about_of(file) | changed
+    del about["digest"]
+    text = json.dumps(about, separators=(",", ":"))
+    signed = f'{text[:-1]},"digest":"{hashlib.sha256(text.encode()).hexdigest()}"}}'
     rows = pl.read_parquet(file) if frame is None else frame
-    rows.write_parquet(file, metadata={MEMBER: json.dumps(about)})
+    rows.write_parquet(file, metadata={MEMBER: signed})
     return file
 
 
@@ -148,7 +157,7 @@ def test_a_dataset_that_is_gone_is_named(saved: Path, tmp_path: Path) -> None:
     shutil.copy(saved, mailed)
     shutil.rmtree(tmp_path)
     with pytest.raises(
-        ManifestNotFoundError, match=r"they are in neither\. Where the dataset is now: Dataset\(folder\)"
+        ManifestNotFoundError, match=r"they are in neither\. Where the dataset is now: Dataset\('.*', root=folder\)"
     ):
         Dataset(mailed)
 
@@ -191,7 +200,7 @@ def test_what_is_no_slice_is_refused(saved: Path, tmp_path: Path) -> None:
 def test_every_flipped_byte_is_noticed_or_harmless(saved: Path) -> None:
     data = saved.read_bytes()
     expected = Dataset(saved)
-    before, digest = packed(expected), expected.digest
+    before, digest, predicate = packed(expected), expected.digest, expected.explain().predicate
     rng = np.random.default_rng(3)
     noticed = 0
     for at in rng.integers(0, len(data), 150):
@@ -202,6 +211,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(saved: Path) -> None:
             opened = Dataset(saved)
             assert opened.digest == digest
             assert packed(opened) == before
+            assert opened.explain().predicate == predicate
         except AtdataError:
             noticed += 1
     assert noticed > 50
@@ -270,3 +280,89 @@ def test_the_way_out_of_a_missing_shard_is_one(tmp_path: Path) -> None:
         list(Dataset(taken))
     left, rows = Dataset(tmp_path), pl.read_parquet(taken)
     assert len(left.take(rows.filter(pl.col("__shard__").is_in(left.shards)))) == 1
+
+
+def test_every_flipped_byte_of_the_metadata_is_noticed(saved: Path) -> None:
+    text = pl.read_parquet_metadata(saved)[MEMBER].encode()
+    data = saved.read_bytes()
+    start = data.index(text)
+    for at in range(0, len(text), 3):
+        flipped = bytearray(data)
+        flipped[start + at] ^= 1
+        saved.write_bytes(flipped)
+        with pytest.raises(AtdataError):
+            Dataset(saved)
+
+
+def test_a_slice_says_what_readers_of_tomorrow_need(saved: Path, tmp_path: Path) -> None:
+    about = about_of(saved)
+    assert (about["slice_version"], about["digest_version"]) == ("1.1.0", 1)
+    assert about["roots"] == [
+        {
+            "name": "",
+            "path": str(tmp_path),
+            "relative": ".",
+            "manifests": None,
+            "manifests_relative": None,
+            "source": Dataset(saved).source,
+        }
+    ]
+    assert (about["root"], about["relative"]) == (str(tmp_path), ".")  # for readers of 1.0
+    with pytest.raises(UnsupportedFormatError, match="digest_version 2; this version of atdata-polars reads 1"):
+        Dataset(rewritten(saved, digest_version=2))
+
+
+def test_slices_of_version_1_0_are_read(saved: Path, tmp_path: Path) -> None:
+    expected = packed(Dataset(saved))
+    about = about_of(saved)
+    for name in ("roots", "digest_version", "digest"):
+        del about[name]
+    frame = pl.read_parquet(saved)
+    frame.write_parquet(saved, metadata={MEMBER: json.dumps(about | {"slice_version": "1.0.0"})})
+    assert packed(Dataset(saved)) == packed(Dataset(saved).refresh()) == expected
+    moved = tmp_path.parent / f"{tmp_path.name}-moved"
+    tmp_path.rename(moved)
+    assert packed(Dataset(moved / saved.name)) == packed(Dataset(moved / saved.name).refresh()) == expected
+    frame.write_parquet(moved / saved.name, metadata={MEMBER: json.dumps(about | {"slice_version": "1.1.0"})})
+    with pytest.raises(DamagedManifestError, match="its metadata are not those that were written"):
+        Dataset(moved / saved.name)
+
+
+def test_a_slice_is_told_where_its_dataset_is(written: Dataset[Any], saved: Path, tmp_path: Path) -> None:
+    expected = packed(Dataset(saved))
+    mailed, moved = tmp_path.parent / f"{tmp_path.name}-mail", tmp_path.parent / f"{tmp_path.name}-moved"
+    mailed.mkdir()
+    file = shutil.copy(saved, mailed / saved.name)
+    tmp_path.rename(moved)
+    with pytest.raises(ManifestNotFoundError, match="in neither"):
+        Dataset(file)
+    for root in (moved, str(moved), {"": moved}):
+        opened = Dataset(file, root=root)
+        assert packed(opened) == packed(opened.refresh()) == expected
+        assert packed(atdata.load_dataset(file, split="train", root=root)) == expected
+    assert opened.source == str(moved)
+    for wrong, problem in ((tmp_path, "in neither"), (tmp_path / "x", "in neither")):
+        with pytest.raises(ManifestNotFoundError, match=problem):
+            Dataset(file, root=wrong)
+    with pytest.raises(ValueError, match="root= names 'x', and the slice has the roots ''"):
+        Dataset(file, root={"x": moved})
+    with pytest.raises(ValueError, match="root= says where the dataset of a slice is now"):
+        Dataset(moved, root=moved)
+    with pytest.raises(ValueError, match="manifests= is one folder"):
+        Dataset(moved, manifests={"": moved})
+    assert len(written) == 250
+
+
+def test_a_slice_knows_that_manifests_are_apart(tmp_path: Path, photos: Photos) -> None:
+    atdata.write_samples(photos(9), tmp_path / "here" / "tars" / "p.tar", maxcount=4, manifest=True, durable=False)
+    (tmp_path / "here" / "sidecars").mkdir()
+    for path in (tmp_path / "here" / "tars").glob("*.manifest.*"):
+        path.rename(tmp_path / "here" / "sidecars" / path.name)
+    apart = Dataset(tmp_path / "here" / "tars", manifests=tmp_path / "here" / "sidecars")
+    file = apart.where(pl.lit(True)).save_slice(tmp_path / "here" / "all.slice.parquet")
+    assert packed(Dataset(file)) == packed(Dataset(file).refresh()) == packed(apart)
+    (tmp_path / "here").rename(tmp_path / "there")
+    file = tmp_path / "there" / "all.slice.parquet"
+    assert packed(Dataset(file)) == packed(Dataset(file).refresh()) == [photo.packed for photo in photos(9)]
+    (tmp_path / "there" / "sidecars").rename(tmp_path / "sidecars")
+    assert len(list(Dataset(file, manifests=tmp_path / "sidecars").refresh())) == 9
