@@ -11,7 +11,7 @@ import atdata._lens as lenses
 from atdata._errors import AtdataError, DecodeError, SampleKeyError, SchemaError
 from atdata._read import Opened, SampleReader, Step, Steps, batched, through
 from atdata._sample import DictSample, SampleBatch, bare_type, decoder_of, fields_of, is_sample_type, written_type
-from atdata._shards import Locations, to_position
+from atdata._shards import Locations, repeated_tar, to_position
 from atdata._tar import MSGPACK
 
 from ._locate import Rows
@@ -132,6 +132,7 @@ class SampleSequence:
 
         Raises:
             TypeError: A filter decides which samples there are, or they have no manifests.
+            AtdataError: A shard is there more than once.
         """
         if self.filters:
             raise TypeError(
@@ -142,6 +143,11 @@ class SampleSequence:
             raise TypeError(
                 f"{self.opened.store.url()} has no manifests that could get columns; write_samples(..., "
                 "manifest=True) or export() makes some"
+            )
+        if self.opened.shards.parts and (tar := repeated_tar(self.opened.shards)):
+            raise AtdataError(
+                f"{tar} is in this dataset more than once, and its manifest would be changed twice: annotate each "
+                "dataset by itself, then concatenate them"
             )
 
     def check_combinable(self, other: "SampleSequence") -> None:

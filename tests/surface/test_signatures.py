@@ -92,9 +92,10 @@ ADDED = {
         "keys=None, overwrite=False, append=False, provenance=None, created_at=None, durable=True, progress=None, "
         "executor=None"
     ),
-    "Dataset": "manifests=None",
+    "Dataset": "manifests=None, root=None",
+    "concat": "names=None",
     "QueryExecutor.from_shard_urls": "manifests=None",
-    "load_dataset": "storage_options=None, manifests=None",
+    "load_dataset": "storage_options=None, manifests=None, root=None",
     "ShardWriter": (
         "path, sample_type, maxcount=None, maxsize=None, manifest=False, content_metadata=None, keys=None, "
         "overwrite=False, append=False, provenance=None, created_at=None, durable=True, progress=None, executor=None"
