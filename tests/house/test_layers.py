@@ -1,6 +1,7 @@
 """The layers are law: docs/architecture.md says which room may import which, and the code keeps to it."""
 
 import ast
+import graphlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,38 @@ def test_modules_import_only_what_their_rooms_may() -> None:
         if is_forbidden(room_of(path), name, table)
     ]
     assert forbidden == []
+
+
+class WithoutTypes(ast.NodeTransformer):
+    """Leaves out the imports that only type checkers see."""
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+        return node
+
+
+def import_graph(sources: dict[str, str]) -> dict[str, set[str]]:
+    """Return which modules of the package each module imports when it runs, in its functions too."""
+    graph = {}
+    for name, source in sources.items():
+        text = ast.unparse(WithoutTypes().visit(ast.parse(source)))
+        names = {imported for _, imported in imported_names(text, tuple(name.split(".")[:-1]))}
+        graph[name] = names & sources.keys()
+    return graph
+
+
+def test_no_modules_import_each_other() -> None:
+    sources = {".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text() for path in modules()}
+    graphlib.TopologicalSorter(import_graph(sources)).prepare()  # a CycleError names the circle
+
+
+def test_a_circle_of_imports_is_found_in_functions_and_not_in_types() -> None:
+    one, two = "def f():\n    from ._two import b", "from ._one import a"
+    with pytest.raises(graphlib.CycleError):
+        graphlib.TopologicalSorter(import_graph({"atdata._x._one": one, "atdata._x._two": two})).prepare()
+    typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ._two import b\nelse:\n    b = None"
+    assert import_graph({"atdata._x._one": typed, "atdata._x._two": two})["atdata._x._one"] == set()
 
 
 @pytest.mark.parametrize(
