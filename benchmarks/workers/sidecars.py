@@ -17,7 +17,7 @@ from common import LABELS, Setup, built
 from rows import TAGS, ShardRows, shard_rows
 
 import atdata
-from atdata._manifest._aggregate import aggregate
+from atdata._manifest._kinds import aggregate_of
 from atdata._manifest._table import CRC32, KEY, OFFSET, SIZE
 from atdata._manifest._values import value_reader
 from atdata._manifest._writer import publish_manifest
@@ -92,7 +92,7 @@ def manifest_of(rows: ShardRows) -> ShardManifest:
         num_samples=len(frame),
         size_bytes=int(rows.sizes.sum()),
         created_at="2026-01-01T00:00:00+00:00",
-        aggregates={each.name: aggregate(each, frame[each.name]) for each in value_reader(Row).columns},
+        aggregates={each.name: aggregate_of(each.aggregate).of(frame[each.name]) for each in value_reader(Row).columns},
         samples=frame,
     )
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from atdata._read._picks import Picks
 from common import (
     BATCH,
     SLICE,
@@ -27,6 +26,7 @@ from atdata import SampleBatch
 from atdata._epoch._epoch import Epoch
 from atdata._epoch._part import RankPart
 from atdata._epoch._split import Split
+from atdata._shards import Locations
 
 
 def slice_(setup: Setup) -> Task:
@@ -85,7 +85,7 @@ def _loader(setup: Setup, *, shuffle: bool) -> Task:
 class _First:
     """Stands for a reader: what it is asked for first is all that is wanted."""
 
-    def read_batches(self, picks: Picks, batch_size: int) -> Iterator[SampleBatch[int]]:
+    def read_batches(self, picks: Locations, batch_size: int) -> Iterator[SampleBatch[int]]:
         yield SampleBatch(picks.offsets[:batch_size].tolist())
 
 
@@ -109,7 +109,9 @@ def _resume(setup: Setup, window: int | str | None) -> Task:
     random = np.random.default_rng(11)
     shards = (np.arange(count) // max(1, count // 1000)).astype(np.uint32)
     sizes = random.integers(500, 24_000, count)
-    picks = Picks([f"{number:06d}" for number in range(1002)], shards, np.arange(count), sizes, np.arange(count), None)
+    picks = Locations(
+        [f"{number:06d}" for number in range(1002)], shards, np.arange(count), sizes, np.arange(count), None
+    )
 
     def epoch() -> Epoch[SampleBatch[int]]:
         part = RankPart(picks, _First(), "0" * 64, split=Split(batch_size=BATCH), batched=True)  # type: ignore[arg-type]
