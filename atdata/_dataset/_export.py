@@ -118,8 +118,9 @@ def _encoded(opened: Opened, locations: Locations, reader: SampleReader, *, rene
         window = locations[start : start + _WINDOW]
         rows = _rows(opened, window)
         keys = [NUMBERED] * len(window) if renew else window.to_frame()[KEY].to_list()
-        for index, (key, payload) in enumerate(zip(keys, reader.payloads(window), strict=True)):
-            yield Encoded(start + index, key, [payload], CopiedRow(rows, index))
+        for index, (key, members) in enumerate(zip(keys, reader.members(window), strict=True)):
+            copied = [(extension, [payload]) for extension, payload in members]
+            yield Encoded(start + index, key, copied, CopiedRow(rows, index))
 
 
 def _rows(opened: Opened, locations: Locations) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import polars as pl
 
 from atdata._errors import SampleValueError, SchemaError, UnreadableImageWarning
 from atdata._polars import enter_polars
+from atdata._sample import LONGEST_EXTENSION
 from atdata._tar import check_key
 
 from ._aggregate import without_nan
@@ -94,7 +95,7 @@ class ManifestBuilder:
         Raises:
             SampleValueError: The key cannot be a key or is there already, or a value does not fit its column.
         """
-        check_key(key)
+        check_key(key, LONGEST_EXTENSION)
         if key in self._keys:
             raise SampleValueError(f"the key {key!r} is in the shard already; a key names one sample", "__key__")
         self.add_row(key=key, offset=offset, size=size, crc32=crc32, values=self._reader(sample))

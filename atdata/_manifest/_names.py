@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from atdata._storage import Stamp
-from atdata._tar import shard_id_of
+from atdata._tar import shard_id_of, tar_name
 
 __all__ = [
     "HEADER_SUFFIX",
@@ -45,7 +45,7 @@ class Sidecars(msgspec.Struct, frozen=True, gc=False):
     @property
     def tar(self) -> str:
         """The shard's own file."""
-        return f"{self.shard_id}.tar"
+        return tar_name(self.shard_id)
 
     def with_tables(self, tables: Iterable[str]) -> "Sidecars":
         """Return the same shard with other tables, once each; its header is another one by then, of unknown stamp."""

@@ -10,10 +10,10 @@ import numpy as np
 
 from atdata._errors import DecodeError
 from atdata._manifest import SampleLocation
-from atdata._sample import SampleBatch, decoder_of, gatherer_of
+from atdata._sample import SampleBatch, layout_of
 from atdata._shards import NO_CRC, Locations, Verify
 from atdata._storage import OpenFile, ReadLimits
-from atdata._tar import fenced_payload, key_in
+from atdata._tar import Members, key_in, sole_payload, verified_members
 
 from ._locator import Locator
 from ._plan import windows
@@ -51,7 +51,8 @@ class SampleReader:
         self._limits = limits
         #: In order, a shard is read span by span, each as long as a request may be.
         self._spans = dataclasses.replace(limits, first_window=limits.longest, window=limits.longest)
-        self._decode: Callable[[memoryview], Any] = decoder_of(sample_type)
+        self._layout = layout_of(sample_type)
+        self._decode: Callable[[bytes | memoryview], Any] = self._layout.decoder_of(sample_type)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._places, self._type, self._limits)
@@ -92,19 +93,25 @@ class SampleReader:
             ShardChangedError: The bytes there are not the sample that the location names.
             ValueError: The samples have neither keys nor checksums to be told by.
         """
+        suffix = self._layout.suffix
         for stored in self._located(locations, verify):
-            fenced_payload(*stored)
-            yield stored[0]
+            run, _, key, _, size, crc = stored
+            if sole_payload(run, key, size, crc, suffix) is None:
+                verified_members(*stored)
+            yield run
 
-    def payloads(self, locations: Locations, *, verify: Verify = "fetch") -> Iterator[memoryview]:
-        """Yield what each sample's member holds, checked and not decoded; each holds until the next one is asked for.
+    def members(self, locations: Locations, *, verify: Verify = "fetch") -> Iterator[Members]:
+        """Yield each sample's members, checked and not decoded; they hold until the next ones are asked for.
 
         Raises:
             ShardChangedError: The bytes there are not the sample that the location names.
+            DecodeError: The members are not those of a sample of the type.
             ValueError: The samples have neither keys nor checksums to be told by.
         """
         for stored in self._located(locations, verify):
-            yield fenced_payload(*stored)
+            members = verified_members(*stored)
+            self._payload(stored, members)
+            yield members
 
     def one(self, locations: Locations, index: int, *, verify: Verify = "fetch") -> Any:
         """Return one of the samples at some places, as :meth:`read` yields it.
@@ -115,8 +122,12 @@ class SampleReader:
             ValueError: The sample has neither key nor checksum to be told by.
         """
         stored = self._single(locations, index, verify)
+        run, _, key, _, size, crc = stored
+        payload = sole_payload(run, key, size, crc, self._layout.suffix)
+        if payload is None:
+            payload = self._payload(stored, verified_members(*stored))
         try:
-            return self._decode(fenced_payload(*stored))
+            return self._decode(payload)
         except DecodeError as error:
             raise _named(error, stored) from error
 
@@ -132,8 +143,12 @@ class SampleReader:
         return self._decoded(self._read(map(_Window, _gathered(complete, self._limits)), verify))
 
     def _decoded(self, samples: Iterator[StoredSample]) -> Iterator[Any]:
+        suffix = self._layout.suffix
         for stored in samples:
-            payload = fenced_payload(*stored)
+            run, _, key, _, size, crc = stored
+            payload = sole_payload(run, key, size, crc, suffix)
+            if payload is None:
+                payload = self._payload(stored, verified_members(*stored))
             try:
                 sample = self._decode(payload)
             except DecodeError as error:
@@ -141,9 +156,13 @@ class SampleReader:
             yield sample
 
     def _batched(self, samples: Iterator[StoredSample], batch_size: int) -> Iterator[SampleBatch[Any]]:
-        gatherer = gatherer_of(self._type, batch_size)
+        suffix = self._layout.suffix
+        gatherer = self._layout.gatherer_of(self._type, batch_size)
         for stored in samples:
-            payload = fenced_payload(*stored)
+            run, _, key, _, size, crc = stored
+            payload = sole_payload(run, key, size, crc, suffix)
+            if payload is None:
+                payload = self._payload(stored, verified_members(*stored))
             try:
                 gatherer.add(payload)
             except DecodeError as error:
@@ -152,6 +171,12 @@ class SampleReader:
                 yield gatherer.take()
         if gatherer.count:
             yield gatherer.take()
+
+    def _payload(self, stored: StoredSample, members: Members) -> memoryview:
+        try:
+            return self._layout.payload(members)
+        except DecodeError as error:
+            raise _named(error, stored) from error
 
     def _ordered(self, shard_ids: Sequence[str] | None) -> Iterator[StoredSample]:
         open_tar = functools.partial(self._places.tars.open, verify="fetch")

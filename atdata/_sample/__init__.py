@@ -6,21 +6,23 @@ from ._constraints import dtype_in, integer_range
 from ._dict import DictSample
 from ._fields import Field, bare_type, fields_of, resolving, written_type
 from ._image import ImageField, ImageHead, check_encoded, image_head
+from ._layouts import LONGEST_EXTENSION, MSGPACK, EncodedMembers, layout_of
 from ._packable import (
     Computed,
     PackableSample,
     computed,
     computed_of,
-    decoder_of,
-    encode_sample,
     is_sample_type,
     packable,
     snapshot,
 )
 
 __all__ = [
+    "LONGEST_EXTENSION",
+    "MSGPACK",
     "Computed",
     "DictSample",
+    "EncodedMembers",
     "Field",
     "Gatherer",
     "ImageField",
@@ -32,14 +34,13 @@ __all__ = [
     "codec_of",
     "computed",
     "computed_of",
-    "decoder_of",
     "dtype_in",
-    "encode_sample",
     "fields_of",
     "gatherer_of",
     "image_head",
     "integer_range",
     "is_sample_type",
+    "layout_of",
     "packable",
     "resolving",
     "snapshot",

@@ -20,8 +20,6 @@ __all__ = [
     "PackableSample",
     "computed",
     "computed_of",
-    "decoder_of",
-    "encode_sample",
     "is_sample_type",
     "packable",
     "remember_computed",
@@ -200,15 +198,6 @@ def is_sample_type(sample_type: object) -> bool:
     return is_packable(sample_type)
 
 
-def encode_sample(sample: Any) -> list[bytes | memoryview]:
-    """Return a sample's payload in parts.
-
-    Raises:
-        SampleValueError: A value cannot be written; the error names the field.
-    """
-    return [sample.packed] if isinstance(sample, DictSample) else plan_of(type(sample)).encode(sample)
-
-
 def snapshot(sample: S) -> S:
     """Return a sample that does not change with what the given one holds: arrays, lists and all that can be changed."""
     if isinstance(sample, DictSample):
@@ -219,20 +208,6 @@ def snapshot(sample: S) -> S:
         # By way of `object`, for classes that are frozen.
         object.__setattr__(held, name, value if type(value) in _IMMUTABLE else copy.deepcopy(value))
     return held
-
-
-def decoder_of(sample_type: type) -> Callable[[bytes | memoryview], Any]:
-    """Return what makes samples of a type from their payloads; it raises DecodeError where one is none.
-
-    Nothing that it makes keeps the payload's memory.
-
-    Raises:
-        SchemaError: The type has a field that cannot be stored.
-    """
-    decode: Callable[[bytes | memoryview], Any] = (
-        sample_type.from_bytes if issubclass(sample_type, DictSample) else plan_of(sample_type).decode
-    )
-    return decode
 
 
 def _local_names(caller: types.FrameType | None) -> Mapping[str, Any] | None:

@@ -48,7 +48,7 @@ Indices: TypeAlias = slice | NDArray[np.integer[Any]]
 class PlainKeys:
     """Keys without Polars, for worker processes: as much of a Series as reading takes."""
 
-    def __init__(self, keys: NDArray[np.object_]) -> None:
+    def __init__(self, keys: NDArray[np.object_] | list[str]) -> None:
         self._keys = keys
 
     def __len__(self) -> int:
@@ -61,12 +61,12 @@ class PlainKeys:
     def __getitem__(self, indices: Indices) -> Self: ...
 
     def __getitem__(self, indices: int | Indices) -> str | Self:
-        found: Any = self._keys[indices]
+        found: Any = (_objects(self._keys) if isinstance(self._keys, list) else self._keys)[indices]
         return type(self)(found) if isinstance(found, np.ndarray) else str(found)
 
     def to_list(self) -> list[str]:
         """Return the keys as a list."""
-        keys: list[str] = self._keys.tolist()
+        keys: list[str] = self._keys if isinstance(self._keys, list) else self._keys.tolist()
         return keys
 
 
@@ -164,14 +164,16 @@ class Locations:
         """Make them of locations that are complete and were checked; their shards are numbered as they come."""
         number_of: dict[str, int] = {}
         shards = [number_of.setdefault(location.shard, len(number_of)) for location in locations]
-        crc32s = [NO_CRC if location.crc32 is None else location.crc32 for location in locations]
+        crc32s = [location.crc32 for location in locations]
+        if None in crc32s:
+            crc32s = [NO_CRC if crc32 is None else crc32 for crc32 in crc32s]
         return cls(
             list(number_of),
             np.array(shards, np.uint32),
             np.array([location.offset for location in locations], np.int64),
             np.array([location.size for location in locations], np.int64),
             np.array(crc32s, np.int64),
-            PlainKeys(_objects([location.key for location in locations])),
+            PlainKeys([location.key for location in locations]),
         )
 
     @classmethod
@@ -315,12 +317,11 @@ def check_location(location: object) -> SampleLocation:
         )
     offset, size, crc32 = location.offset, location.size, location.crc32
     if (  # nearly every location, in a tenth of the time
-        type(offset) is int
+        type(offset) is type(size) is type(crc32) is int
         and 0 <= offset <= _MAX_INT64
-        and (size is None or (type(size) is int and 0 < size <= _MAX_INT64))
-        and (crc32 is None or (type(crc32) is int and 0 <= crc32 <= _MAX_CRC))
-        and type(location.shard) is str
-        and type(location.key) is str
+        and 0 < size <= _MAX_INT64
+        and 0 <= crc32 <= _MAX_CRC
+        and type(location.shard) is type(location.key) is str
     ):
         return location
     return SampleLocation(

@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NoReturn, TypeAlias
 
-from atdata._errors import DecodeError, ShardChangedError
+from atdata._errors import ShardChangedError
 from atdata._manifest import Header
 from atdata._storage import ChangedFileError, OpenFile, Part, ReadLimits, Store
-from atdata._tar import MSGPACK, SampleRun, sample_runs, walk
+from atdata._tar import SampleRun, sample_runs, tar_name, walk
 
 __all__ = ["Tars", "Verify"]
 
@@ -39,7 +39,7 @@ class Tars:
         Raises:
             ShardChangedError: It is another one, or it is gone.
         """
-        name = f"{shard_id}.tar"
+        name = tar_name(shard_id)
         try:
             file = self._store.open(name)
         except FileNotFoundError:
@@ -72,7 +72,7 @@ class Tars:
         try:
             self._store.fill(parts)
         except ChangedFileError as error:
-            self.changed(next(each for each in shard_ids if self._store.url(f"{each}.tar") == error.filename))
+            self.changed(next(each for each in shard_ids if self._store.url(tar_name(each)) == error.filename))
 
     def changed(self, shard_id: str) -> NoReturn:
         """Say that a tar is no longer the one that was opened before.
@@ -82,26 +82,19 @@ class Tars:
         """
         raise ShardChangedError(
             shard_id,
-            f"its tar {self._store.url(f'{shard_id}.tar')} was replaced or written to while samples were read from it; "
-            "open the dataset again and ask its manifests again",
+            f"its tar {self._store.url(tar_name(shard_id))} was replaced or written to while samples were read from "
+            "it; open the dataset again and ask its manifests again",
         ) from None
 
     def runs(self, shard_id: str, file: OpenFile) -> Iterator[SampleRun]:
-        """Walk an opened tar; yield its samples' places.
+        """Walk an opened tar; yield its samples, each a run of members.
 
         Raises:
             ShardError: It is no tar, or is damaged.
-            DecodeError: A sample is no typed one.
         """
-        for run in sample_runs(
+        return sample_runs(
             walk(lambda at, length: self._read(shard_id, file, at, length), file.size, shard_id), shard_id
-        ):
-            if run.extensions != (MSGPACK,):
-                raise DecodeError(
-                    f"shard {shard_id!r}, sample {run.key!r} at offset {run.offset} holds "
-                    f"{', '.join(run.extensions)}; expected one .{MSGPACK} member, as write_samples writes"
-                )
-            yield run
+        )
 
     def _read(self, shard_id: str, file: OpenFile, offset: int, length: int) -> bytes:
         buffer = bytearray(max(0, min(length, file.size - offset)))

@@ -1,26 +1,30 @@
-"""The bytes of a tar: headers, the strict walk, the writer, and the fenced read. Knows nothing of manifests."""
+"""The bytes of a tar: headers, the strict walk, the writer, and the fenced read; a sample is its members."""
 
 from ._header import BLOCK, END_OF_ARCHIVE, crc32
-from ._keys import MSGPACK, check_key, shard_id_of, stem_of
-from ._verify import fenced_payload, key_in
+from ._keys import check_key, member_name, shard_id_of, split_name, stem_of, tar_name
+from ._verify import Members, key_in, sole_payload, verified_members
 from ._walk import Member, SampleRun, sample_runs, walk
 from ._writer import Buffers, Place, TarWriter
 
 __all__ = [
     "BLOCK",
     "END_OF_ARCHIVE",
-    "MSGPACK",
     "Buffers",
     "Member",
+    "Members",
     "Place",
     "SampleRun",
     "TarWriter",
     "check_key",
     "crc32",
-    "fenced_payload",
     "key_in",
+    "member_name",
     "sample_runs",
     "shard_id_of",
+    "sole_payload",
+    "split_name",
     "stem_of",
+    "tar_name",
+    "verified_members",
     "walk",
 ]

@@ -6,17 +6,15 @@ from atdata._errors import SampleValueError
 
 from ._header import MAX_NAME
 
-__all__ = ["MSGPACK", "check_key", "shard_id_of", "split_name", "stem_of"]
+__all__ = ["check_key", "member_name", "shard_id_of", "split_name", "stem_of", "tar_name"]
 
-#: The extension of a typed sample's one member.
-MSGPACK = "msgpack"
 _TAR = ".tar"
 #: A key of one part that needs no closer look.
 _PLAIN = re.compile(r"(?!__)[A-Za-z0-9_-]+")
 
 
-def check_key(key: object, extension: str = MSGPACK) -> str:
-    """Return a key that can be a member's name.
+def check_key(key: object, extension: str) -> str:
+    """Return a key that can be a member's name, with an extension.
 
     Raises:
         SampleValueError: It cannot; the error says why (docs/format.md, "Keys").
@@ -56,6 +54,11 @@ def _problem(key: str, extension: str) -> str | None:
     return None
 
 
+def member_name(key: str, extension: str) -> str:
+    """Return the name of a sample's member."""
+    return f"{key}.{extension}"
+
+
 def split_name(name: str) -> tuple[str, str]:
     """Split a member's name into key and extension, at the first dot of its last part."""
     folder, slash, last = name.rpartition("/")
@@ -66,6 +69,11 @@ def split_name(name: str) -> tuple[str, str]:
 def stem_of(file: str) -> str:
     """Return a tar's name without ``.tar``; a dot inside the stem is part of it."""
     return file.removesuffix(_TAR)
+
+
+def tar_name(shard_id: str) -> str:
+    """Return the name of a shard's tar."""
+    return shard_id + _TAR
 
 
 def shard_id_of(file: str) -> str | None:

@@ -50,6 +50,11 @@ class Member(NamedTuple):
     size: int
 
     @property
+    def extension(self) -> str:
+        """What follows the sample's key in the name."""
+        return split_name(self.name)[1]
+
+    @property
     def end(self) -> int:
         """Where its padding ends and the next header begins."""
         return self.payload + padded(self.size)
@@ -192,8 +197,12 @@ class SampleRun(NamedTuple):
     offset: int
     #: Length of all its members in bytes: headers, payloads and padding.
     size: int
-    #: What its members hold, by extension.
-    extensions: tuple[str, ...]
+    members: tuple[Member, ...]
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """What its members hold, by extension."""
+        return tuple(member.extension for member in self.members)
 
 
 def sample_runs(members: Iterable[Member], shard_id: str) -> Iterator[SampleRun]:
@@ -211,7 +220,7 @@ def sample_runs(members: Iterable[Member], shard_id: str) -> Iterator[SampleRun]
                 raise ShardError(
                     shard_id, f"the sample {key!r} has the member {member.name!r} twice, again at byte {member.offset}"
                 )
-            run = run._replace(size=member.end - run.offset, extensions=(*run.extensions, extension))
+            run = run._replace(size=member.end - run.offset, members=(*run.members, member))
             continue
         if run is not None:
             yield run
@@ -222,6 +231,6 @@ def sample_runs(members: Iterable[Member], shard_id: str) -> Iterator[SampleRun]
                 "the members of a sample lie side by side",
             )
         seen.add(key)
-        run = SampleRun(key, member.offset, member.end - member.offset, (extension,))
+        run = SampleRun(key, member.offset, member.end - member.offset, (member,))
     if run is not None:
         yield run

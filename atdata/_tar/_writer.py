@@ -1,7 +1,7 @@
 """Writing a tar: deterministic bytes, real offsets, a checksum for each member."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -19,11 +19,11 @@ _ZEROS = bytes(BLOCK)
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where a member was written."""
+    """Where a sample was written."""
 
-    #: Where its header begins, in bytes from the start of the tar.
+    #: Where its first header begins, in bytes from the start of the tar.
     offset: int
-    #: Length of header, payload and padding in bytes.
+    #: Length of its members in bytes: headers, payloads and padding.
     size: int
     #: CRC-32 of those bytes.
     crc32: int
@@ -49,7 +49,7 @@ class Buffers:
 
 
 class TarWriter:
-    """Lays members out one after the other.
+    """Lays samples out one after the other, each as a run of members.
 
     Args:
         take: Takes the tar's bytes, in order, about a megabyte at a time. Nothing changes them before they are given
@@ -66,21 +66,28 @@ class TarWriter:
         #: Bytes so far: where the next header begins.
         self.position = 0
 
-    def size_with(self, payload: int) -> int:
-        """Return the finished tar's length in bytes if one more member of ``payload`` bytes were added."""
-        return self.position + BLOCK + padded(payload) + len(END_OF_ARCHIVE)
+    def size_with(self, payloads: Iterable[int]) -> int:
+        """Return the finished tar's length in bytes if members with payloads of these lengths were added."""
+        return self.position + sum(BLOCK + padded(payload) for payload in payloads) + len(END_OF_ARCHIVE)
 
-    def add(self, name: str, parts: Sequence[bytes | memoryview]) -> Place:
-        """Append a file whose payload is the parts one after the other.
+    def add(self, members: Iterable[tuple[str, Sequence[bytes | memoryview]]]) -> Place:
+        """Append the members of a sample.
+
+        Args:
+            members: The name of each, and the parts that are its payload one after the other.
 
         Raises:
-            SampleValueError: The payload is longer than a ustar member can be; nothing was written.
+            SampleValueError: A payload is longer than a ustar member can be; nothing was written.
         """
-        size = sum(map(len, parts))
-        if size > MAX_SIZE:
-            raise SampleValueError(f"{size} bytes are more than a tar member can hold ({MAX_SIZE})")
-        pieces = (encode_header(name.encode(), size), *parts, _ZEROS[: -size % BLOCK])
-        length = BLOCK + size + len(pieces[-1])
+        pieces: list[bytes | memoryview] = []
+        length = 0
+        for name, parts in members:
+            size = sum(map(len, parts))
+            if size > MAX_SIZE:
+                raise SampleValueError(f"{size} bytes are more than a tar member can hold ({MAX_SIZE})")
+            padding = _ZEROS[: -size % BLOCK]
+            pieces += (encode_header(name.encode(), size), *parts, padding)
+            length += BLOCK + size + len(padding)
         checksum = self._gather(pieces, length) if length <= _ALONE else self._pass_on(pieces)
         place = Place(self.position, length, checksum)
         self.position += length

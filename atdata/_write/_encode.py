@@ -10,7 +10,7 @@ import msgspec
 
 from atdata._errors import AtdataError, SampleValueError, first_line
 from atdata._manifest import value_reader
-from atdata._sample import encode_sample, snapshot
+from atdata._sample import EncodedMembers, layout_of, snapshot
 
 __all__ = ["Encoded", "Encoder", "ExecutorEncoder", "InlineEncoder"]
 
@@ -24,8 +24,7 @@ class Encoded(msgspec.Struct, frozen=True, gc=False):
     position: int
     #: The caller's key, or ``NUMBERED``.
     key: Any
-    #: The payload, in parts.
-    parts: Sequence[bytes | memoryview]
+    members: EncodedMembers
     #: The values of its manifest columns, as what gathers them takes them; None without a manifest.
     values: Any
 
@@ -59,12 +58,13 @@ class InlineEncoder(Encoder):
     """
 
     def __init__(self, sample_type: type, *, manifest: bool) -> None:
+        self._encode = layout_of(sample_type).encode
         self._read = value_reader(sample_type) if manifest else None
 
     def put(self, position: int, key: Any, sample: Any) -> tuple[Encoded]:
         """Return the sample that was given."""
         try:
-            return (Encoded(position, key, encode_sample(sample), self._read(sample) if self._read else None),)
+            return (Encoded(position, key, self._encode(sample), self._read(sample) if self._read else None),)
         except SampleValueError as error:
             raise error.at(position) from error.__cause__
 
@@ -75,7 +75,7 @@ class InlineEncoder(Encoder):
 
 class _Chunk(NamedTuple):
     #: What an executor made of the samples, up to the first that cannot be written, and why it cannot.
-    encoded: "Future[tuple[list[tuple[bytes, list[Any] | None]], SampleValueError | None]]"
+    encoded: "Future[tuple[list[tuple[EncodedMembers, list[Any] | None]], SampleValueError | None]]"
     #: Position and key of each sample.
     places: list[tuple[int, Any]]
 
@@ -144,8 +144,8 @@ class ExecutorEncoder(Encoder):
             encoded, problem = chunk.encoded.result()
         except (BrokenExecutor, CancelledError) as error:
             raise self._died(error, chunk.places[0][0]) from error
-        for (position, key), (payload, values) in zip(chunk.places, encoded, strict=False):
-            yield Encoded(position, key, [payload], values)
+        for (position, key), (members, values) in zip(chunk.places, encoded, strict=False):
+            yield Encoded(position, key, members, values)
         if problem is not None:
             raise problem.at(chunk.places[len(encoded)][0])
         self._cut = False
@@ -160,13 +160,13 @@ class ExecutorEncoder(Encoder):
 
 def _encode_chunk(
     samples: Sequence[Any], *, manifest: bool
-) -> tuple[list[tuple[bytes, list[Any] | None]], SampleValueError | None]:
-    """Return payloads and column values, up to the first sample that cannot be written, and why it cannot."""
-    encoded: list[tuple[bytes, list[Any] | None]] = []
+) -> tuple[list[tuple[EncodedMembers, list[Any] | None]], SampleValueError | None]:
+    """Return members and column values, up to the first sample that cannot be written, and why it cannot."""
+    encoded: list[tuple[EncodedMembers, list[Any] | None]] = []
     try:
         for sample in samples:
-            payload = b"".join(encode_sample(sample))
-            encoded.append((payload, value_reader(type(sample))(sample) if manifest else None))
+            members = [(extension, [b"".join(parts)]) for extension, parts in layout_of(type(sample)).encode(sample)]
+            encoded.append((members, value_reader(type(sample))(sample) if manifest else None))
     except SampleValueError as error:
         return encoded, error
     return encoded, None

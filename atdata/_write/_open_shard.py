@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from atdata._errors import SampleValueError, ShardExistsError, UnknownOutcomeError
 from atdata._manifest import HEADER_SUFFIX, FileFacts, ShardManifest, publish_manifest
 from atdata._storage import Outcome, Store, Upload
-from atdata._tar import MSGPACK, Buffers, TarWriter
+from atdata._tar import Buffers, TarWriter, member_name, tar_name
 
 from ._encode import Encoded
 from ._worker_thread import Lane
@@ -70,7 +70,7 @@ class OpenShard:
         #: Whether a lost answer leaves open if a header commits it.
         self._may_be_committed = False
         self._store = store
-        self._name = f"{shard_id}.tar"
+        self._name = tar_name(shard_id)
         self._lane = lane
         self._builder = builder
         self._keys: set[str] = set()
@@ -96,9 +96,9 @@ class OpenShard:
         """Length of the tar so far, in bytes."""
         return self._tar.position
 
-    def size_with(self, payload: int) -> int:
-        """Return the finished tar's length in bytes if one more sample of ``payload`` bytes were added."""
-        return self._tar.size_with(payload)
+    def size_with(self, sample: Encoded) -> int:
+        """Return the finished tar's length in bytes if one more sample were added."""
+        return self._tar.size_with(sum(map(len, parts)) for _, parts in sample.members)
 
     def add(self, key: str, sample: Encoded) -> None:
         """Append a sample under a key that can be one.
@@ -109,7 +109,7 @@ class OpenShard:
         builder = self._builder
         if key in (self._keys if builder is None else builder):
             raise SampleValueError(f"the key {key!r} is in shard {self.shard_id!r} already", "__key__")
-        place = self._tar.add(f"{key}.{MSGPACK}", sample.parts)
+        place = self._tar.add([(member_name(key, extension), parts) for extension, parts in sample.members])
         if builder is None:
             self._keys.add(key)
         else:

@@ -11,7 +11,7 @@ import msgspec
 
 from atdata._errors import AtdataError, SampleValueError
 from atdata._manifest import HEADER_SUFFIX, TABLE_SUFFIX, Listing, ManifestBuilder, Sidecars
-from atdata._sample import is_sample_type
+from atdata._sample import LONGEST_EXTENSION, is_sample_type
 from atdata._storage import Store
 from atdata._tar import Buffers, check_key
 
@@ -206,7 +206,7 @@ class SetWriter:
         shard, numbered = self._open, sample.key is NUMBERED
         try:
             if not numbered:
-                check_key(sample.key)  # before anything is replaced
+                check_key(sample.key, LONGEST_EXTENSION)  # before anything is replaced
         except SampleValueError as error:
             raise error.at(sample.position) from error.__cause__
         if shard is None or self._is_full(shard, sample):
@@ -220,7 +220,7 @@ class SetWriter:
     def _is_full(self, shard: OpenShard, sample: Encoded) -> bool:
         maxcount, maxsize = self._options.maxcount, self._options.maxsize
         return (maxcount is not None and shard.count >= maxcount) or (
-            maxsize is not None and shard.size_with(sum(map(len, sample.parts))) > maxsize
+            maxsize is not None and shard.size_with(sample) > maxsize
         )
 
     def _begin_shard(self) -> OpenShard:

@@ -145,8 +145,22 @@ def test_tars_of_other_members_say_what_they_hold(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "foreign.tar", "w") as tar:
         tar.add(tmp_path / "a.jpg", "a.jpg")
         tar.add(tmp_path / "a.cls", "a.cls")
-    with pytest.raises(DecodeError, match="sample 'a' at offset 0 holds jpg, cls; expected one .msgpack"):
+    with pytest.raises(DecodeError, match="sample 'a' at offset 0: holds jpg, cls; expected one .msgpack"):
         Dataset(tmp_path).head()
+    dataset = Dataset(tmp_path)
+    assert len(dataset) == 1
+    ways = {
+        "batches": lambda: list(dataset.ordered(batch_size=2)),
+        "a position": lambda: dataset[0],
+        "take": lambda: list(dataset.take([0, 0])),
+        "shuffled": lambda: list(dataset.shuffled(seed=0)),
+        "export": lambda: dataset.export(tmp_path / "out" / "o.tar"),
+    }
+    for way in ways.values():
+        with pytest.raises(
+            DecodeError, match="'foreign', sample 'a' at offset 0: holds jpg, cls; expected one .msgpack"
+        ):
+            way()
 
 
 def test_a_tar_without_a_manifest_is_left_out_with_a_warning(written: Dataset[Any], tmp_path: Path) -> None:
@@ -279,7 +293,7 @@ def test_swapped_tars_are_found(tmp_path: Path, photos: Photos) -> None:
     content = first.read_bytes(), second.read_bytes()
     first.write_bytes(content[1])
     second.write_bytes(content[0])
-    with pytest.raises(ShardChangedError, match=r"expected the file '000000-000000\.msgpack', found '000001-000000"):
+    with pytest.raises(ShardChangedError, match=r"expected a member of '000000-000000', found '000001-000000\.msgpack"):
         list(dataset.fetch(dataset.query(pl.lit(True))))
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from atdata import DictSample, SampleBatch, packable
 from atdata._errors import DecodeError
-from atdata._sample import decoder_of, gatherer_of
+from atdata._sample import gatherer_of, layout_of
 from tests.tiers import law
 
 
@@ -183,7 +183,9 @@ def test_npy_payloads_are_read_among_others():
         gatherer = gatherer_of(Photo, 5)
         for payload in payloads:
             gatherer.add(memoryview(payload))
-        assert gatherer.take().pixels.tolist() == [decoder_of(Photo)(payload).pixels.tolist() for payload in payloads]
+        assert gatherer.take().pixels.tolist() == [
+            layout_of(Photo).decoder_of(Photo)(payload).pixels.tolist() for payload in payloads
+        ]
 
 
 def test_other_fields_are_lists_of_decoded_values():
@@ -205,7 +207,7 @@ def test_samples_are_as_if_each_had_been_decoded_alone(kind):
         DictSample(pixels=b"x", label=f"l{n}") if kind is DictSample else kind(label=f"l{n}", pixels=np.full((2, 2), n))
         for n in range(4)
     ]
-    alone = [decoder_of(kind)(sample.packed) for sample in samples]
+    alone = [layout_of(kind).decoder_of(kind)(sample.packed) for sample in samples]
     batch = gathered(samples, kind=kind)
     assert [type(sample) for sample in batch] == [kind] * 4
     assert packed(batch) == packed(alone)

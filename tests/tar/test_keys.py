@@ -28,7 +28,7 @@ from atdata._tar._keys import split_name
     ],
 )
 def test_a_good_key_is_returned(key):
-    assert check_key(key) == key
+    assert check_key(key, "msgpack") == key
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_a_good_key_is_returned(key):
 )
 def test_a_bad_key_is_refused_with_the_reason(key, problem):
     with pytest.raises(SampleValueError, match=problem) as caught:
-        check_key(key)
+        check_key(key, "msgpack")
     assert caught.value.field == "__key__"
 
 
 @pytest.mark.parametrize("key", [5, None, b"a", 0.5, ["a"]])
 def test_a_key_that_is_no_text_is_refused(key):
     with pytest.raises(SampleValueError, match=f"'__key__': expected a key as str, found {type(key).__name__}"):
-        check_key(key)
+        check_key(key, "msgpack")
 
 
 @pytest.mark.parametrize(("extension", "longest"), [("msgpack", 92), ("jpg", 96), ("segmentation", 87)])
@@ -78,7 +78,7 @@ def test_the_length_of_a_key_counts_its_extension(extension, longest):
 
 def test_the_error_shows_the_key():
     with pytest.raises(SampleValueError, match=r"the key 'folder/a\.b'"):
-        check_key("folder/a.b")
+        check_key("folder/a.b", "msgpack")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def own(files=FILES):
     out = []
     writer = TarWriter(out.append)
     for name, payload in files.items():
-        writer.add(name, [payload])
+        writer.add([(name, [payload])])
     writer.finish()
     return b"".join(out)
 

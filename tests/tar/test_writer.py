@@ -26,7 +26,7 @@ def written(files):
     """Write files; return the tar, the places, and what ``finish`` said."""
     out = []
     writer = TarWriter(out.append)
-    places = [writer.add(name, [data]) for name, data in files.items()]
+    places = [writer.add([(name, [data])]) for name, data in files.items()]
     finished = writer.finish()
     return b"".join(out), places, finished
 
@@ -112,7 +112,8 @@ def test_how_a_payload_is_split_into_parts_does_not_matter():
     out = []
     writer = TarWriter(out.append)
     places = [
-        writer.add(name, [data[:7], memoryview(data)[7:20], b"", bytearray(data[20:])]) for name, data in FILES.items()
+        writer.add([(name, [data[:7], memoryview(data)[7:20], b"", bytearray(data[20:])])])
+        for name, data in FILES.items()
     ]
     finished = writer.finish()
     assert (b"".join(out), places, finished) == written(FILES)
@@ -122,9 +123,9 @@ def test_how_a_payload_is_split_into_parts_does_not_matter():
 def test_size_with_is_the_length_of_the_tar_with_one_more_member(size):
     out = []
     writer = TarWriter(out.append)
-    writer.add("a.bin", [b"before"])
-    expected = writer.size_with(size)
-    writer.add("b.bin", [bytes(size)])
+    writer.add([("a.bin", [b"before"])])
+    expected = writer.size_with([size])
+    writer.add([("b.bin", [bytes(size)])])
     assert writer.finish() == len(b"".join(out)) == expected
 
 
@@ -132,14 +133,14 @@ def test_the_position_is_where_the_next_member_begins():
     writer = TarWriter(lambda _: None)
     for name, data in FILES.items():
         position = writer.position
-        assert writer.add(name, [data]).offset == position
+        assert writer.add([(name, [data])]).offset == position
 
 
 def test_bytes_are_passed_on_about_a_megabyte_at_a_time():
     out = []
     writer = TarWriter(out.append)
     for number in range(50):
-        writer.add(f"{number}.bin", [bytes(100_000)])
+        writer.add([(f"{number}.bin", [bytes(100_000)])])
     writer.finish()
     assert 4 <= len(out) <= 7
     with opened(b"".join(out)) as tar:
@@ -150,7 +151,7 @@ def test_bytes_are_passed_on_about_a_megabyte_at_a_time():
 def test_a_buffer_that_changes_after_it_was_added_changes_nothing(size):
     out, buffer = [], bytearray(b"b" * size)
     writer = TarWriter(out.append)
-    place = writer.add("a.bin", [b"head", memoryview(buffer), b"tail"])
+    place = writer.add([("a.bin", [b"head", memoryview(buffer), b"tail"])])
     buffer[:] = b"!" * size
     writer.finish()
     data = b"".join(out)
@@ -168,7 +169,7 @@ def test_tars_one_after_the_other_are_laid_out_in_the_same_buffer():
 
     for _ in range(50):
         writer = TarWriter(take, buffers)
-        writer.add("a.bin", [b"small"])
+        writer.add([("a.bin", [b"small"])])
         writer.finish()
     assert len(given) == 1
     assert len(buffers._free) == 1
@@ -178,7 +179,7 @@ def test_a_member_of_8_gib_is_refused_before_anything_is_written():
     out = []
     writer = TarWriter(out.append)
     with pytest.raises(SampleValueError, match=r"8589934592 bytes are more than a tar member can hold \(8589934591\)"):
-        writer.add("a.bin", [range(8**11)])  # as long as 8 GiB, and takes no memory
+        writer.add([("a.bin", [range(8**11)])])  # as long as 8 GiB, and takes no memory
     assert writer.position == 0
     writer.finish()
     assert b"".join(out) == bytes(1024)
