@@ -127,6 +127,8 @@ class ManifestSource(abc.ABC):
         asked = self.asked(question)
         try:
             return select(asked.plan()).collect()
+        except ManifestError:  # as in scan()
+            raise
         except FAILURES as error:
             if not self.mended():
                 self.failed(error, asked.kept)
@@ -141,6 +143,8 @@ class ManifestSource(abc.ABC):
         """
         try:
             return self.rows.lazy
+        except ManifestError:  # a file that is not there, among others
+            raise
         except FAILURES as error:
             if not self.mended():
                 self.failed(error)

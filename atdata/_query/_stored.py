@@ -100,7 +100,10 @@ class StoredManifests(ManifestSource):
         index = self.index
         uncovered = self.shard_ids if index is None else [*itertools.compress(self.shard_ids, index.part_of < 0)]
         tables = self._tables(uncovered)
-        kinds = list({(id(table.schema), table.has_rows): table for table in tables}.values())
+        first_of_kind: dict[tuple[int, bool], Table] = {}
+        for table in tables:
+            first_of_kind.setdefault((id(table.schema), table.has_rows), table)
+        kinds = list(first_of_kind.values())
         for table in kinds:
             self._check_places(table)
         if index is not None:
@@ -182,6 +185,8 @@ class StoredManifests(ManifestSource):
         for shard_id in _kept(self.shard_ids, kept):
             try:
                 fitted = _fitted(self._scans.frame(shard_id), columns)
+            except ManifestError:  # a file that is not there, among others
+                raise
             except FAILURES as error:
                 self.failed(error, pl.Series(self.shard_ids) == shard_id)
             yield shard_id, fitted
@@ -281,6 +286,8 @@ class StoredManifests(ManifestSource):
             name = self.files.table_name(shard_id)
             today = columns_today(schema, lambda: scan_tables([self._store.table(name)], schema))
             return table._replace(schema=today.schema, encoded=today.encoded)
+        except ManifestError:  # as in frames()
+            raise
         except FAILURES as error:
             self.failed(error, pl.Series(self.shard_ids) == shard_id)
 

@@ -146,6 +146,7 @@ class ShardFiles:
         self.store = store
         self._by_shard = {shard.shard_id: shard for shard in shards}
         self._headers: dict[str, Header] = {}
+        self._tables: dict[str, str] = {}
         #: The columns of sample tables, by what headers say of them: the same object for the same columns.
         self._schemas: dict[tuple[tuple[str, str], ...], dict[str, pl.DataType]] = {}
         for shard in shards:
@@ -199,14 +200,16 @@ class ShardFiles:
         Raises:
             ManifestError: The header names none that is there, or another one than when the shards were listed.
         """
+        known = self._tables.get(shard_id)
+        if known is not None:
+            return known
         files = self._by_shard[shard_id]
         # Without the header where it is damaged or gone: it names one of these, and there is one.
         header = self._headers.get(shard_id) or self.headers([shard_id])[0]
         if header is None and len(files.tables) == 1:
             return files.tables[0]
-        shard = self._shard(shard_id) if header is None else CommittedShard(self.store, files, header)
-        named = shard.named_table
-        return named if named in files.tables else self._as_listed(shard).table_name
+        self._tables[shard_id] = table = self._as_listed(self._shard(shard_id)).table_name
+        return table
 
     def table(self, shard_id: str, columns: list[str] | None = None) -> pl.DataFrame:
         """Return a shard's sample table, or some of its columns, from bytes that are those that were written.
