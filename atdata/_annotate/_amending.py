@@ -200,6 +200,7 @@ def read_table(store: Store, shard: ShardColumns, header: Header, columns: list[
 def _read_columns(store: Store, number: int, sidecars: Sidecars) -> tuple[ShardColumns, Header]:
     shard, data = CommittedShard.read(store, sidecars)
     header = shard.header
+    header.aggregates()  # those that stay are carried on: a malformed one is refused
     if not header.has_places:
         raise UnsupportedFormatError(
             f"shard {sidecars.shard_id!r}: its manifest is of version {header.manifest_version}, whose columns are not "

@@ -184,6 +184,8 @@ DOORS = {
     "list": list,
     "describe": lambda ds: ds.describe(),
     "fetch": lambda ds: ds[3],
+    "where": lambda ds: len(ds.where(F.level > 0)),
+    "scan": lambda ds: ds.scan().collect(),
     "annotate": lambda ds: ds.annotate(lambda batch: {"length": [len(text) for text in batch.text]}),
     "drop_columns": lambda ds: ds.drop_columns("flag"),
 }
