@@ -1058,7 +1058,7 @@ class Dataset(Generic[S]):
 
     def __hash__(self) -> int:
         # Selections that were found by different ways may be equal: nothing that is known unread tells them apart.
-        return hash((self._sequence.opened.store.url(), tuple(step.kind for step in self._sequence.steps)))
+        return hash((self._sequence.opened.store, tuple(step.kind for step in self._sequence.steps)))
 
     def __repr__(self) -> str:
         return str(summary_of(self._sequence))

@@ -388,11 +388,11 @@ def check_one_place(mine: Selection, theirs: Selection) -> None:
     Raises:
         AtdataError: They are not.
     """
-    ours, other = mine.opened.store.url(), theirs.opened.store.url()
+    ours, other = mine.opened.store, theirs.opened.store
     if ours != other:
         raise AtdataError(
-            f"samples are combined within one dataset, by shard and key; these are of {ours} and of {other}. Open both "
-            "from one folder"
+            f"samples are combined within one dataset, by shard and key; these are of {ours.url()} and of "
+            f"{other.url()}. Open both from one folder, with the same manifests"
         )
 
 

@@ -173,7 +173,7 @@ class SampleSequence:
     def is_same(self, other: "SampleSequence") -> bool:
         """Return whether both have the same samples of one place, in the same order, through the same steps."""
         mine, theirs = self.opened, other.opened
-        same_place = mine is theirs or mine.store.url() == theirs.store.url()
+        same_place = mine is theirs or mine.store == theirs.store
         return same_place and self.steps == other.steps and have_same_samples(self.selection, other.selection)
 
     def samples(self) -> Iterator[Any]:

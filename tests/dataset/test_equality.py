@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import atdata
-from atdata import Dataset, DictSample
+from atdata import AtdataError, Dataset, DictSample
 from atdata._manifest import read_listing
 from atdata._shards import OpenShards
 from atdata._storage import MemoryStore
@@ -98,6 +98,14 @@ def test_what_differs_is_not_equal(written: Dataset[Any], tmp_path: Path) -> Non
     for at, mine in enumerate(different):
         assert [mine == theirs for theirs in different] == [at == number for number in range(len(different))]
     assert written != "photos"
+
+
+def test_stores_of_one_name_are_two_places(store: ReadsStore, tmp_path: Path) -> None:
+    other = ReadsStore(tmp_path)
+    assert store.url() == other.url()
+    assert store.opened() != other.opened()
+    with pytest.raises(AtdataError, match="samples are combined within one dataset"):
+        _ = store.opened().limit(1) | other.opened().limit(1)
 
 
 def test_equality_reads_nothing_where_what_is_known_decides(store: ReadsStore) -> None:
