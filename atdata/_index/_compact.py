@@ -90,7 +90,7 @@ class Gathered:
             return None
         columns = statistic_columns(sets)
         hidden = [f"{kind}:{field}" for field in self.unlisted for kind in ("values", "counts")]
-        told = (pl.read_parquet(each).drop(hidden, strict=False) for each in self._told)
+        told = (pl.read_parquet(data).drop(hidden, strict=False) for data in self._told)
         frame = pl.concat([as_table(each, columns, [POSITION, "part", *_TOLD]) for each in told])
         frame = frame if frame[POSITION].is_sorted() else frame.sort(POSITION)
         frame = frame.with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).over("part").alias("number"))

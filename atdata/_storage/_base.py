@@ -16,7 +16,7 @@ import os
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from types import TracebackType
-from typing import IO, Any, NamedTuple, Protocol, Self, TypeAlias
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 from atdata._errors import NotAFileError
 
@@ -353,10 +353,6 @@ class Store(abc.ABC):
                 raise data
             tables.append(data)
         return tables
-
-    def scan_source(self, name: str) -> str | IO[bytes]:
-        """Return what ``pl.scan_parquet`` reads the file from; :meth:`tables` takes its place."""
-        return io.BytesIO(self.read(name))
 
     @abc.abstractmethod
     def create(self, name: str, *, over: bool = False) -> Upload:

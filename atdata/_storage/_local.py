@@ -155,10 +155,6 @@ class LocalStore(Store):
         for file in {id(part[0]): part[0] for part in parts}.values():
             file.check()
 
-    def scan_source(self, name: str) -> str:
-        """Return the path as text."""
-        return self.url(name)
-
     def tables(self, names: Sequence[str]) -> list[TablePath]:
         """Return the paths, once each is found to be a regular file, on which Polars does not wait."""
         paths = [self._prefix + name for name in names]

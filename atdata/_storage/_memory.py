@@ -1,7 +1,6 @@
 """Files held in memory: for tests, and for data that need not outlive the process."""
 
 import copy
-import io
 import threading
 import time
 import uuid
@@ -118,10 +117,6 @@ class MemoryStore(Store):
             if len(found) < len(buffer):
                 raise ChangedFileError.at(file.url)
             buffer[:] = found
-
-    def scan_source(self, name: str) -> io.BytesIO:
-        """Return the bytes as a file."""
-        return io.BytesIO(self.read(name))
 
     def create(self, name: str, *, over: bool = False) -> "_MemoryUpload":
         """Begin a new file."""

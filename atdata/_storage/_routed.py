@@ -4,7 +4,7 @@ import abc
 import functools
 import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ._base import Data, OpenFile, Part, Stamp, Store, TablePath, Upload
 
@@ -133,11 +133,6 @@ class _RoutedStore(Store):
         if any(path.options != paths[names[0]].options for path in paths.values()):  # one scan has one set of options
             return super().tables(names)
         return [paths[name] for name in names]
-
-    def scan_source(self, name: str) -> str | IO[bytes]:
-        """Return what ``pl.scan_parquet`` reads the file from."""
-        store, inner = self.route(name)
-        return store.scan_source(inner)
 
     def create(self, name: str, *, over: bool = False) -> Upload:
         """Begin a new file."""

@@ -1,7 +1,6 @@
 """Equality, hashes and ``in``: what they mean, and what they read."""
 
 import collections
-import io
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -38,10 +37,6 @@ class ReadsStore(MemoryStore):
     def open(self, name: str) -> Any:
         self._count(name)
         return super().open(name)
-
-    def scan_source(self, name: str) -> io.BytesIO:
-        self._count(name)
-        return super().scan_source(name)
 
     def tables(self, names: Sequence[str]) -> Any:
         for name in names:

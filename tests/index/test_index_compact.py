@@ -281,7 +281,7 @@ def test_an_index_in_memory(manifest_of, photos):
     assert compact(store, listing).shards == 3
     headers = Headers([each.shard_id for each in listing], [store.stamp(each.header) for each in listing])
     index = open_index(store, headers)
-    assert pl.read_parquet(store.scan_source(index.parts[0].name)).height == 12
+    assert pl.read_parquet(store.read(index.parts[0].name)).height == 12
     assert store.names() == sorted(name for each in listing for name in (each.header, *each.tables))
 
 

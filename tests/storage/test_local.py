@@ -17,7 +17,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from atdata._storage import Disk, LocalStore, Outcome, is_leftover
+import atdata
+from atdata._storage import Disk, LocalStore, Outcome, TablePath, is_leftover
 from tests.tiers import chance, rounds, slow_beyond
 
 DATA = bytes(range(256)) * 40
@@ -415,10 +416,9 @@ def test_it_says_where_it_is(tmp_path):
     assert Path(store.url("folder/a")) == tmp_path / "folder" / "a"
 
 
-def test_polars_scans_a_file_of_it(tmp_path):
-    frame = pl.DataFrame({"x": [1, 2, 3]})
-    frame.write_parquet(tmp_path / "a.parquet")
-    assert pl.scan_parquet(LocalStore(tmp_path).scan_source("a.parquet")).collect().equals(frame)
+def test_polars_gets_paths_of_it(tmp_path):
+    (tmp_path / "a.parquet").touch()
+    assert LocalStore(tmp_path).tables(["a.parquet"]) == [TablePath(str(tmp_path / "a.parquet"))]
 
 
 def test_a_link_back_to_a_folder_above_is_not_followed(tmp_path):
@@ -539,3 +539,116 @@ def test_a_swap_is_durable_before_and_after_the_new_name_is_given(tmp_path):
     (tmp_path / "a.json").write_bytes(b"old")
     LocalStore(tmp_path, disk=Recording()).swap("a.json", b"old", b"new")
     assert steps == ["sync", "rename", "sync_folder"]
+
+
+class ForgetfulDisk(RecordingDisk):
+    """Does what it is asked, and then fails at the chosen call, as a disk behind a network may."""
+
+    def _fails(self, verb, *names):
+        self.calls.append((verb, *names))
+
+    def _answer(self, number):
+        if number == self._fail_at:
+            self.faults.append(OSError(self._code, f"the answer to call {number} was lost"))
+            raise self.faults[-1]
+
+
+def _forgetful(verb):
+    def call(self, *arguments):
+        number = len(self.calls)
+        answer = getattr(RecordingDisk, verb)(self, *arguments)
+        self._answer(number)
+        return answer
+
+    return call
+
+
+for _verb in ("create", "write", "sync", "close", "link", "rename", "remove", "sync_folder"):
+    setattr(ForgetfulDisk, _verb, _forgetful(_verb))
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("over", [False, True])
+def test_a_fault_after_any_call_leaves_an_outcome_that_is_true(tmp_path, links, over):
+    disk = ForgetfulDisk(links=links)
+    publish(LocalStore(tmp_path / "clean", disk=disk))
+    outcomes, raised = [], []
+    for number in range(len(disk.calls)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        store = LocalStore(folder, disk=ForgetfulDisk(fail_at=number, links=links))
+        upload = None
+        try:
+            with store.create("a.bin", over=over) as upload:
+                upload.write(DATA[: len(DATA) // 2])
+                upload.write(DATA[len(DATA) // 2 :])
+                upload.commit()
+        except OSError as error:
+            raised.append(any(each in store.disk.faults for each in (error, error.__context__)))
+        there = (folder / "a.bin").exists()
+        assert not there or (folder / "a.bin").read_bytes() == DATA
+        if upload is not None:
+            assert upload.outcome is (Outcome.PUBLISHED if there else Outcome.NOT_PUBLISHED)
+        outcomes.append(there)
+    assert set(outcomes) == {True, False}
+    assert all(raised)
+
+
+def test_an_upload_whose_name_cannot_be_looked_at_after_a_lost_answer_is_unknown(tmp_path):
+    class Gone(ForgetfulDisk):
+        def link(self, source, target):
+            super(ForgetfulDisk, self).link(source, target)
+            tmp_path.joinpath("data").rename(tmp_path / "elsewhere")
+            tmp_path.joinpath("data").write_bytes(b"no folder")  # looking below it fails
+            raise OSError(errno.EIO, "the answer was lost")
+
+    store = LocalStore(tmp_path / "data", disk=Gone())
+    upload = store.create("a.bin")
+    upload.write(DATA)
+    with pytest.raises(atdata.UnknownOutcomeError, match=r"may be published.*a\.bin"):
+        upload.commit()
+    assert upload.outcome is Outcome.UNKNOWN
+    assert (tmp_path / "elsewhere" / "a.bin").read_bytes() == DATA
+
+
+READER = """
+import sys
+import polars as pl
+from atdata._storage import LocalStore, scan_tables
+
+store, seen = LocalStore(sys.argv[1]), 0
+print("reading", flush=True)
+for line in sys.stdin:
+    if line == "stop\\n":
+        break
+    for _ in range(40):
+        try:
+            rows = scan_tables(store.tables(["a.parquet"]), {"number": pl.Int64()})
+            seen += rows.filter(pl.col("number") >= 0).select(pl.len()).collect().item()
+        except (pl.exceptions.PolarsError, OSError):
+            pass
+    print("more", flush=True)
+print(seen)
+"""
+
+
+def test_a_process_that_reads_a_table_lives_while_the_table_is_cut_in_place(tmp_path):
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"number": range(50_000)}).write_parquet(path)
+    data = path.read_bytes()
+    with run_python(READER, tmp_path) as reader:
+        assert reader.stdout.readline() == "reading\n"
+        with path.open("r+b") as file:
+            for _ in range(rounds(20)):
+                reader.stdin.write("go\n")
+                reader.stdin.flush()
+                while not select.select([reader.stdout], [], [], 0)[0]:
+                    os.truncate(path, 0)
+                    file.seek(0)
+                    file.write(data)
+                    file.flush()
+                if reader.stdout.readline() != "more\n":
+                    break
+        answer = reader.communicate("stop\n", timeout=60)[0]
+    assert reader.returncode == 0
+    assert int(answer) > 0
