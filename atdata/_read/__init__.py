@@ -5,8 +5,7 @@ from atdata._shards import Verify
 from ._locator import as_locations
 from ._opened import Opened
 from ._plan import cost_of
-from ._read import SampleReader
-from ._steps import Step, Steps, batched, through
+from ._read import SampleReader, Step, Steps, batched, through
 
 __all__ = [
     "Opened",

@@ -31,20 +31,20 @@ _SHARDS_BY_KEY = 64
 _NEEDED = (SHARD, KEY, OFFSET)
 
 
-def as_locations(given: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[SampleLocation]:
+def as_locations(locations: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[SampleLocation]:
     """Yield what a caller gives as locations, each checked.
 
     Raises:
         SampleValueError: It is something else.
     """
-    if isinstance(given, pl.DataFrame):
-        check_frame(given, _NEEDED)
-        present = [given[name].to_list() if name in given.columns else itertools.repeat(None) for name in PLACE]
+    if isinstance(locations, pl.DataFrame):
+        check_frame(locations, _NEEDED)
+        present = [locations[name].to_list() if name in locations.columns else itertools.repeat(None) for name in PLACE]
         return map(SampleLocation, *present)
-    if isinstance(given, SampleLocation | pl.LazyFrame | Mapping) or not isinstance(given, Iterable):
-        hint = "collect() it first" if isinstance(given, pl.LazyFrame) else "put it into a list"
-        raise SampleValueError.wrong_type(given, "several locations, as query() returns them", hint)
-    return map(check_location, given)
+    if isinstance(locations, SampleLocation | pl.LazyFrame | Mapping) or not isinstance(locations, Iterable):
+        hint = "collect() it first" if isinstance(locations, pl.LazyFrame) else "put it into a list"
+        raise SampleValueError.wrong_type(locations, "several locations, as query() returns them", hint)
+    return map(check_location, locations)
 
 
 class Locator:
@@ -53,11 +53,11 @@ class Locator:
     def __init__(self, store: Store, listing: Listing, manifests: StoredManifests) -> None:
         self._store = store
         self._manifests = manifests
-        self._committed = {each.shard_id for each in listing.committed}
+        self._committed = {sidecars.shard_id for sidecars in listing.committed}
         #: Where the samples are read from.
         self.tars = Tars(store, manifests.files.header_or_none)
         #: The ids of the shards, in order: those with manifests, or all where none has one.
-        self.shard_ids = [each.shard_id for each in listing.committed] or list(listing.uncommitted)
+        self.shard_ids = [sidecars.shard_id for sidecars in listing.committed] or list(listing.uncommitted)
         self._by_key: dict[str, _ByKey] = {}
         #: The shards whose offsets are known to lead to their samples.
         self._fetchable: set[str] = set()

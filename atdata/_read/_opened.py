@@ -12,6 +12,7 @@ from atdata._errors import MissingManifestWarning, SchemaError
 from atdata._manifest import CRC32, SHARD, Listing, shard_order
 from atdata._query import QueryExecutor, StoredManifests
 from atdata._shards import Locations, OpenShards
+from atdata._tar import tar_name
 
 from ._locator import Locator
 
@@ -137,7 +138,7 @@ class Opened:
         if self.has_manifests or self._walk_reported:
             return
         self._walk_reported = True
-        size = sum(self.store.size(f"{shard_id}.tar") for shard_id in self.shard_ids)
+        size = sum(self.store.size(tar_name(shard_id)) for shard_id in self.shard_ids)
         if size > _WORTH_A_WORD:
             warnings.warn(
                 f"{self.store.url()} has no manifests: to count or find samples, the headers in all of its "

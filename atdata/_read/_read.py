@@ -1,10 +1,10 @@
-"""Reading samples: their bytes by plan, each checked by its fence, then decoded."""
+"""Reading samples: their bytes by plan, each checked by its fence, then decoded, then passed through steps."""
 
 import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ._locator import Locator
 from ._plan import windows
 from ._ranges import RangeReader, Run
 
-__all__ = ["SampleReader"]
+__all__ = ["SampleReader", "Step", "Steps", "batched", "through"]
 
 #: A sample's bytes, unchecked, with what is promised of them: shard, key, offset, size and CRC-32.
 StoredSample: TypeAlias = tuple[memoryview, str, str | None, int, int, int | None]
@@ -269,3 +269,28 @@ def _named(error: DecodeError, stored: StoredSample) -> DecodeError:
     run, shard_id, key, offset, *_ = stored
     named = key_in(run) if key is None else key
     return DecodeError(f"shard {shard_id!r}, sample {named!r} at offset {offset}: {error}")
+
+
+class Step(NamedTuple):
+    """One function that samples pass through."""
+
+    kind: Literal["filter", "map"]
+    function: Callable[[Any], Any]
+
+
+#: Steps in the order in which samples pass through them.
+Steps: TypeAlias = tuple[Step, ...]
+
+
+def through(samples: Iterable[Any], steps: Steps) -> Iterator[Any]:
+    """Yield what comes out of some steps."""
+    for step in steps:
+        samples = map(step.function, samples) if step.kind == "map" else filter(step.function, samples)
+    return iter(samples)
+
+
+def batched(samples: Iterable[Any], batch_size: int) -> Iterator[SampleBatch[Any]]:
+    """Yield samples in batches; the last may be shorter."""
+    remaining = iter(samples)
+    while batch := list(itertools.islice(remaining, batch_size)):
+        yield SampleBatch(batch)

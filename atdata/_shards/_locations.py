@@ -61,8 +61,8 @@ class PlainKeys:
     def __getitem__(self, indices: Indices) -> Self: ...
 
     def __getitem__(self, indices: int | Indices) -> str | Self:
-        found: Any = (_objects(self._keys) if isinstance(self._keys, list) else self._keys)[indices]
-        return type(self)(found) if isinstance(found, np.ndarray) else str(found)
+        keys: Any = (_objects(self._keys) if isinstance(self._keys, list) else self._keys)[indices]
+        return type(self)(keys) if isinstance(keys, np.ndarray) else str(keys)
 
     def to_list(self) -> list[str]:
         """Return the keys as a list."""

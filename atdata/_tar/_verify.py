@@ -61,15 +61,15 @@ def verified_members(
     Raises:
         ShardChangedError: The bytes are others; the error says what was expected and found.
     """
-    expected, found = f"{size} bytes", f"{len(run)}"
+    expected, observed = f"{size} bytes", f"{len(run)}"
     if len(run) == size:
-        expected, found, members = _members_in(run, key)
+        expected, observed, members = _members_in(run, key)
         if members:
             if crc is None or (actual := crc32(run)) == crc:
                 return members
-            expected, found = f"CRC-32 {crc:#010x}", f"{actual:#010x}"
+            expected, observed = f"CRC-32 {crc:#010x}", f"{actual:#010x}"
     named = key_in(run) if key is None else key
-    raise ShardChangedError.at_location(shard_id, named, offset, expected=expected, found=found)
+    raise ShardChangedError.at_location(shard_id, named, offset, expected=expected, found=observed)
 
 
 def key_in(run: memoryview) -> str | None:
@@ -92,8 +92,8 @@ def _members_in(run: memoryview, key: str | None) -> tuple[str, str, Members]:
     if header is None:
         return f"the header of {of}", "no tar header", ()
     if header.kind == "0" and BLOCK + padded(header.size) == len(run):  # one member, without a copy
-        found, extension = split_name(header.name)
-        if key in (None, found):
+        observed, extension = split_name(header.name)
+        if key in (None, observed):
             return "", "", ((extension, run[BLOCK : BLOCK + header.size]),)
         return f"a member of {of}", f"{header.name!r} of kind {header.kind!r}", ()
     if header.kind != "0" and header.kind not in EXTENDED:

@@ -169,7 +169,7 @@ def test_all_tables_with_a_dtype_of_their_own_are_no_better_than_one(tmp_path: P
     for shard in range(COUNT // PER_SHARD):
         replace_table(folder, f"p-{shard:06d}", cast(OFFSET, pl.Float64))
     for way in ("iteration", "where", "take", "save_slice"):
-        with pytest.raises(DamagedManifestError, match=r"p-000000\.manifest\.parquet.*integers in __offset__"):
+        with pytest.raises(DamagedManifestError, match=r"p-00000\d\.manifest\.parquet.*integers in __offset__"):
             WAYS[way](Dataset[Numbered](folder), tmp_path)
 
 
