@@ -392,7 +392,7 @@ def check_one_place(mine: Selection, theirs: Selection) -> None:
     if ours != other:
         raise AtdataError(
             f"samples are combined within one dataset, by shard and key; these are of {ours.url()} and of "
-            f"{other.url()}. Open both from one folder, with the same manifests"
+            f"{other.url()}. Open both from one folder with the same manifests, or join them with atdata.concat()"
         )
 
 

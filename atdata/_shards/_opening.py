@@ -21,7 +21,7 @@ from atdata._errors import (
     listed,
 )
 from atdata._manifest import HEADER_SUFFIX, INDEX_FOLDER, Listing, Sidecars, read_listing
-from atdata._storage import ApartStore, Stamp, Store, StorePath, absolute_url
+from atdata._storage import ApartStore, OversizedFileError, Stamp, Store, StorePath, absolute_url
 from atdata._tar import shard_id_of
 
 from ._finding import Finder, parent_of
@@ -47,6 +47,8 @@ S = TypeVar("S")
 DatasetSource: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 SLICE_SUFFIX = ".slice.parquet"
+#: No header is longer, in bytes.
+_MAX_HEADER = 64 << 20
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
@@ -356,7 +358,9 @@ def _own(store: Store, names: Sequence[str], stamps: Mapping[str, Stamp]) -> tup
 
 def _is_foreign(store: Store, shard: Sidecars) -> bool:
     try:
-        members = msgspec.json.decode(store.read(shard.header))
+        members = msgspec.json.decode(store.read(shard.header, _MAX_HEADER))
+    except OversizedFileError:
+        return True
     except OSError:
         return False  # what it is can be said once it can be read
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -17,6 +17,7 @@ from atdata import Dataset, DuplicateShardError, ForeignManifestWarning, Manifes
 from atdata import load_dataset as load_splits
 from atdata._shards import OpenShards, open_shards
 from atdata._storage import LocalStore, MemoryStore
+from tests.storage.object_store import open_bucket
 
 Photos = Callable[..., list[Any]]
 Opener = Callable[..., Any]
@@ -302,3 +303,58 @@ def test_shards_in_a_store_without_a_path_are_found_again(photos: Photos, tmp_pa
     memory.remove("p-000001.tar", "p-000001.manifest.json", "p-000001.manifest.parquet")
     with pytest.raises(ManifestNotFoundError, match=r"memory://bucket/p-000001\.tar': neither"):
         dataset.refresh()
+
+
+@pytest.mark.parametrize(("form", "expected"), FORMS[:-1])
+def test_every_form_names_shards_in_a_bucket(photos: Photos, form: str, expected: list[str]) -> None:
+    root = open_bucket("opening").url("set")
+    for number, shard_id in enumerate(["a-0", "a-1", "b-0"]):
+        atdata.write_samples(photos(2, seed=number), f"{root}/{shard_id}.tar", manifest=True)
+    for opener in OPENERS:
+        opened = opener(f"{root}/{form}".rstrip("/"))
+        assert ids(opened) == ids(opened.refresh()) == expected
+    dataset: Dataset[Any] = Dataset(f"{root}/{form}".rstrip("/"))
+    assert len(list(dataset)) == 2 * len(expected)
+    file = dataset.where(pl.lit(True)).save_slice(f"{root}/all.slice.parquet", overwrite=True)
+    assert [photo.packed for photo in Dataset(file)] == [photo.packed for photo in dataset]
+    assert [photo.packed for photo in Dataset(file).refresh()] == [photo.packed for photo in dataset]
+
+
+def test_manifests_may_be_on_another_store(put: Callable[..., Path]) -> None:
+    root, bucket = put("x", "y"), open_bucket("apart")
+    for path in root.glob("*.manifest.*"):
+        bucket.replace(f"manifests/{path.name}", path.read_bytes())
+        path.unlink()
+    dataset: Dataset[Any] = Dataset(root, manifests=bucket.url("manifests"))
+    assert len(list(dataset)) == len(dataset.where(pl.lit(True))) == 4
+    file = dataset.save_slice(root / "all.slice.parquet")
+    assert Dataset(file) == Dataset(file).refresh() == dataset
+
+
+def test_a_bucket_and_a_folder_are_concatenated(put: Callable[..., Path], photos: Photos) -> None:
+    root, bucket = put("here/x"), open_bucket("far")
+    far = atdata.write_samples(photos(3, seed=9), bucket.url("there/x.tar"), manifest=True)
+    near: Dataset[Any] = Dataset[far.sample_type](root / "here")
+    both = atdata.concat([near, far])
+    assert both.shards == ["here/x", "there/x"]
+    file = both.where(pl.lit(True)).save_slice(root / "both.slice.parquet")
+    expected = [photo.packed for photo in (*near, *far)]
+    for dataset in (both, both.refresh(), Dataset(file), Dataset(file).refresh(), pickle.loads(pickle.dumps(both))):
+        assert [photo.packed for photo in dataset] == expected
+
+
+def test_tars_of_stores_that_share_no_folder_are_joined_by_concat(put: Callable[..., Path]) -> None:
+    root, bucket = put("x"), open_bucket("far")
+    bucket.replace("x.tar", (root / "x.tar").read_bytes())
+    with pytest.raises(ValueError, match=r"have no folder in common.*atdata\.concat\(\)"):
+        Dataset([root / "x.tar", bucket.url("x.tar")])
+
+
+def test_a_file_too_long_for_a_header_is_of_another_program(
+    put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = put("a")
+    (root / "app.manifest.json").write_bytes(b'{"manifest_version": "1.1.0"}')
+    monkeypatch.setattr("atdata._shards._opening._MAX_HEADER", 10)
+    with pytest.warns(ForeignManifestWarning, match=r"app\.manifest\.json"):
+        assert ids(Dataset(root)) == ["a"]
