@@ -56,14 +56,15 @@ class StoredManifests(ManifestSource):
     Args:
         store: The folder of the sidecars.
         listing: The shards. Where it has their headers' stamps, the index answers for the shards that it knows.
+        files: The files of these shards, or of more, with the headers that were read of them.
     """
 
-    def __init__(self, store: Store, listing: Listing) -> None:
+    def __init__(self, store: Store, listing: Listing, files: ShardFiles | None = None) -> None:
         self._store = store
         self._sidecars = listing.committed
         self.uncommitted = listing.uncommitted
         #: The shards' files.
-        self.files = ShardFiles(store, self._sidecars)
+        self.files = ShardFiles(store, self._sidecars) if files is None else files
         self._scans = TableScans(self.files)
 
     @property

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from atdata._errors import MissingManifestWarning, SchemaError
-from atdata._manifest import CRC32, SHARD, Listing, shard_order
-from atdata._query import QueryExecutor, StoredManifests
+from atdata._manifest import CRC32, PLACE, SHARD, Listing, shard_order
+from atdata._query import QueryExecutor, Question, StoredManifests, select
 from atdata._shards import Locations, OpenShards
 from atdata._tar import tar_name
 
@@ -73,7 +73,7 @@ class Opened:
         """
         self._report_walk()
         if self.has_manifests:
-            frame = self.executor.rows(columns=[])
+            frame = select(self.manifests, Question(), PLACE)
             without = frame.filter(pl.col(CRC32).is_null())[SHARD].unique()
             if all(self.manifests.header(shard_id).has_places for shard_id in without):
                 return self.places.of_rows(frame)
@@ -128,7 +128,7 @@ class Opened:
         some = tuple(each for each in listing.committed if each.shard_id in wanted)
         if not some or len(some) == len(listing.committed):
             return self.manifests
-        return StoredManifests(self.store, Listing(some, ()))
+        return StoredManifests(self.store, Listing(some, ()), self.manifests.files)
 
     def reopened(self) -> "Opened":
         """Return the shards as they are now."""

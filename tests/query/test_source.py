@@ -11,6 +11,7 @@ from atdata._manifest import LOCATION, publish_manifest, read_listing
 from atdata._manifest._table import parquet_bytes
 from atdata._query import _source, parse_where
 from atdata._query._stored import StoredManifests
+from atdata._shards import OpenShards
 from atdata._storage import MemoryStore
 from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
 from tests.query.recording import RecordingStore
@@ -329,3 +330,11 @@ def test_rows_of_bytes_are_of_their_shards_where_some_have_none(manifest_of):
 def test_rows_of_paths_are_of_their_shards_where_tables_were_replaced(tmp_path):
     rows = QueryExecutor.from_directory(tmp_path).rows(pl.col("label") == "bird", ["label"])
     assert rows["__shard__"].to_list() == ["s1", "s1"]
+
+
+def test_some_of_the_shards_share_the_headers_that_were_read(store):
+    ds = atdata.Dataset[Photo](OpenShards(store, read_listing(store.names())))
+    assert len(ds.where(IS_DOG)) == 150
+    store.read_names.clear()
+    assert ds[110:120].scan().collect()["__shard__"].unique().to_list() == ["photos-000001"]
+    assert [name for name in store.read_names if name.endswith(".json")] == []
