@@ -230,6 +230,12 @@ def _find_files(folder: str | list[str], data_files: _DataFiles, manifests: str 
     return _Splits(shards, {split: [ids[tar] for tar in members] for split, members in tars.items()})
 
 
+def _below(folder: str, pattern: str) -> str:
+    """Return a pattern of ``data_files`` as a path or URL of its own."""
+    own = absolute_url(pattern)  # refuses what is not supported
+    return own if "://" in pattern else absolute_url(os.path.join(folder, pattern))  # noqa: PTH118 -- text
+
+
 def _tars(folder: str, split: str, files: DataFiles) -> list[str]:
     """Return the tars of one split.
 
@@ -241,6 +247,6 @@ def _tars(folder: str, split: str, files: DataFiles) -> list[str]:
     if not patterns:
         raise ManifestNotFoundError(f"data_files names no file for the split {split!r}")
     try:
-        return find_tars([absolute_url(os.path.join(folder, pattern)) for pattern in patterns])  # noqa: PTH118 -- text
+        return find_tars([_below(folder, os.fspath(pattern)) for pattern in patterns])
     except ManifestNotFoundError as error:
         raise ManifestNotFoundError(f"data_files, split {split!r}: {error}") from None

@@ -245,3 +245,29 @@ def test_a_set_in_a_bucket_is_written_queried_fetched_and_annotated(store, tmp_p
     assert annotated.to_parquet(store.url("all.parquet")) == [store.url("all.parquet")]
     assert store.tables(["all.parquet"])[0][:4] == b"PAR1"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_set_in_a_bucket_is_opened_compacted_and_sliced(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(store)
+    for source in ("set", "set/p-000000.tar", "set/*.tar", "set/p-{000000..000002}.tar"):
+        opened = atdata.Dataset[Caption](store.url(source))
+        assert [sample.number for sample in opened.where(F.number < 2)] == [0, 1]
+    assert len(atdata.load_dataset(store.url("set"), Caption, split="train")) == 5
+    executor = atdata.QueryExecutor.from_directory(store.url("set"))
+    executor.compact()
+    assert any(name.startswith("set/_manifest_index/") for name in store.names("set/_manifest_index"))
+    opened = atdata.Dataset[Caption](store.url("set"))
+    assert [sample.number for sample in opened.where(F.number > 2)] == [3, 4]
+    path = opened.where(F.number > 2).save_slice(store.url("late.slice.parquet"))
+    assert [sample.number for sample in atdata.Dataset[Caption](path)] == [3, 4]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dataset_in_a_bucket_reads_many_headers_at_a_time(store):
+    write(store)
+    opened = atdata.Dataset[Caption](store.url("set"))
+    store.server.requests.clear()
+    assert len(opened) == 5
+    verbs = [verb for verb, key in store.server.requests if key.endswith(".json")]
+    assert sorted(verbs) in (["get"] * 3, ["get"] * 3 + ["head"] * 3)  # the limit of a header's length is a request
