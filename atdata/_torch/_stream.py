@@ -84,9 +84,8 @@ class Board:
 
     def write(self, state: SavedState, *, in_worker: bool = False) -> None:
         """Say where the next iteration begins; a worker says it of the one that it is about to begin."""
-        text = json.dumps(state).encode()
-        self._text.zero_()
-        self._text[: len(text)] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+        text = bytearray(json.dumps(state).encode().ljust(_TEXT, b"\0"))
+        self._text.copy_(torch.frombuffer(text, dtype=torch.uint8))  # at once: another worker may be reading
         times = int(self._marks[_WRITTEN]) + (not in_worker)
         self._marks.zero_()
         self._marks[_WRITTEN] = times
