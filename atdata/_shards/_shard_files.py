@@ -4,6 +4,7 @@ A shard is what its files are called. The names in a header only say which of th
 """
 
 import contextlib
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -71,7 +72,7 @@ class CommittedShard(NamedTuple):
         """The shard's sample table: the one that the header names.
 
         Where the header names none of the shard's own, because the shard's files were copied or moved to another name
-        together, it is the one that the shard has.
+        together, it is the one that the shard has; of several, the one whose SHA-256 the header says.
 
         Raises:
             ManifestNotFoundError: The shard has no such table, and several others.
@@ -80,6 +81,9 @@ class CommittedShard(NamedTuple):
         tables, named, facts = self.files.tables, self.named_table, self.header.samples
         if named in tables or self.is_replaced:
             return named
+        if len(tables) > 1 and facts is not None and not carries_stem(named, self.files.shard_id):
+            # One of them may have been begun by a writer that came too late.
+            tables = tuple(table for table in tables if _sha256(self.store, table) == facts.sha256)
         if len(tables) != 1:
             raise ManifestNotFoundError(
                 f"the header {self.store.url(self.files.header)} names the sample table {named}, which is not there. "
@@ -361,6 +365,10 @@ def _read(store: Store, name: str, limit: int | None = None) -> bytes:
         raise _gone(store, name) from None
     except OversizedFileError as error:
         raise DamagedManifestError.because(store.url(name), str(error.strerror)) from error
+
+
+def _sha256(store: Store, name: str) -> str:
+    return hashlib.sha256(_read(store, name)).hexdigest()
 
 
 def _size(store: Store, name: str) -> int:
