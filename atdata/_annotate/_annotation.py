@@ -33,9 +33,9 @@ from atdata._write import Progress
 
 from ._amending import OnError, ShardColumns, Work
 from ._columns import batch_frame, check_name, given_frame, joined
-from ._matching import Extra, Matched, Missing, Samples, check_on
+from ._matching import Extra, Matched, Missing, SampleKeys, check_on
 
-__all__ = ["AnnotateOptions", "Computed", "Given", "annotate", "drop_columns"]
+__all__ = ["AnnotateOptions", "ComputedColumns", "Given", "annotate", "drop_columns"]
 
 #: Marks the samples that get values, among those of their shard.
 _CHOSEN = "__chosen__"
@@ -69,7 +69,7 @@ class Annotation:
         self.options = options
         self.work = Work(opened.store, opened.shards.listing.committed, options.on_error)
         #: The samples that get values; None where all do.
-        self.chosen = None if selected is None else Samples.of_locations(selected, opened.shard_ids)
+        self.chosen = None if selected is None else SampleKeys.of_locations(selected, opened.shard_ids)
         #: The columns' dtypes, those of shards that keep what they have among them.
         self.dtypes: dict[str, pl.DataType] = {}
         self.kinds: dict[str, AggregateKind] = {}
@@ -220,7 +220,7 @@ class Given(Annotation):
             gathered.append((shard.number, self.work.keys_of(shard, header)))
 
         shards = self.work.read(gather if self.chosen is None else None)
-        samples = Samples.of_keys(gathered) if self.chosen is None else self.chosen
+        samples = SampleKeys.of_keys(gathered) if self.chosen is None else self.chosen
         options, shard_ids = self.options, self.opened.shard_ids
         matched = Matched(self._given, samples, shard_ids, self._on, options.missing, options.extra)
         some = self.concerned(shards)
@@ -264,7 +264,7 @@ class Given(Annotation):
         return self.change(columns, self.options.run) if columns else None
 
 
-class Computed(Annotation):
+class ComputedColumns(Annotation):
     """Columns that a function makes of samples, batch by batch.
 
     Args:
@@ -402,7 +402,7 @@ def annotate(
         raise ValueError(f"run is a name, or None; found {options.run!r}")
     enter_polars()
     if callable(columns):
-        return Computed(opened, selected, options, columns, read).done()
+        return ComputedColumns(opened, selected, options, columns, read).done()
     return Given(opened, selected, options, columns).done()
 
 

@@ -10,7 +10,7 @@ from atdata._errors import AmbiguousKeyError, SampleKeyError, listed
 from atdata._manifest import KEY, SHARD
 from atdata._shards import Locations
 
-__all__ = ["Extra", "Matched", "Missing", "Samples", "check_on"]
+__all__ = ["Extra", "Matched", "Missing", "SampleKeys", "check_on"]
 
 #: What becomes of a sample that no row is of, and of a row that is of no sample.
 Missing: TypeAlias = Literal["error", "null"]
@@ -35,7 +35,7 @@ def check_on(on: object) -> list[str]:
     return sorted(names, key=(SHARD, KEY).index)
 
 
-class Samples:
+class SampleKeys:
     """Samples by shard and key, each once, in shard order.
 
     Args:
@@ -95,7 +95,7 @@ class Matched:
     def __init__(
         self,
         given: pl.DataFrame,
-        samples: Samples,
+        samples: SampleKeys,
         shard_ids: Sequence[str],
         on: Sequence[str],
         missing: Missing,

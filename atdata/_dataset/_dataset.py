@@ -26,7 +26,7 @@ from atdata._write import iso_time, json_dict
 
 from . import _questions as questions
 from . import _training as training
-from ._locate import Rows, are_positions, named_rows
+from ._locate import RowsLike, are_positions, named_rows
 from ._selection import Everything, Selection, draw, intersect, renewed, take, unite, with_listing
 from ._sequence import SampleSequence, type_argument
 from ._slice import Places, load_slice, manifests_folder, save_slice
@@ -347,7 +347,7 @@ class Dataset(Generic[S]):
         """
         return self._over(questions.narrow(self._sequence.selection, predicates, equalities))
 
-    def take(self, rows: Rows) -> Self:
+    def take(self, rows: RowsLike) -> Self:
         """Return the samples that are named, in the order in which they are named, as often as they are.
 
         Args:
@@ -550,7 +550,7 @@ class Dataset(Generic[S]):
         viewed: Any = self._with(self._sequence.viewed(sample_type))
         return viewed  # type: ignore[no-any-return]  # of the same class, with other samples
 
-    def select(self, indices: Rows) -> list[S]:
+    def select(self, indices: RowsLike) -> list[S]:
         """Return the samples at some positions, in that order; also at keys or locations, as :meth:`Dataset.take`.
 
         Raises:

@@ -33,7 +33,7 @@ S = TypeVar("S")
 
 #: Which tars of one split: a path or pattern, or several.
 DataFiles: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-_DataFiles: TypeAlias = DataFiles | Mapping[str, DataFiles]
+_FilesBySplit: TypeAlias = DataFiles | Mapping[str, DataFiles]
 
 
 class _Splits(NamedTuple):
@@ -162,7 +162,7 @@ def load_dataset(
 def _openers(
     path: DatasetSource,
     sample_type: type[Any] | None,
-    data_files: _DataFiles | None,
+    data_files: _FilesBySplit | None,
     manifests: Places | None,
     root: Places | None,
 ) -> tuple[str, dict[str, Callable[[], Dataset[Any]]]]:
@@ -191,7 +191,7 @@ def _dataset(shards: OpenShards[Any]) -> Dataset[Any]:
 def _reopened(
     source: str | list[str],
     sample_type: type[Any] | None,
-    data_files: _DataFiles | None,
+    data_files: _FilesBySplit | None,
     manifests: str | None,
     name: str,
 ) -> OpenShards[Any]:
@@ -207,7 +207,7 @@ def _reopened(
     return splits.split(name, sample_type, again)
 
 
-def _find(source: str | list[str], data_files: _DataFiles | None, manifests: str | None) -> _Splits:
+def _find(source: str | list[str], data_files: _FilesBySplit | None, manifests: str | None) -> _Splits:
     if data_files is not None:
         return _find_files(source, data_files, manifests)
     shards = open_shards(source, manifests=manifests, recursive=True)
@@ -215,7 +215,7 @@ def _find(source: str | list[str], data_files: _DataFiles | None, manifests: str
     return _Splits(shards, by_split(shard_ids, shards.store.url(), folder=shards.is_folder))
 
 
-def _find_files(folder: str | list[str], data_files: _DataFiles, manifests: str | None) -> _Splits:
+def _find_files(folder: str | list[str], data_files: _FilesBySplit, manifests: str | None) -> _Splits:
     if not isinstance(folder, str) or not StorePath.parse(folder).is_folder():
         raise ManifestNotFoundError(f"data_files are relative to a folder, and {folder!r} is none")
     if not data_files:

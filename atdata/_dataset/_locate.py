@@ -22,7 +22,7 @@ from atdata._read import as_locations
 from atdata._shards import Locations, shard_numbers
 
 __all__ = [
-    "Rows",
+    "RowsLike",
     "are_positions",
     "checked_positions",
     "has_whole_places",
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 #: What names samples: a frame or query with their keys, locations, keys, or positions.
-Rows: TypeAlias = "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | Iterable[SampleLocation | str | int]"
+RowsLike: TypeAlias = "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | Iterable[SampleLocation | str | int]"
 
 _ROW, _NUMBER = "__row__", "__number__"
 #: How many bits of a place, as one number, are the offset's; the shard's are above.
@@ -45,7 +45,7 @@ _MAX_OFFSET, _MAX_SHARDS = (1 << _OFFSET_BITS) - 1, 1 << 21
 
 
 def named_rows(
-    rows: Rows,
+    rows: RowsLike,
 ) -> "pl.DataFrame | pl.LazyFrame | pl.Series | NDArray[Any] | list[SampleLocation | str | int]":
     """Return rows that a caller names so that they can be read more than once; frames of other libraries as Polars'.
 

@@ -18,7 +18,7 @@ from atdata._read import Opened
 from atdata._shards import Locations, OpenShards, check_frame
 
 from ._locate import (
-    Rows,
+    RowsLike,
     checked_positions,
     has_whole_places,
     key_series,
@@ -61,7 +61,7 @@ class Selection(abc.ABC):
 
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
-        self._keys = _Keys()
+        self._keys = _SelectionKeys()
 
     @property
     def question(self) -> Question | None:
@@ -141,7 +141,7 @@ class Selection(abc.ABC):
         return Taken(self.opened, self.locations[indices], self.predicate)
 
 
-class _Keys:
+class _SelectionKeys:
     """The index of a selection's keys, made when it is needed first; another process makes its own."""
 
     def __init__(self) -> None:
@@ -152,7 +152,7 @@ class _Keys:
             self._index = KeyIndex(locations.to_frame()[KEY])
         return self._index
 
-    def __reduce__(self) -> tuple[type["_Keys"], tuple[()]]:
+    def __reduce__(self) -> tuple[type["_SelectionKeys"], tuple[()]]:
         return type(self), ()
 
 
@@ -331,7 +331,7 @@ class Taken(Selection):
         )
 
 
-def take(selection: Selection, rows: Rows) -> Taken:
+def take(selection: Selection, rows: RowsLike) -> Taken:
     """Return samples of a selection, in the order in which they are named, as often as they are.
 
     Raises:

@@ -22,7 +22,7 @@ from atdata._sample import (
 )
 from atdata._shards import Locations, repeated_tar, to_position
 
-from ._locate import Rows
+from ._locate import RowsLike
 from ._selection import Everything, Selection, check_one_place, have_same_samples, take
 
 __all__ = ["SampleSequence", "type_argument", "type_text"]
@@ -233,7 +233,7 @@ class SampleSequence:
             return sample
         raise SampleKeyError(key, f"the sample {key!r} is there, and a filter step leaves it out")
 
-    def selected(self, indices: Rows) -> list[Any]:
+    def selected(self, indices: RowsLike) -> list[Any]:
         """Return the samples at some positions, keys or locations, in that order."""
         if not self.filters:
             return list(through(self.reader.read(take(self.selection, indices).locations), self.steps))

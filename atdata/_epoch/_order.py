@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ._split import ShuffleWindow
 
-__all__ = ["Layout", "Order", "Permutation"]
+__all__ = ["Order", "Permutation", "ShuffleUnits"]
 
 #: Up to so many numbers are permuted by sorting random keys, which is exactly uniform; more by enciphering each.
 _SORTED = 1 << 16
@@ -95,7 +95,7 @@ _PIECES_A_WINDOW = 16
 _SUMMED = 1 << 17
 
 
-class Layout(NamedTuple):
+class ShuffleUnits(NamedTuple):
     """Pieces of a dataset that are read together: its shards, or parts of them. It is the same for all epochs."""
 
     #: The rows shard by shard, or None where they are so already.
@@ -133,13 +133,13 @@ class Order:
         key: What the order is a function of; None for the order of the dataset.
     """
 
-    def __init__(self, count: int, layout: Layout | None, window: ShuffleWindow, key: str | None) -> None:
+    def __init__(self, count: int, layout: ShuffleUnits | None, window: ShuffleWindow, key: str | None) -> None:
         self._count = count
         self._key = key
         self._by_shard = None if layout is None else layout.by_shard
         self._permutation = functools.lru_cache(maxsize=2)(self._permutation_of)
         if layout is None or key is None:  # one window of one piece
-            layout = Layout(None, np.array([0, count]), np.zeros(0, np.int64))
+            layout = ShuffleUnits(None, np.array([0, count]), np.zeros(0, np.int64))
             pieces, firsts = np.zeros(1, np.int64), [0, 1]
         else:
             number = len(layout.bounds) - 1

@@ -15,7 +15,7 @@ from atdata._sample import SampleBatch
 from atdata._shards import Locations, to_position
 from atdata._tar import key_in
 
-from ._order import Layout, Order
+from ._order import Order, ShuffleUnits
 from ._split import ShuffleWindow, Split, WindowLike
 from ._state import EpochState, ShareState
 
@@ -62,7 +62,7 @@ class RankPart:
         self.split = split
         self.batched = batched
         self._digest = digest
-        self._layout: tuple[ShuffleWindow, Layout] | None = None
+        self._layout: tuple[ShuffleWindow, ShuffleUnits] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"locations": self.locations.plain(), "_layout": None}  # workers make their own
@@ -169,7 +169,7 @@ class RankPart:
         if state.seed is None or window == ShuffleWindow():
             return Order(len(self.locations), None, window, state.key)
         if self._layout is None or self._layout[0] != window:
-            self._layout = window, Layout.of(self.locations.shards, self.locations.sizes, window)
+            self._layout = window, ShuffleUnits.of(self.locations.shards, self.locations.sizes, window)
         return Order(len(self.locations), self._layout[1], window, state.key)
 
     def _share(self, worker: int, workers: int, read: int) -> ShareState:

@@ -18,10 +18,10 @@ from ._field_columns import column, kind_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Table", "row_of", "to_dict", "to_pandas", "to_polars"]
+__all__ = ["SampleColumns", "row_of", "to_dict", "to_pandas", "to_polars"]
 
 
-class Table:
+class SampleColumns:
     """Which columns samples make. Of a type that has fields these are known; else each sample says its own.
 
     Args:
@@ -84,7 +84,7 @@ def to_dict(samples: Iterable[Any], sample_type: type | None, limit: int | None 
     Raises:
         SchemaError: A sample has no fields.
     """
-    return Table(sample_type).values(_first(samples, limit))
+    return SampleColumns(sample_type).values(_first(samples, limit))
 
 
 def to_polars(samples: Iterable[Any], sample_type: type | None, limit: int | None = None) -> pl.DataFrame:
@@ -93,7 +93,7 @@ def to_polars(samples: Iterable[Any], sample_type: type | None, limit: int | Non
     Raises:
         SchemaError: A field's values make no column; the error names the field.
     """
-    table = Table(sample_type)
+    table = SampleColumns(sample_type)
     return table.frame(table.values(_first(samples, limit)))
 
 
@@ -107,7 +107,7 @@ def to_pandas(samples: Iterable[Any], sample_type: type | None, limit: int | Non
     """
     import pandas as pd  # noqa: PLC0415 -- only this call needs it
 
-    table = Table(sample_type)
+    table = SampleColumns(sample_type)
     values = table.values(_first(samples, limit))
     annotations = table.annotations or {}
     return pd.DataFrame({name: _pandas_column(cells, annotations.get(name)) for name, cells in values.items()})

@@ -13,7 +13,7 @@ from atdata._errors import SchemaError, listed
 from atdata._options import check_limit
 from atdata._storage import StorePath, Upload, path_or_url
 
-from ._frames import Table, row_of
+from ._frames import SampleColumns, row_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def to_parquet(
     if maxcount is not None:
         _check_none_there(target)
     rows = samples if sample_map is None else map(sample_map, samples)
-    files = _Files(target, Table(sample_type if sample_map is None else None), maxcount)
+    files = _Files(target, SampleColumns(sample_type if sample_map is None else None), maxcount)
     try:
         for batch in _batches(rows, maxcount):
             files.write(batch)
@@ -75,7 +75,7 @@ def to_parquet(
 class _Files:
     """Files that are being written; none has its name before all are whole and durable."""
 
-    def __init__(self, target: StorePath, table: Table, maxcount: int | None) -> None:
+    def __init__(self, target: StorePath, table: SampleColumns, maxcount: int | None) -> None:
         self._target = target
         self._table = table
         self._maxcount = maxcount

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from ._codes import few_values
     from ._compact import Compacted, compact
     from ._format import CODE, INDEX_FOLDER
-    from ._index import Headers, Index, Part, checked_index, open_index
+    from ._index import Headers, Index, IndexPart, checked_index, open_index
     from ._statistics import SetFacts
 else:
     __getattr__, __dir__ = doorway(
@@ -19,7 +19,7 @@ else:
             "Compacted": "atdata._index._compact",
             "Headers": "atdata._index._index",
             "Index": "atdata._index._index",
-            "Part": "atdata._index._index",
+            "IndexPart": "atdata._index._index",
             "SetFacts": "atdata._index._statistics",
             "checked_index": "atdata._index._index",
             "compact": "atdata._index._compact",
@@ -34,7 +34,7 @@ __all__ = [
     "Compacted",
     "Headers",
     "Index",
-    "Part",
+    "IndexPart",
     "SetFacts",
     "checked_index",
     "compact",

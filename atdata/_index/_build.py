@@ -15,7 +15,7 @@ from atdata._manifest import KEY, OFFSET, SIZE, Aggregate, as_union
 from ._format import NUMBER, ColumnSet, fields_of, kinds_of, lists_values, statistics_of, union_of
 from ._plan import Kept
 from ._shards import COLUMNS
-from ._sidecar import Loaded, Told
+from ._sidecar import LoadedShard, Told
 from ._statistics import statistics
 
 __all__ = ["POSITION", "Made", "PartMaker", "nan_columns", "read_tables", "wrong_rows"]
@@ -25,8 +25,8 @@ _FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 def read_tables(
-    some: Sequence[Loaded], columns: ColumnSet
-) -> tuple[list[pl.DataFrame], list[Loaded], dict[int, ManifestError]]:
+    some: Sequence[LoadedShard], columns: ColumnSet
+) -> tuple[list[pl.DataFrame], list[LoadedShard], dict[int, ManifestError]]:
     """Return the rows of tables of one set of columns, which tables these are, and what is wrong with the others.
 
     Args:
@@ -45,7 +45,7 @@ def read_tables(
     except _FAILURES:
         pass  # one of them; it is found below
     frames: list[pl.DataFrame] = []
-    sound: list[Loaded] = []
+    sound: list[LoadedShard] = []
     wrong: dict[int, ManifestError] = {}
     for each in some:
         found = _read_alone(each, columns.columns, schema)
@@ -57,7 +57,7 @@ def read_tables(
     return frames, sound, wrong
 
 
-def wrong_rows(rows: pl.DataFrame, shards: Mapping[int, Loaded]) -> dict[int, str]:
+def wrong_rows(rows: pl.DataFrame, shards: Mapping[int, LoadedShard]) -> dict[int, str]:
     """Return what is wrong with the rows of some shards, by their numbers.
 
     Args:
@@ -113,7 +113,7 @@ def _said(odd: Mapping[str, int]) -> str:
     return f"its rows cannot be those of a shard: {found[0]}"
 
 
-def _lengths(some: Sequence[Loaded]) -> list[int]:
+def _lengths(some: Sequence[LoadedShard]) -> list[int]:
     import pyarrow as pa  # noqa: PLC0415 -- only this call needs it
     import pyarrow.parquet as pq  # noqa: PLC0415 -- as above
 
@@ -124,7 +124,9 @@ def _lengths(some: Sequence[Loaded]) -> list[int]:
         return []
 
 
-def _read_alone(each: Loaded, promised: Mapping[str, str], schema: Mapping[str, pl.DataType]) -> pl.DataFrame | str:
+def _read_alone(
+    each: LoadedShard, promised: Mapping[str, str], schema: Mapping[str, pl.DataType]
+) -> pl.DataFrame | str:
     try:
         rows = pl.read_parquet(io.BytesIO(each.data))
     except _FAILURES as error:
@@ -154,7 +156,7 @@ class Made(NamedTuple):
 class _Fresh(NamedTuple):
     """Shards whose sidecars were read and are sound."""
 
-    loaded: list[Loaded]
+    loaded: list[LoadedShard]
     #: Their rows, by place in that list.
     rows: pl.DataFrame
     wrong: dict[int, ManifestError]
@@ -175,7 +177,7 @@ class PartMaker:
         self._sets: dict[int, None] = {}
 
     def add(
-        self, loaded: Sequence[Loaded], sets: Sequence[ColumnSet], unlisted: Collection[str]
+        self, loaded: Sequence[LoadedShard], sets: Sequence[ColumnSet], unlisted: Collection[str]
     ) -> tuple[dict[int, ManifestError], dict[int, str]]:
         """Add shards by their sidecars, as far as these are sound.
 
@@ -217,13 +219,13 @@ class PartMaker:
         return Made(rows if rows[NUMBER].is_sorted() else rows.sort(NUMBER, maintain_order=True).rechunk(), positions)
 
 
-def _fresh(loaded: Sequence[Loaded], sets: Sequence[ColumnSet]) -> _Fresh:
+def _fresh(loaded: Sequence[LoadedShard], sets: Sequence[ColumnSet]) -> _Fresh:
     """Read the rows of some shards, and check all that can be told without their tars."""
-    by_set: dict[int, list[Loaded]] = {}
+    by_set: dict[int, list[LoadedShard]] = {}
     for each in loaded:
         by_set.setdefault(each.told.set, []).append(each)
     wrong: dict[int, ManifestError] = {}
-    sound: list[Loaded] = []
+    sound: list[LoadedShard] = []
     frames = []
     union = union_of([sets[number] for number in sorted(by_set)])
     for number, some in by_set.items():

@@ -18,13 +18,13 @@ from ._build import POSITION, Made, PartMaker
 from ._codes import CodeBook, with_codes
 from ._files import Found, all_there, encode_part, find, path, publish, sweep
 from ._format import INDEX_VERSION, NUMBER, ColumnSet, IndexFacts, PartFacts, part_name, table_name
-from ._plan import LIMITS, Item, Kept, Limits, Lot, Run, ahead, lots, plan
+from ._plan import LIMITS, Item, Kept, Limits, Lot, ShardRun, ahead, lots, plan
 from ._previous import Before, DamagedPartError, Stamps, look_before, settled_stamps
 from ._shards import COLUMNS, ShardsTable, encode_table, statistic_columns
-from ._sidecar import Loaded, Sets, load
+from ._sidecar import LoadedShard, Sets, load
 from ._statistics import as_table
 
-__all__ = ["Compacted", "Gathered", "OnError", "compact"]
+__all__ = ["Compacted", "Gathered", "OnShardError", "compact"]
 
 #: What a listed value takes beside its text, in bytes.
 _VALUE = 16
@@ -138,7 +138,7 @@ def _is_same(table: ShardsTable, frame: pl.DataFrame, parts: Sequence[PartFacts]
     )
 
 
-OnError: TypeAlias = Literal["raise", "collect"]
+OnShardError: TypeAlias = Literal["raise", "collect"]
 #: How often others may remove what a run builds on before it gives up.
 _ATTEMPTS = 5
 
@@ -167,7 +167,7 @@ def compact(
     store: Store,
     sidecars: Sequence[Sidecars],
     *,
-    on_error: OnError = "raise",
+    on_error: OnShardError = "raise",
     report: Callable[[int, int], object] | None = None,
     limits: Limits = LIMITS,
 ) -> Compacted:
@@ -190,7 +190,7 @@ def compact(
     damaged: set[str] = set()
     for _ in range(_ATTEMPTS):
         found = find(store)
-        run = _Run(store, sidecars, found, damaged, limits, on_error)
+        run = _Compaction(store, sidecars, found, damaged, limits, on_error)
         try:
             table = run.table(report or _silent)
         except DamagedPartError as error:
@@ -208,7 +208,7 @@ def _silent(done: int, of: int) -> None:
     """Report nothing."""
 
 
-class _Run:
+class _Compaction:
     """One attempt at a new index."""
 
     def __init__(
@@ -218,7 +218,7 @@ class _Run:
         found: Found,
         damaged: set[str],
         limits: Limits,
-        on_error: OnError,
+        on_error: OnShardError,
     ) -> None:
         self._store, self._sidecars, self._limits, self._on_error = store, sidecars, limits, on_error
         self._stamps = settled_stamps(store, sidecars)
@@ -266,7 +266,7 @@ class _Run:
         """Yield the shards of each part, read as far as they have changed."""
         before = self._before
         if before is None:
-            runs = [Run(-1, 0, len(self._sidecars))]
+            runs = [ShardRun(-1, 0, len(self._sidecars))]
         else:
             rows, sizes = before.filled
             filled = np.maximum(rows / self._limits.rows, sizes / self._limits.size)
@@ -297,7 +297,7 @@ class _Run:
     def _add(self, lot: Lot) -> None:
         """Read more of a part; where it ends, keep the old one of the same shards, or make and publish a new one."""
         self._kept += [each for each in lot.items if isinstance(each, Kept)]
-        if loaded := [each for each in lot.items if isinstance(each, Loaded)]:
+        if loaded := [each for each in lot.items if isinstance(each, LoadedShard)]:
             wrong, left_out = self._maker.add(loaded, self._sets.sets, self._gathered.unlisted)
             for position, error in wrong.items():
                 self._failed(self._sidecars[position].shard_id, error)

@@ -16,7 +16,7 @@ from atdata._manifest import (
     LOCATION,
     SHARD,
     Aggregate,
-    Table,
+    ShardTable,
     aggregate_kinds,
     aggregate_of,
     find_aggregate,
@@ -187,7 +187,7 @@ def union_of(sets: Iterable[ColumnSet]) -> pl.Schema:
     Raises:
         SchemaError: They do not go together.
     """
-    return unified([Table(f"set {number}", each.schema, not each.empty) for number, each in enumerate(sets)])
+    return unified([ShardTable(f"set {number}", each.schema, not each.empty) for number, each in enumerate(sets)])
 
 
 def fields_of(union: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:

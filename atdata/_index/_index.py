@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from atdata._errors import ManifestIndexWarning
-from atdata._manifest import KEY, SHARD, Table, unified, value_dtype
+from atdata._manifest import KEY, SHARD, ShardTable, unified, value_dtype
 from atdata._polars import enter_polars
 from atdata._storage import Stamp, Store
 
@@ -19,10 +19,10 @@ from ._format import PartFacts, statistics_among
 from ._shards import ShardsTable
 from ._statistics import SetFacts, counted, set_facts
 
-__all__ = ["Headers", "Index", "Part", "checked_index", "open_index"]
+__all__ = ["Headers", "Index", "IndexPart", "checked_index", "open_index"]
 
 
-class Part(NamedTuple):
+class IndexPart(NamedTuple):
     """A file of many shards' rows, each with its shard's number in the column ``__shard__``."""
 
     #: Its name below the store's root.
@@ -77,7 +77,7 @@ class Index:
         return int((self._rows >= 0).sum())
 
     @functools.cached_property
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[ShardTable]:
         """One table for each set of columns that covered shards have, with the first such shard; in shard order."""
         first = self._first_of_sets
         return [self._described(number, position) for number, position in first.items()]
@@ -167,9 +167,9 @@ class Index:
         numbers, first = np.unique(self._sets, return_index=True)
         return {int(numbers[each]): int(first[each]) for each in np.argsort(first) if numbers[each] >= 0}
 
-    def _described(self, number: int, position: int) -> Table:
+    def _described(self, number: int, position: int) -> ShardTable:
         columns = self.table.facts.sets[number]
-        return Table(self._shard_ids[position], columns.schema, not columns.empty)
+        return ShardTable(self._shard_ids[position], columns.schema, not columns.empty)
 
     def _read(self, columns: Sequence[str]) -> pl.DataFrame:
         frame = self.table.read(columns)
@@ -198,10 +198,12 @@ class Index:
         )
 
 
-def _part(table: ShardsTable, number: int, positions: NDArray[np.int64]) -> Part:
+def _part(table: ShardsTable, number: int, positions: NDArray[np.int64]) -> IndexPart:
     facts, shards = table.facts.parts[number], slice(*table.starts[number : number + 2].tolist())
     columns = pl.Schema(table.schemas[number])
-    return Part(path(facts.name), facts.rows, facts.size, columns, table.ids[shards], positions[shards], facts.codes)
+    return IndexPart(
+        path(facts.name), facts.rows, facts.size, columns, table.ids[shards], positions[shards], facts.codes
+    )
 
 
 def _restores(stored: pl.DataType, own: pl.DataType) -> bool:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._format import ColumnSet
-from ._sidecar import Loaded
+from ._sidecar import LoadedShard
 
-__all__ = ["LIMITS", "Item", "Kept", "Limits", "Lot", "Run", "ahead", "lots", "plan"]
+__all__ = ["LIMITS", "Item", "Kept", "Limits", "Lot", "ShardRun", "ahead", "lots", "plan"]
 
 
 class Limits(NamedTuple):
@@ -32,7 +32,7 @@ LIMITS = Limits()
 _SMALL = 3
 
 
-class Run(NamedTuple):
+class ShardRun(NamedTuple):
     """Some shards in a row."""
 
     #: The part that stays as it is, by its number in the old index; -1 where the shards make new parts.
@@ -42,7 +42,7 @@ class Run(NamedTuple):
     end: int
 
 
-def plan(rows: NDArray[np.int64], starts: NDArray[np.int64], filled: Sequence[float]) -> list[Run]:
+def plan(rows: NDArray[np.int64], starts: NDArray[np.int64], filled: Sequence[float]) -> list[ShardRun]:
     """Return what becomes of shards: parts that stay, and runs of shards that make new parts.
 
     Args:
@@ -53,7 +53,7 @@ def plan(rows: NDArray[np.int64], starts: NDArray[np.int64], filled: Sequence[fl
     runs = list(_runs(rows, starts))
     small = [run.part >= 0 and filled[run.part] * _SMALL < 1 for run in runs]
     loose = [run.part < 0 for run in runs]
-    joined: list[Run] = []
+    joined: list[ShardRun] = []
     for index, run in enumerate(runs):
         near = [other for other in (index - 1, index + 1) if 0 <= other < len(runs)]
         stays = run.part >= 0 and not (small[index] and any(small[other] or loose[other] for other in near))
@@ -64,7 +64,7 @@ def plan(rows: NDArray[np.int64], starts: NDArray[np.int64], filled: Sequence[fl
     return joined
 
 
-def _runs(rows: NDArray[np.int64], starts: NDArray[np.int64]) -> Iterator[Run]:
+def _runs(rows: NDArray[np.int64], starts: NDArray[np.int64]) -> Iterator[ShardRun]:
     """Yield parts of which all shards are there, in their order, and what lies between them."""
     position = loose = 0
     part_at = {int(start): part for part, start in enumerate(starts[:-1]) if starts[part + 1] > start}
@@ -77,11 +77,11 @@ def _runs(rows: NDArray[np.int64], starts: NDArray[np.int64]) -> Iterator[Run]:
         there = rows[place : place + count]
         if len(there) == count and (there == np.arange(starts[part], starts[part + 1])).all():
             if place > loose:
-                yield Run(-1, loose, place)
-            yield Run(part, place, place + count)
+                yield ShardRun(-1, loose, place)
+            yield ShardRun(part, place, place + count)
             position = loose = place + count
     if loose < len(rows):
-        yield Run(-1, loose, len(rows))
+        yield ShardRun(-1, loose, len(rows))
 
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Kept(NamedTuple):
     size: int
 
 
-Item: TypeAlias = Loaded | Kept
+Item: TypeAlias = LoadedShard | Kept
 
 
 class Lot(NamedTuple):
@@ -134,7 +134,7 @@ def lots(items: Iterator[Item], sets: Sequence[ColumnSet], limits: Limits) -> It
             lot, read = [], 0
         lot.append(item)
         rows, size, shards = rows + more_rows, size + more, shards + 1
-        read += more_rows if isinstance(item, Loaded) else 0
+        read += more_rows if isinstance(item, LoadedShard) else 0
         dtypes |= columns
     if shards:
         yield Lot(lot, ends=True)

@@ -10,7 +10,7 @@ from atdata._storage import Store
 
 from ._format import ColumnSet, union_of
 
-__all__ = ["Loaded", "Sets", "Told", "load", "read_digest"]
+__all__ = ["LoadedShard", "Sets", "Told", "load", "read_digest"]
 
 #: Longer than any file is.
 _TOO_LONG = 1 << 62
@@ -35,7 +35,7 @@ class Told(NamedTuple):
     by_header: dict[str, dict[str, Any]]
 
 
-class Loaded(NamedTuple):
+class LoadedShard(NamedTuple):
     """A shard's header, and the bytes of its sample table, which are those that the header names."""
 
     position: int
@@ -85,7 +85,7 @@ def read_digest(store: Store, files: Sidecars) -> bytes | None:
     return None if header.digest is None else bytes.fromhex(header.digest)
 
 
-def load(store: Store, files: Sidecars, position: int, sets: Sets) -> Loaded | str:
+def load(store: Store, files: Sidecars, position: int, sets: Sets) -> LoadedShard | str:
     """Read a shard's sidecars, or say why an index does not hold it.
 
     Raises:
@@ -106,7 +106,7 @@ def load(store: Store, files: Sidecars, position: int, sets: Sets) -> Loaded | s
     if (largest := max([*numbers, *_nans(header.aggregates()).values()])) > _TOO_LONG:
         raise DamagedManifestError.because(store.url(files.header), f"{largest} bytes or values; no shard is so large")
     table = shard.table_name
-    return Loaded(position, _told(header, told, store.url(table)), shard.table_bytes(table))
+    return LoadedShard(position, _told(header, told, store.url(table)), shard.table_bytes(table))
 
 
 def _columns(header: Header) -> ColumnSet:

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from ._numeric import NumericAggregate
     from ._pandas import row_mask
     from ._table import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE, parquet_bytes
-    from ._union import Table, as_union, check_addable, unified, widened
+    from ._union import ShardTable, as_union, check_addable, unified, widened
     from ._value_counts import CategoricalAggregate, SetAggregate, merged_counts
     from ._values import value_reader
     from ._writer import ManifestWriter, publish_manifest, swap_manifest, sweep_tables
@@ -103,7 +103,7 @@ else:
             "ShardManifest": "atdata._manifest._manifest",
             "Sidecars": "atdata._manifest._names",
             "TABLE_SUFFIX": "atdata._manifest._names",
-            "Table": "atdata._manifest._union",
+            "ShardTable": "atdata._manifest._union",
             "aggregate_kinds": "atdata._manifest._kinds",
             "aggregate_of": "atdata._manifest._kinds",
             "amended": "atdata._manifest._amend",
@@ -185,8 +185,8 @@ __all__ = [
     "SampleLocation",
     "SetAggregate",
     "ShardManifest",
+    "ShardTable",
     "Sidecars",
-    "Table",
     "aggregate_kinds",
     "aggregate_of",
     "amended",

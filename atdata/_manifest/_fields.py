@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 
 from atdata._errors import SchemaError, listed
-from atdata._sample import Computed, DictSample, Field, ImageField, computed, computed_of, fields_of
+from atdata._sample import ComputedMethod, DictSample, Field, ImageField, computed, computed_of, fields_of
 
 from ._annotations import ColumnType, column_type, without_none
 from ._dtypes import dtype_text
@@ -177,7 +177,7 @@ def _field_source(sample_type: type, field: Field) -> Source | None:
     return None if column is None else Source(field.name, "field", field.annotation, (column,))
 
 
-def _method_source(sample_type: type, method: Computed) -> Source:
+def _method_source(sample_type: type, method: ComputedMethod) -> Source:
     place = f"{sample_type.__qualname__}.{method.name}()"
     if method.annotation is inspect.Signature.empty:
         raise SchemaError(f"{place} has no return annotation, which says what its column holds: def ...(self) -> int")

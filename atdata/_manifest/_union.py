@@ -12,13 +12,13 @@ from ._fields import columns_of
 from ._header import Header
 from ._table import CRC32, LOCATION
 
-__all__ = ["Table", "as_union", "check_addable", "unified", "widened"]
+__all__ = ["ShardTable", "as_union", "check_addable", "unified", "widened"]
 
 #: Signed integers, by their bits.
 _SIGNED = {8: pl.Int8(), 16: pl.Int16(), 32: pl.Int32(), 64: pl.Int64()}
 
 
-class Table(NamedTuple):
+class ShardTable(NamedTuple):
     """One shard's sample table, as its footer describes it."""
 
     shard_id: str
@@ -30,7 +30,7 @@ class Table(NamedTuple):
     encoded: frozenset[str] | None = None
 
 
-def unified(tables: Sequence[Table]) -> pl.Schema:
+def unified(tables: Sequence[ShardTable]) -> pl.Schema:
     """Return the columns of all tables together.
 
     Columns come in the order of the first table, then as they appear. Integers widen to the one that holds both, an
@@ -61,7 +61,7 @@ def _known(dtype: pl.DataType | None) -> pl.DataType:
     return pl.List(pl.String()) if dtype is None or dtype == pl.List(pl.Null()) else dtype
 
 
-def _apart(name: str, table: Table, tables: Sequence[Table]) -> SchemaError:
+def _apart(name: str, table: ShardTable, tables: Sequence[ShardTable]) -> SchemaError:
     dtype = table.schema[name]
     others = (
         (candidate.shard_id, candidate.schema[name])
@@ -90,7 +90,7 @@ def check_addable(header: Header, shard_id: str, sample_type: type) -> None:
     if header.samples is not None:
         there = {name: parse_dtype(text) for name, text in header.samples.columns.items()}
         new = LOCATION | {column.name: column.dtype for column in columns_of(sample_type)}
-        unified([Table(shard_id, there), Table("the new samples", new)])
+        unified([ShardTable(shard_id, there), ShardTable("the new samples", new)])
 
 
 def as_union(schema: Mapping[str, pl.DataType], union: Mapping[str, pl.DataType]) -> Iterable[pl.Expr]:

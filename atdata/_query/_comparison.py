@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Between",
-    "Column",
     "Comparison",
     "Contains",
+    "FieldOperand",
     "IsIn",
     "IsNull",
     "Operand",
@@ -39,7 +39,7 @@ __all__ = [
 _VALUES = (str, bytes, bool, int, float, decimal.Decimal, dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64)
 
 
-class Column(NamedTuple):
+class FieldOperand(NamedTuple):
     """A field, by name, as an operand."""
 
     name: str
@@ -75,8 +75,8 @@ def operand(value: object, name: str = "a") -> Operand:
             f"a comparison of {name!r} with NaN selects nothing: NaN is null in the sample table; "
             "ask with .is_null() or .is_not_null()"
         )
-    if isinstance(value, Column | str):
-        return value if isinstance(value, Column) else str(value)
+    if isinstance(value, FieldOperand | str):
+        return value if isinstance(value, FieldOperand) else str(value)
     if not isinstance(value, _VALUES):
         raise PredicateError(
             f"{name!r} is compared with a {type(value).__name__}, {value!r:.60}; expected text, a number, a boolean, a "
@@ -98,7 +98,7 @@ def literal(value: Operand) -> pl.Expr:
     Raises:
         PredicateError: It is beyond what Polars holds.
     """
-    if isinstance(value, Column):
+    if isinstance(value, FieldOperand):
         return pl.col(value.name)
     try:
         return pl.lit(value)
@@ -108,7 +108,7 @@ def literal(value: Operand) -> pl.Expr:
 
 def shown(value: Operand) -> str:
     """Return an operand as it is written in Python."""
-    if not isinstance(value, Column):
+    if not isinstance(value, FieldOperand):
         return repr(value)
     plain = value.name.isidentifier() and not value.name.startswith("_")
     return f"F.{value.name}" if plain else f"F[{value.name!r}]"
@@ -179,7 +179,7 @@ class Predicate(Struct, frozen=True):
 class Comparison(Predicate, frozen=True):
     """Two operands, one of them a field."""
 
-    left: Column
+    left: FieldOperand
     sign: str
     right: Operand
 
@@ -190,7 +190,7 @@ class Comparison(Predicate, frozen=True):
         return compared
 
     def __call__(self, frame: "pd.DataFrame") -> "pd.Series[bool]":
-        right = frame[self.right.name] if isinstance(self.right, Column) else self.right
+        right = frame[self.right.name] if isinstance(self.right, FieldOperand) else self.right
         mask: pd.Series[bool] = _COMPARE[self.sign](frame[self.left.name], right)
         return mask
 
@@ -201,7 +201,7 @@ class Comparison(Predicate, frozen=True):
 class IsIn(Predicate, frozen=True):
     """A field that is one of some values."""
 
-    field: Column
+    field: FieldOperand
     values: tuple[Any, ...]
 
     @property
@@ -223,7 +223,7 @@ class IsIn(Predicate, frozen=True):
 class Between(Predicate, frozen=True):
     """A field between two operands, both included."""
 
-    field: Column
+    field: FieldOperand
     low: Operand
     high: Operand
 
@@ -246,7 +246,7 @@ class Between(Predicate, frozen=True):
 class Contains(Predicate, frozen=True):
     """A field of lists that hold a value."""
 
-    field: Column
+    field: FieldOperand
     value: Any
 
     @property
@@ -269,7 +269,7 @@ class Contains(Predicate, frozen=True):
 class IsNull(Predicate, frozen=True):
     """A field that has no value; NaN has none, in a manifest."""
 
-    field: Column
+    field: FieldOperand
     negated: bool = False
 
     @property

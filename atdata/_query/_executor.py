@@ -17,7 +17,7 @@ from atdata._storage import absolute_url
 
 from ._describe import describe
 from ._explain import Explanation, explain
-from ._loaded import Loaded, LoadedManifests
+from ._loaded import LoadedManifests, LoadedTable
 from ._predicate import Question, Where, parse_where
 from ._source import GivenManifests, ManifestSource, count, select
 from ._stored import StoredManifests
@@ -205,7 +205,7 @@ class QueryExecutor:
         return self
 
     @property
-    def loaded(self) -> Loaded | None:
+    def loaded(self) -> LoadedTable | None:
         """What :meth:`load` holds in memory: rows, bytes by column, seconds; None where nothing is held."""
         return self._source.loaded if isinstance(self._source, LoadedManifests) else None
 

@@ -22,10 +22,10 @@ from ._describe import ShardFacts
 from ._key_index import KeyIndex
 from ._predicate import Question
 from ._row_wise import check_row_wise, only_column
-from ._scans import FAILURES, Rows
+from ._scans import FAILURES, TableRows
 from ._source import ManifestSource
 
-__all__ = ["Coded", "Loaded", "LoadedManifests", "coded"]
+__all__ = ["Coded", "LoadedManifests", "LoadedTable", "coded"]
 
 #: How many distinct values a column has at most, so that numbers of 16 bits are enough.
 _MOST = 1 << 16
@@ -100,7 +100,7 @@ _HOLDS = "__holds__"
 _TWO = 2
 
 
-class Loaded(NamedTuple):
+class LoadedTable(NamedTuple):
     """What an executor holds in memory."""
 
     rows: int
@@ -155,7 +155,7 @@ class LoadedManifests(ManifestSource):
         sizes[KEY] += 0 if self._keys is None else self._keys.size
         _check(sizes, limit)
         self._schema = pl.Schema({name: base.rows.schema[name] for name in frame.columns})
-        self.loaded = Loaded(len(frame), sizes, time.perf_counter() - begin)
+        self.loaded = LoadedTable(len(frame), sizes, time.perf_counter() - begin)
 
     @property
     def shard_ids(self) -> Sequence[str]:
@@ -168,7 +168,7 @@ class LoadedManifests(ManifestSource):
         return self.base.indexed
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> TableRows:
         """The rows of the manifests, with all columns."""
         return self.base.rows
 

@@ -7,9 +7,9 @@ from atdata._errors import PredicateError, listed, near_misses
 from atdata._manifest import PLACE, columns_of
 from atdata._sample import DictSample
 
-from ._comparison import Between, Column, Comparison, Contains, IsIn, IsNull, Operand, Predicate, operand
+from ._comparison import Between, Comparison, Contains, FieldOperand, IsIn, IsNull, Operand, Predicate, operand
 
-__all__ = ["F", "FieldProxy", "Fields", "query_fields"]
+__all__ = ["F", "FieldNames", "FieldProxy", "query_fields"]
 
 
 class FieldProxy:
@@ -70,26 +70,26 @@ class FieldProxy:
             raise PredicateError(
                 f"isin takes several values, such as a list; found {type(values).__name__} {values!r:.60}"
             )
-        return IsIn(Column(self.name), tuple(self._value(each, "isin") for each in values))
+        return IsIn(FieldOperand(self.name), tuple(self._value(each, "isin") for each in values))
 
     def between(self, low: object, high: object) -> Predicate:
         """Select the rows where the field is between two values, both included."""
-        return Between(Column(self.name), self._operand(low), self._operand(high))
+        return Between(FieldOperand(self.name), self._operand(low), self._operand(high))
 
     def contains(self, value: object) -> Predicate:
         """Select the rows where the field is a list that holds the value."""
-        return Contains(Column(self.name), self._value(value, "contains"))
+        return Contains(FieldOperand(self.name), self._value(value, "contains"))
 
     def is_null(self) -> Predicate:
         """Select the rows where the field has no value, or NaN."""
-        return IsNull(Column(self.name))
+        return IsNull(FieldOperand(self.name))
 
     def is_not_null(self) -> Predicate:
         """Select the rows where the field has a value."""
-        return IsNull(Column(self.name), negated=True)
+        return IsNull(FieldOperand(self.name), negated=True)
 
     def _compared(self, sign: str, other: object) -> Predicate:
-        return Comparison(Column(self.name), sign, self._operand(other))
+        return Comparison(FieldOperand(self.name), sign, self._operand(other))
 
     def _value(self, value: object, method: str) -> Operand:
         if isinstance(value, FieldProxy):
@@ -97,10 +97,10 @@ class FieldProxy:
         return self._operand(value)
 
     def _operand(self, value: object) -> Operand:
-        return Column(value.name) if isinstance(value, FieldProxy) else operand(value, self.name)
+        return FieldOperand(value.name) if isinstance(value, FieldProxy) else operand(value, self.name)
 
 
-class Fields:
+class FieldNames:
     """Gives fields by name: ``F.label``, or ``F["a field"]`` where the name is no identifier or begins with ``_``.
 
     The columns of a location, such as ``F.__key__``, are there too.
@@ -142,10 +142,10 @@ class Fields:
 
 
 #: Any field, by name; whether there is one is known when rows are asked.
-F = Fields()
+F = FieldNames()
 
 
-def query_fields(sample_type: type) -> Fields:
+def query_fields(sample_type: type) -> FieldNames:
     """Return the manifest fields of a sample type, to be compared; an unknown one is an AttributeError at once.
 
     Raises:
@@ -168,4 +168,4 @@ def query_fields(sample_type: type) -> Fields:
     columns = columns_of(sample_type)
     if isinstance(sample_type, type) and issubclass(sample_type, DictSample):
         return F  # nobody declared its fields
-    return Fields((column.name for column in columns), sample_type.__name__)
+    return FieldNames((column.name for column in columns), sample_type.__name__)

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from atdata._index import CODE, Index, Part
-from atdata._manifest import SHARD, TABLE_SUFFIX, Table, normalised, stored_columns, unified
+from atdata._index import CODE, Index, IndexPart
+from atdata._manifest import SHARD, TABLE_SUFFIX, ShardTable, normalised, stored_columns, unified
 from atdata._polars import WIDENED, calls_python
 from atdata._pruning import conjuncts
 from atdata._shards import ShardFiles
@@ -19,7 +19,7 @@ from atdata._storage import Store, TablePath, scan_tables
 
 from ._row_wise import only_column
 
-__all__ = ["FAILURES", "IndexedRows", "Rows", "TableScans", "by_codes"]
+__all__ = ["FAILURES", "IndexedRows", "TableRows", "TableScans", "by_codes"]
 
 #: What Polars raises where files or rows are not what a plan expects.
 FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
@@ -27,7 +27,7 @@ FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 _ROW = "__row__"
 
 
-class Rows(NamedTuple):
+class TableRows(NamedTuple):
     """All rows, as plans of them or of those of some shards, and their columns."""
 
     schema: pl.Schema
@@ -76,7 +76,7 @@ class TableScans:
             return pl.LazyFrame(schema={SHARD: pl.String(), **schema})
         return self._scan(shard_ids, functools.partial(scan_tables, schema=schema))
 
-    def united(self, tables: Sequence[Table], union: Mapping[str, pl.DataType]) -> list[pl.LazyFrame]:
+    def united(self, tables: Sequence[ShardTable], union: Mapping[str, pl.DataType]) -> list[pl.LazyFrame]:
         """Scan tables as the union of their columns: one plan for each run of tables of one kind.
 
         Raises:
@@ -207,7 +207,7 @@ class IndexedRows:
         index: Index,
         shard_ids: Sequence[str],
         scans: TableScans,
-        rest: Sequence[Table],
+        rest: Sequence[ShardTable],
     ) -> None:
         self._store = store
         self._index = index
@@ -221,9 +221,9 @@ class IndexedRows:
         self._schema = pl.Schema({SHARD: pl.String(), **self._union})
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> TableRows:
         """All rows."""
-        return Rows(self._schema, self._scan, self._scan)
+        return TableRows(self._schema, self._scan, self._scan)
 
     def _scan(self, kept: pl.Series | None, where: pl.Expr | None = None) -> pl.LazyFrame:
         part_of = self._index.part_of
@@ -239,7 +239,7 @@ class IndexedRows:
             return plans[0] if ordered else self._sorted(plans[0])
         return pl.concat(plans) if self._in_order and self._rest_is_last else self._sorted(pl.concat(plans))
 
-    def _part_scan(self, parts: Sequence[Part], where: pl.Expr | None) -> pl.LazyFrame:
+    def _part_scan(self, parts: Sequence[IndexPart], where: pl.Expr | None) -> pl.LazyFrame:
         tables = self._store.tables([part.name for part in parts])
         conditions, used = ([], {}) if where is None else by_codes(where, self._index.codes, self._union)
         if all(dict(part.columns) == dict(self._union) for part in parts):

@@ -29,7 +29,7 @@ _FUNCTIONS = {
 _VALUES = re.compile(r"U?Int\d*|Float\d*|Str(ing)?|Boolean|Date|Datetime|Duration|Time|Decimal|List|Null|Binary")
 
 
-class _Condition(msgspec.Struct, frozen=True, omit_defaults=True):
+class _StoredCondition(msgspec.Struct, frozen=True, omit_defaults=True):
     #: What people read; SQL where there is no expression.
     text: str
     #: As Polars writes it.
@@ -53,7 +53,7 @@ def read_question(text: str) -> Question:
         PredicateError: It is none, or holds more than plain expressions.
     """
     try:
-        conditions = msgspec.json.decode(text, type=list[_Condition])
+        conditions = msgspec.json.decode(text, type=list[_StoredCondition])
     except msgspec.DecodeError as error:
         raise PredicateError(f"what was written down is no question: {error}") from error
     if not conditions:
@@ -62,20 +62,20 @@ def read_question(text: str) -> Question:
     return Question(tuple(expression for expression, _ in both), texts=tuple(text for _, text in both))
 
 
-def _condition(expression: pl.Expr, text: str) -> _Condition | None:
+def _condition(expression: pl.Expr, text: str) -> _StoredCondition | None:
     try:
         if parse_sql(text).expr.meta.eq(expression):
-            return _Condition(text)
+            return _StoredCondition(text)
     except PredicateError:
         pass  # it was given in another form
     try:
         node = json.loads(expression.meta.serialize(format="json"))
-        return _Condition(text, node) if _expression(node).meta.eq(expression) else None
+        return _StoredCondition(text, node) if _expression(node).meta.eq(expression) else None
     except (pl.exceptions.PolarsError, ImportError, PredicateError):
         return None
 
 
-def _read(condition: _Condition) -> pl.Expr:
+def _read(condition: _StoredCondition) -> pl.Expr:
     return parse_sql(condition.text).expr if condition.expression is None else _expression(condition.expression)
 
 

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple, NoReturn
 import polars as pl
 
 from atdata._errors import DamagedManifestError, ManifestError, ManifestNotFoundError, PredicateError, first_line
-from atdata._manifest import KEY, SHARD, ShardManifest, Table, as_union, row_mask, unified
+from atdata._manifest import KEY, SHARD, ShardManifest, ShardTable, as_union, row_mask, unified
 from atdata._polars import enter_polars
 from atdata._shards import LocationProblem
 
 from ._describe import ShardFacts
 from ._predicate import Question
 from ._row_wise import check_row_wise
-from ._scans import FAILURES, Rows
+from ._scans import FAILURES, TableRows
 
 __all__ = ["Asked", "GivenManifests", "ManifestSource", "check", "count", "predicate_failed", "select"]
 
@@ -25,7 +25,7 @@ __all__ = ["Asked", "GivenManifests", "ManifestSource", "check", "count", "predi
 class Asked(NamedTuple):
     """What a question selects, before it is collected."""
 
-    rows: Rows
+    rows: TableRows
     #: The shards that are scanned, one Boolean a shard; None for all of them.
     kept: pl.Series | None
     #: What holds of the rows; None for all of them.
@@ -96,7 +96,7 @@ class ManifestSource(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def rows(self) -> Rows:
+    def rows(self) -> TableRows:
         """All rows with all columns of all shards: ``__shard__``, the location columns, the fields.
 
         Raises:
@@ -199,12 +199,12 @@ class GivenManifests(ManifestSource):
         return [manifest.shard_id for manifest in self._manifests]
 
     @functools.cached_property
-    def rows(self) -> Rows:
+    def rows(self) -> TableRows:
         """All rows, lazily."""
         if not self._manifests:
             raise ManifestNotFoundError("there is no manifest to query; give at least one")
         enter_polars()
-        union = unified([Table(each.shard_id, each.frame.schema, len(each.frame) > 0) for each in self._manifests])
+        union = unified([ShardTable(each.shard_id, each.frame.schema, len(each.frame) > 0) for each in self._manifests])
         whole = pl.Schema({SHARD: pl.String(), **union})
         parts = [
             each.frame.lazy().select(pl.lit(each.shard_id).alias(SHARD), *as_union(each.frame.schema, union))
@@ -212,7 +212,7 @@ class GivenManifests(ManifestSource):
             if len(each.frame)
         ]
         lazy = pl.concat(parts) if parts else pl.LazyFrame(schema=whole)
-        return Rows(whole, lambda kept: lazy)  # noqa: ARG005 -- nothing to gain: the rows are in memory
+        return TableRows(whole, lambda kept: lazy)  # noqa: ARG005 -- nothing to gain: the rows are in memory
 
     def manifests(self) -> list[ShardManifest]:
         """Return the manifests."""

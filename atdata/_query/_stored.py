@@ -17,7 +17,7 @@ from atdata._manifest import (
     Header,
     Listing,
     ShardManifest,
-    Table,
+    ShardTable,
     as_union,
     columns_today,
     frame_today,
@@ -31,7 +31,7 @@ from atdata._storage import Store, scan_tables
 
 from ._describe import ShardFacts
 from ._header_statistics import HeaderStatistics
-from ._scans import FAILURES, IndexedRows, Rows, TableScans
+from ._scans import FAILURES, IndexedRows, TableRows, TableScans
 from ._source import ManifestSource, predicate_failed
 
 __all__ = ["StoredManifests"]
@@ -94,14 +94,14 @@ class StoredManifests(ManifestSource):
         return self.files.header(shard_id)
 
     @functools.cached_property
-    def rows(self) -> Rows:
+    def rows(self) -> TableRows:
         """All rows with all columns, which the index and the headers tell; where the shards differ, their union."""
         enter_polars()
         self._check_any()
         index = self.index
         uncovered = self.shard_ids if index is None else [*itertools.compress(self.shard_ids, index.part_of < 0)]
         tables = self._tables(uncovered)
-        first_of_kind: dict[tuple[int, bool], Table] = {}
+        first_of_kind: dict[tuple[int, bool], ShardTable] = {}
         for table in tables:
             first_of_kind.setdefault((id(table.schema), table.has_rows), table)
         kinds = list(first_of_kind.values())
@@ -114,7 +114,7 @@ class StoredManifests(ManifestSource):
         first = dict(kinds[0].schema)
         if all(table.encoded is None and dict(table.schema) == first for table in kinds):
             columns = unified(kinds[:1])
-            return Rows(
+            return TableRows(
                 pl.Schema({SHARD: pl.String(), **columns}), lambda kept: scans.alike(_kept(shard_ids, kept), columns)
             )
         union = unified(kinds)
@@ -124,7 +124,7 @@ class StoredManifests(ManifestSource):
             parts = scans.united(_kept(tables, kept), union)
             return pl.concat(parts) if parts else pl.LazyFrame(schema=schema)
 
-        return Rows(schema, scan)
+        return TableRows(schema, scan)
 
     def pruned(self, pushed: Sequence[pl.Expr | None]) -> pl.Series | None:
         """Return which shards may hold rows that a predicate selects: by the index, else by headers.
@@ -264,7 +264,7 @@ class StoredManifests(ManifestSource):
                 "Write shards with atdata.write_samples(..., manifest=True)"
             )
 
-    def _tables(self, shard_ids: Sequence[str]) -> list[Table]:
+    def _tables(self, shard_ids: Sequence[str]) -> list[ShardTable]:
         """Return what headers promise of some tables, or, where they promise nothing, what the tables have."""
         headers = self.files.headers(shard_ids)
         tables = []
@@ -273,16 +273,16 @@ class StoredManifests(ManifestSource):
             if header is None or schema is None:
                 tables.append(self._described(shard_id))
             else:
-                tables.append(Table(shard_id, schema, header.num_samples > 0))
+                tables.append(ShardTable(shard_id, schema, header.num_samples > 0))
         return tables
 
-    def _described(self, shard_id: str) -> Table:
+    def _described(self, shard_id: str) -> ShardTable:
         """Return what a table's footer says of it."""
         try:
             footer = self.files.footer(shard_id)
             schema = pl.read_parquet_schema(footer)
             count = scan_tables([footer], schema).select(pl.len()).collect().item()
-            table = Table(shard_id, schema, has_rows=count > 0)
+            table = ShardTable(shard_id, schema, has_rows=count > 0)
             self._check_places(table)
             name = self.files.table_name(shard_id)
             today = columns_today(schema, lambda: scan_tables([self._store.table(name)], schema))
@@ -296,7 +296,7 @@ class StoredManifests(ManifestSource):
         """Describe rows that do not say where their samples are."""
         return self.files.damaged_locations(rows, problem)
 
-    def _check_places(self, table: Table) -> None:
+    def _check_places(self, table: ShardTable) -> None:
         problem = table_problem(table.schema) if table.has_rows else None
         if problem is not None:
             raise self.files.damaged_locations(pl.DataFrame({SHARD: [table.shard_id]}), problem)

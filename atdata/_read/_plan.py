@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from atdata._shards import Locations
 from atdata._storage import ReadLimits
 
-__all__ = ["Cost", "Plan", "cost_of", "plan", "windows"]
+__all__ = ["Cost", "ReadPlan", "cost_of", "plan", "windows"]
 
 Ints: TypeAlias = NDArray[np.integer[Any]]
 
@@ -19,7 +19,7 @@ _MOST = 2048
 _RECKONED = 1 << 20
 
 
-class Plan(NamedTuple):
+class ReadPlan(NamedTuple):
     """The requests that read some samples, shard after shard, by ascending offset."""
 
     #: Each request's shard, as a number.
@@ -59,7 +59,7 @@ def windows(sizes: Ints, limits: ReadLimits) -> Iterator[tuple[int, int]]:
         budget, start = min(2 * budget, limits.window), end
 
 
-def plan(shards: Ints, offsets: Ints, sizes: Ints, limits: ReadLimits) -> Plan:
+def plan(shards: Ints, offsets: Ints, sizes: Ints, limits: ReadLimits) -> ReadPlan:
     """Plan how some samples are read, in which order so ever they are wanted.
 
     No byte is asked for twice. Samples that overlap, which those of one tar do not, are read by one request.
@@ -72,7 +72,7 @@ def plan(shards: Ints, offsets: Ints, sizes: Ints, limits: ReadLimits) -> Plan:
     """
     if _side_by_side(shards, offsets, sizes, limits.longest):
         length = offsets[-1:] + sizes[-1:] - offsets[:1]
-        return Plan(shards[:1], offsets[:1], length, offsets - offsets[0])
+        return ReadPlan(shards[:1], offsets[:1], length, offsets - offsets[0])
     order = np.lexsort((offsets, shards))
     shard, offset = shards[order], offsets[order].astype(np.int64)
     end = _reach(shard, offset + sizes[order])
@@ -82,7 +82,7 @@ def plan(shards: Ints, offsets: Ints, sizes: Ints, limits: ReadLimits) -> Plan:
     moved = np.cumsum(lengths) - lengths - offset[first]
     starts = np.empty(len(order), np.int64)
     starts[order] = offset + np.repeat(moved, last - first + 1)
-    return Plan(shard[first], offset[first], lengths, starts)
+    return ReadPlan(shard[first], offset[first], lengths, starts)
 
 
 def cost_of(locations: Locations, limits: ReadLimits) -> Cost:
@@ -99,7 +99,7 @@ def cost_of(locations: Locations, limits: ReadLimits) -> Cost:
     return Cost(requests, length)
 
 
-def _plan_apart(locations: Locations, bounds: Ints, limits: ReadLimits) -> Plan:
+def _plan_apart(locations: Locations, bounds: Ints, limits: ReadLimits) -> ReadPlan:
     """Plan several windows at once, as if each had shards of its own."""
     part = slice(bounds[0], bounds[-1])
     window = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from atdata._shards import Locations, Tars
-from atdata._storage import OpenFile, Part, ReadLimits
+from atdata._storage import OpenFile, ReadInto, ReadLimits
 
 from ._plan import Ints, plan
 
-__all__ = ["RangeReader", "Run"]
+__all__ = ["ByteRun", "RangeReader"]
 
 
-class Run(NamedTuple):
+class ByteRun(NamedTuple):
     """Where the bytes of a window's samples are."""
 
     #: Holds until the next window is read.
@@ -54,7 +54,7 @@ class RangeReader:
         self._pinned: dict[str, _Pinned] = {}
         self._memory = memoryview(bytearray())
 
-    def read(self, window: Locations, file: OpenFile | None = None) -> Run:
+    def read(self, window: Locations, file: OpenFile | None = None) -> ByteRun:
         """Read a window's samples, of however many tars.
 
         Args:
@@ -69,7 +69,7 @@ class RangeReader:
         planned = plan(window.shards, window.offsets, window.sizes, self._limits)
         numbers, offsets, lengths, starts = (column.tolist() for column in planned)
         memory = self._room(sum(lengths))
-        parts: list[Part] = []
+        parts: list[ReadInto] = []
         opened: dict[str, OpenFile] = {}
         at = 0
         for number, offset, length in zip(numbers, offsets, lengths, strict=True):
@@ -82,7 +82,7 @@ class RangeReader:
             parts.append((opened[shard_id], offset, memory[at : at + length]))
             at += length
         self._tars.fill(opened, parts)
-        return Run(memory, starts)
+        return ByteRun(memory, starts)
 
     def check_inside(self, locations: Locations, tar_sizes: Ints) -> None:
         """Check that places lie in their tars, so that no length is believed before it is checked.

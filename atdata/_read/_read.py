@@ -17,7 +17,7 @@ from atdata._tar import Members, key_in, sole_payload, verified_members
 
 from ._locator import Locator
 from ._plan import windows
-from ._ranges import RangeReader, Run
+from ._ranges import ByteRun, RangeReader
 
 __all__ = ["SampleReader", "Step", "Steps", "batched", "through"]
 
@@ -233,7 +233,7 @@ class SampleReader:
         return memory, shard_id, key, offset, size, None if verify == "none" or crc == NO_CRC else crc
 
 
-def _stored(run: Run, window: Locations, verify: Verify) -> Iterator[StoredSample]:
+def _stored(run: ByteRun, window: Locations, verify: Verify) -> Iterator[StoredSample]:
     memory, shard_ids = run.memory, window.shard_ids
     keys = itertools.repeat(None) if window.keys is None else window.keys.to_list()
     crcs = itertools.repeat(None) if verify == "none" else _recorded(window.crc32s.tolist())

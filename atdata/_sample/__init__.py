@@ -8,7 +8,7 @@ from ._fields import Field, bare_type, fields_of, resolving, written_type
 from ._image import ImageField, ImageHead, check_encoded, image_head
 from ._layouts import LONGEST_EXTENSION, MSGPACK, EncodedMembers, layout_of
 from ._packable import (
-    Computed,
+    ComputedMethod,
     PackableSample,
     computed,
     computed_of,
@@ -20,7 +20,7 @@ from ._packable import (
 __all__ = [
     "LONGEST_EXTENSION",
     "MSGPACK",
-    "Computed",
+    "ComputedMethod",
     "DictSample",
     "EncodedMembers",
     "Field",

@@ -14,7 +14,7 @@ from atdata._errors import DecodeError, SampleValueError, SchemaError, listed, n
 
 from ._array import bytes_to_array, compact_header, empty_stack
 from ._dict import DictSample
-from ._plan import Plan, plan_of
+from ._plan import PayloadPlan, plan_of
 from ._record import ABSENT
 
 __all__ = ["Gatherer", "SampleBatch", "gatherer_of"]
@@ -222,13 +222,13 @@ def gatherer_of(sample_type: type, batch_size: int) -> Gatherer:
         SchemaError: The type has a field that cannot be stored.
     """
     if issubclass(sample_type, DictSample):
-        return _Samples(sample_type.from_bytes)
+        return _SampleMaker(sample_type.from_bytes)
     plan = plan_of(sample_type)
     # Where a class does more than hold its fields, only its samples know what an attribute is.
-    return _Fields(sample_type, plan, batch_size) if plan.record.is_plain else _Samples(plan.decode)
+    return _ColumnMaker(sample_type, plan, batch_size) if plan.record.is_plain else _SampleMaker(plan.decode)
 
 
-class _Samples:
+class _SampleMaker:
     """Makes each sample at once."""
 
     def __init__(self, decode: Callable[[bytes | memoryview], Any]) -> None:
@@ -246,10 +246,10 @@ class _Samples:
         return batch
 
 
-class _Fields:
+class _ColumnMaker:
     """Makes columns; the samples are made of them when somebody asks."""
 
-    def __init__(self, sample_type: type, plan: Plan, batch_size: int) -> None:
+    def __init__(self, sample_type: type, plan: PayloadPlan, batch_size: int) -> None:
         self._type = sample_type
         self._plan = plan
         self._names = list(plan.record.codecs)
@@ -257,7 +257,7 @@ class _Fields:
         places = list(zip(range(len(codecs)), self._names, codecs, strict=True))
         defaults = {self._names.index(field.name): field.make_default for field in plan.record.defaults}
         self._arrays = [
-            (at, name, _Rows(batch_size, defaults.pop(at, None))) for at, name, codec in places if codec.is_array
+            (at, name, _StackedRows(batch_size, defaults.pop(at, None))) for at, name, codec in places if codec.is_array
         ]
         self._reads = [(at, name, codec.read) for at, name, codec in places if codec.read and not codec.is_array]
         self._defaults = list(defaults.items())
@@ -290,7 +290,7 @@ class _Fields:
         return batch
 
 
-class _Rows:
+class _StackedRows:
     """One field's arrays: rows of one array as long as they are alike, else a list."""
 
     def __init__(self, most: int, default: Callable[[], Any] | None) -> None:

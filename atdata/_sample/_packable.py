@@ -16,7 +16,7 @@ from ._fields import fields_of, is_packable, remember_fields, resolving
 from ._plan import pack, plan_of
 
 __all__ = [
-    "Computed",
+    "ComputedMethod",
     "PackableSample",
     "computed",
     "computed_of",
@@ -34,7 +34,7 @@ _COMPUTED = "_atdata_methods_"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Computed(NamedTuple):
+class ComputedMethod(NamedTuple):
     """One computed method of a sample type."""
 
     name: str
@@ -60,21 +60,21 @@ def computed(function: Function, said: Any) -> Function:
     return function
 
 
-def computed_of(sample_type: type) -> tuple[Computed, ...]:
+def computed_of(sample_type: type) -> tuple[ComputedMethod, ...]:
     """Return a type's computed methods: inherited ones first, then in the order of definition.
 
     Raises:
         SchemaError: A return annotation cannot be resolved.
     """
-    known: tuple[Computed, ...] | None = vars(sample_type).get(_COMPUTED)
+    known: tuple[ComputedMethod, ...] | None = vars(sample_type).get(_COMPUTED)
     return remember_computed(sample_type, None) if known is None else known
 
 
-def remember_computed(sample_type: type, local_names: Mapping[str, Any] | None) -> tuple[Computed, ...]:
+def remember_computed(sample_type: type, local_names: Mapping[str, Any] | None) -> tuple[ComputedMethod, ...]:
     """Resolve the return annotations of a type's computed methods, and keep the result."""
     # What a base class resolved, with the names that it saw, holds.
     known = {each.function: each for base in sample_type.__mro__ for each in vars(base).get(_COMPUTED, ())}
-    found: dict[str, Computed] = {}
+    found: dict[str, ComputedMethod] = {}
     for base in reversed(sample_type.__mro__):
         here = (base.__module__, base.__qualname__) == (sample_type.__module__, sample_type.__qualname__)
         for name, value in vars(base).items():
@@ -84,7 +84,7 @@ def remember_computed(sample_type: type, local_names: Mapping[str, Any] | None) 
                 found[name] = known[value]
             else:
                 annotation = _returned(sample_type, name, value, local_names if here else None)
-                found[name] = Computed(name, value, annotation, getattr(value, _MARK))
+                found[name] = ComputedMethod(name, value, annotation, getattr(value, _MARK))
     methods = tuple(found.values())
     setattr(sample_type, _COMPUTED, methods)
     return methods

@@ -18,7 +18,7 @@ from ._record import record_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Plan", "pack", "plan_of"]
+__all__ = ["PayloadPlan", "pack", "plan_of"]
 
 #: Where a class keeps its plan; looked up in the class itself, never in its bases.
 _PLAN = "_atdata_plan_"
@@ -47,7 +47,7 @@ def pack(value: Any) -> bytes:
         raise SampleValueError(f"msgpack cannot hold the value: {error}") from error
 
 
-class Plan:
+class PayloadPlan:
     """How samples of one type become bytes and come back."""
 
     def __init__(self, sample_type: type) -> None:
@@ -132,15 +132,15 @@ class Plan:
         return DecodeError(f"the payload is no {self._type.__qualname__}: {error}")
 
 
-def plan_of(sample_type: type) -> Plan:
+def plan_of(sample_type: type) -> PayloadPlan:
     """Return a type's plan; it is compiled on first use.
 
     Raises:
         SchemaError: The type is no dataclass, or has a field that cannot be stored.
     """
-    plan: Plan | None = vars(sample_type).get(_PLAN)
+    plan: PayloadPlan | None = vars(sample_type).get(_PLAN)
     if plan is None:
-        plan = Plan(sample_type)
+        plan = PayloadPlan(sample_type)
         setattr(sample_type, _PLAN, plan)
     return plan
 

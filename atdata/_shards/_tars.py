@@ -6,7 +6,7 @@ from typing import Literal, NoReturn, TypeAlias
 
 from atdata._errors import ShardChangedError
 from atdata._manifest import Header
-from atdata._storage import ChangedFileError, OpenFile, Part, ReadLimits, Store
+from atdata._storage import ChangedFileError, OpenFile, ReadInto, ReadLimits, Store
 from atdata._tar import SampleRun, sample_runs, tar_name, walk
 
 __all__ = ["Tars", "Verify"]
@@ -63,7 +63,7 @@ class Tars:
             )
         return file
 
-    def fill(self, shard_ids: Iterable[str], parts: list[Part]) -> None:
+    def fill(self, shard_ids: Iterable[str], parts: list[ReadInto]) -> None:
         """Read parts of the tars of some shards, whole or not at all.
 
         Raises:

@@ -27,7 +27,7 @@ __all__ = [
     "OpenFile",
     "Outcome",
     "OversizedFileError",
-    "Part",
+    "ReadInto",
     "ReadLimits",
     "Stamp",
     "Store",
@@ -48,7 +48,7 @@ _ABANDONED = 86_400 * 10**9
 
 #: Bytes that are wanted: of what file, as ``open`` of the same store returned it; from which byte on; and a buffer for
 #: them, as long as what is wanted.
-Part: TypeAlias = tuple[Any, int, memoryview]
+ReadInto: TypeAlias = tuple[Any, int, memoryview]
 
 
 class ChangedFileError(OSError):
@@ -325,7 +325,7 @@ class Store(abc.ABC):
         """
 
     @abc.abstractmethod
-    def fill(self, parts: Sequence[Part]) -> None:
+    def fill(self, parts: Sequence[ReadInto]) -> None:
         """Read all parts, in whatever order and however many at a time the store reads them best.
 
         Args:

@@ -6,10 +6,10 @@ from typing import TypeAlias
 from ._base import ChangedFileError
 from ._disk import Disk
 
-__all__ = ["LocalFile", "OpenFiles", "Stamp"]
+__all__ = ["FileIdentity", "LocalFile", "OpenFiles"]
 
 #: What another content under the same name differs in: device, inode, size in bytes, time of change in nanoseconds.
-Stamp: TypeAlias = tuple[int, int, int, int]
+FileIdentity: TypeAlias = tuple[int, int, int, int]
 
 #: How many files stay open for the next read.
 _LIMIT = 32

@@ -17,7 +17,7 @@ from ._base import (
     Data,
     Outcome,
     OversizedFileError,
-    Part,
+    ReadInto,
     ReadLimits,
     Stamp,
     Store,
@@ -140,7 +140,7 @@ class LocalStore(Store):
         """Open a file, or return it where it is still open and still what the name stands for."""
         return self._files.open(self.url(name))
 
-    def fill(self, parts: Sequence[Part]) -> None:
+    def fill(self, parts: Sequence[ReadInto]) -> None:
         """Read the parts, one after the other; once the disk must be waited for, it is told of all the rest."""
         disk = self.disk
         waits = len(parts) == 1

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ._base import ChangedFileError, Data, Outcome, OversizedFileError, Part, Stamp, Store, Upload
+from ._base import ChangedFileError, Data, Outcome, OversizedFileError, ReadInto, Stamp, Store, Upload
 from ._local import LOCAL
 
 __all__ = ["MemoryStore"]
@@ -22,7 +22,7 @@ class _MemoryFile:
         self.stamp = Stamp(len(data), time.time_ns(), uuid.uuid4().hex)
 
 
-class _Place:
+class _SharedFiles:
     """The files that all stores over one place in memory share."""
 
     def __init__(self, name: str, key: str, files: dict[str, _MemoryFile]) -> None:
@@ -36,11 +36,11 @@ class _Place:
 
 
 #: By key, so that a place that comes back to its process by pickling is the same one.
-_places: WeakValueDictionary[str, _Place] = WeakValueDictionary()
+_places: WeakValueDictionary[str, _SharedFiles] = WeakValueDictionary()
 
 
-def _place(name: str, key: str, files: dict[str, _MemoryFile]) -> _Place:
-    return _places.setdefault(key, _Place(name, key, files))
+def _place(name: str, key: str, files: dict[str, _MemoryFile]) -> _SharedFiles:
+    return _places.setdefault(key, _SharedFiles(name, key, files))
 
 
 class MemoryStore(Store):
@@ -110,7 +110,7 @@ class MemoryStore(Store):
         """Return a file as it is now."""
         return self._file(name)
 
-    def fill(self, parts: Sequence[Part]) -> None:
+    def fill(self, parts: Sequence[ReadInto]) -> None:
         """Copy the parts."""
         for file, offset, buffer in parts:
             found = memoryview(file.data)[offset : offset + len(buffer)]

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ._base import Data, OpenFile, Part, Stamp, Store, TablePath, Upload
+from ._base import Data, OpenFile, ReadInto, Stamp, Store, TablePath, Upload
 
 __all__ = ["ApartStore", "UnionStore"]
 
@@ -113,9 +113,9 @@ class _RoutedStore(Store):
         store, inner = self.route(name)
         return _RoutedFile(store, store.open(inner))
 
-    def fill(self, parts: Sequence[Part]) -> None:
+    def fill(self, parts: Sequence[ReadInto]) -> None:
         """Read all parts, those of each store together."""
-        by_store: dict[int, tuple[Store, list[Part]]] = {}
+        by_store: dict[int, tuple[Store, list[ReadInto]]] = {}
         for file, offset, buffer in parts:
             by_store.setdefault(id(file.store), (file.store, []))[1].append((file.file, offset, buffer))
         for store, inner in by_store.values():

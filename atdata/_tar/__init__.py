@@ -4,7 +4,7 @@ from ._header import BLOCK, END_OF_ARCHIVE, crc32
 from ._keys import check_key, member_name, shard_id_of, split_name, stem_of, tar_name
 from ._verify import Members, key_in, sole_payload, verified_members
 from ._walk import Member, SampleRun, sample_runs, walk
-from ._writer import Buffers, Place, TarWriter
+from ._writer import Buffers, TarWriter, WrittenSample
 
 __all__ = [
     "BLOCK",
@@ -12,9 +12,9 @@ __all__ = [
     "Buffers",
     "Member",
     "Members",
-    "Place",
     "SampleRun",
     "TarWriter",
+    "WrittenSample",
     "check_key",
     "crc32",
     "key_in",

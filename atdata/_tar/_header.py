@@ -14,7 +14,7 @@ __all__ = [
     "MAX_NAME",
     "MAX_SIZE",
     "SIZE_FIELD",
-    "Header",
+    "MemberHeader",
     "encode_header",
     "padded",
     "parse_header",
@@ -50,7 +50,7 @@ SIZE_FIELD = slice(124, 136)
 _CHECKSUM = slice(148, 156)
 
 
-class Header(NamedTuple):
+class MemberHeader(NamedTuple):
     """What a header says."""
 
     name: str
@@ -86,7 +86,7 @@ def _size_field(size: int) -> tuple[bytes, int]:
     return digits, sum(digits)
 
 
-def parse_header(block: bytes | memoryview) -> Header | None:
+def parse_header(block: bytes | memoryview) -> MemberHeader | None:
     """Return what a block says, or None when it is no tar header: wrong length, checksum, magic or number.
 
     Raises:
@@ -101,7 +101,7 @@ def parse_header(block: bytes | memoryview) -> Header | None:
     name = _text(block[:100])
     prefix = _text(block[345:500]) if block[257:265] == _MAGICS[0] else ""
     kind = chr(block[156]) if block[156] else "0"
-    return Header(f"{prefix}/{name}" if prefix else name, size, kind)
+    return MemberHeader(f"{prefix}/{name}" if prefix else name, size, kind)
 
 
 def _byte_sum(block: bytes) -> int:

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from atdata._errors import ShardChangedError, ShardError
 
-from ._header import BLOCK, END_OF_ARCHIVE, MAX_NAME, SIZE_FIELD, Header, crc32, padded, parse_header
+from ._header import BLOCK, END_OF_ARCHIVE, MAX_NAME, SIZE_FIELD, MemberHeader, crc32, padded, parse_header
 from ._keys import split_name
 from ._walk import EXTENDED, walk
 
@@ -78,7 +78,7 @@ def key_in(run: memoryview) -> str | None:
     return None if header is None or header.kind != "0" else split_name(header.name)[0]
 
 
-def _header(run: memoryview) -> Header | None:
+def _header(run: memoryview) -> MemberHeader | None:
     try:
         return parse_header(run[:BLOCK])
     except UnicodeDecodeError:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from atdata._errors import ShardError
 
-from ._header import BLOCK, Header, padded, parse_header
+from ._header import BLOCK, MemberHeader, padded, parse_header
 from ._keys import split_name
 
 __all__ = ["EXTENDED", "Member", "SampleRun", "sample_runs", "walk"]
@@ -111,7 +111,7 @@ class _Walk:
             raise self._error(start, "an extended header describes no member")
         self._check_end(at)
 
-    def _header(self, at: int) -> Header | None:
+    def _header(self, at: int) -> MemberHeader | None:
         block = bytes(self._bytes(at, BLOCK))
         if not block.strip(b"\0") and len(block) == BLOCK:
             return None
@@ -136,7 +136,7 @@ class _Walk:
                     0, f"the file is compressed with {name}; samples can be found by offset in plain tars only"
                 )
 
-    def _extension(self, at: int, header: Header) -> tuple[str | None, int | None]:
+    def _extension(self, at: int, header: MemberHeader) -> tuple[str | None, int | None]:
         if header.size > _MAX_EXTENSION:
             raise self._error(at, f"an extended header claims {header.size} bytes")
         data = bytes(self._bytes(at + BLOCK, header.size))

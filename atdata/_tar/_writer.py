@@ -9,7 +9,7 @@ from atdata._errors import SampleValueError
 
 from ._header import BLOCK, END_OF_ARCHIVE, MAX_SIZE, crc32, encode_header, padded
 
-__all__ = ["Buffers", "Place", "TarWriter"]
+__all__ = ["Buffers", "TarWriter", "WrittenSample"]
 
 #: How many bytes are gathered for one write.
 _BUFFER = 1 << 20
@@ -18,7 +18,7 @@ _ALONE = 1 << 18
 _ZEROS = bytes(BLOCK)
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
+class WrittenSample(msgspec.Struct, frozen=True, gc=False):
     """Where a sample was written."""
 
     #: Where its first header begins, in bytes from the start of the tar.
@@ -70,7 +70,7 @@ class TarWriter:
         """Return the finished tar's length in bytes if members with payloads of these lengths were added."""
         return self.position + sum(BLOCK + padded(payload) for payload in payloads) + len(END_OF_ARCHIVE)
 
-    def add(self, members: Iterable[tuple[str, Sequence[bytes | memoryview]]]) -> Place:
+    def add(self, members: Iterable[tuple[str, Sequence[bytes | memoryview]]]) -> WrittenSample:
         """Append the members of a sample.
 
         Args:
@@ -89,7 +89,7 @@ class TarWriter:
             pieces += (encode_header(name.encode(), size), *parts, padding)
             length += BLOCK + size + len(padding)
         checksum = self._gather(pieces, length) if length <= _ALONE else self._pass_on(pieces)
-        place = Place(self.position, length, checksum)
+        place = WrittenSample(self.position, length, checksum)
         self.position += length
         return place
 

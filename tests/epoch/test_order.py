@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from atdata._epoch._order import Layout, Order
+from atdata._epoch._order import Order, ShuffleUnits
 from atdata._epoch._split import ShuffleWindow
 from tests.tiers import law
 
@@ -24,7 +24,7 @@ WINDOWS = st.one_of(
 def order_of(rows: list[tuple[int, int]], window: ShuffleWindow, key: str | None = "a key") -> Order:
     shards = np.array([shard for shard, _ in rows], np.uint32)
     sizes = np.array([size for _, size in rows], np.int64)
-    layout = None if window == ShuffleWindow() else Layout.of(shards, sizes, window)
+    layout = None if window == ShuffleWindow() else ShuffleUnits.of(shards, sizes, window)
     return Order(len(rows), layout, window, key)
 
 
@@ -93,7 +93,7 @@ def test_the_shards_of_a_window_are_mixed_and_drawn_from_all() -> None:
 
 def test_pieces_of_many_rows_are_cut_where_their_bytes_say() -> None:
     sizes = np.random.default_rng(0).integers(1, 100, 300_000)
-    layout = Layout.of(np.zeros(300_000, np.uint32), sizes, ShuffleWindow(size=16_000))
+    layout = ShuffleUnits.of(np.zeros(300_000, np.uint32), sizes, ShuffleWindow(size=16_000))
     begins = np.cumsum(sizes) - sizes
     expected = [np.searchsorted(begins, stretch) for stretch in range(0, int(sizes.sum()), 1000)]
     assert layout.bounds.tolist() == [*np.unique(expected), 300_000]

@@ -19,7 +19,7 @@ from atdata._storage import (
     ChangedFileError,
     Outcome,
     OversizedFileError,
-    Part,
+    ReadInto,
     Stamp,
     Store,
     Upload,
@@ -227,8 +227,8 @@ class ObjectStore(Store):
         stamp = self.stamp(name)
         return OpenObject(self._prefix + name, stamp.size, stamp)
 
-    def fill(self, parts: Sequence[Part]) -> None:
-        def fill(part: Part) -> None:
+    def fill(self, parts: Sequence[ReadInto]) -> None:
+        def fill(part: ReadInto) -> None:
             file, offset, buffer = part
             url = f"{SCHEME}://{self._bucket}/{file.key}"
             try:

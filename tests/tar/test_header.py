@@ -12,7 +12,7 @@ from atdata._tar._header import (
     END_OF_ARCHIVE,
     MAX_NAME,
     MAX_SIZE,
-    Header,
+    MemberHeader,
     encode_header,
     padded,
     parse_header,
@@ -59,7 +59,7 @@ def test_the_standard_library_reads_what_is_written(name, size):
 @LAW
 @given(NAMES, SIZES)
 def test_what_is_written_is_read(name, size):
-    assert parse_header(encode_header(name.encode(), size)) == Header(name, size, "0")
+    assert parse_header(encode_header(name.encode(), size)) == MemberHeader(name, size, "0")
 
 
 @LAW
@@ -67,7 +67,7 @@ def test_what_is_written_is_read(name, size):
 def test_what_the_standard_library_writes_is_read(name, size, format_):
     info = tarfile.TarInfo(name)
     info.size, info.mtime, info.uid, info.uname = size, 1_700_000_000, 1000, "someone"
-    assert parse_header(info.tobuf(format_)) == Header(name, size, "0")
+    assert parse_header(info.tobuf(format_)) == MemberHeader(name, size, "0")
 
 
 @LAW
