@@ -1,4 +1,4 @@
-"""What the limits of reading rest on (atdata/_read/_plan.py): the gap, the dense share, and how a cold disk is read.
+"""What the limits of reading rest on (atdata/_read/_ranges.py): the gap, the dense share, and how a cold disk is read.
 
 ``python -m benchmarks.reading [--folder FOLDER]`` writes tars there once and prints tables. "Cold" is after
 ``posix_fadvise(POSIX_FADV_DONTNEED)``, which drops what is clean; each figure is a median over the rounds.
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata._read import Opened
-from atdata._read._plan import cost_of
+from atdata._read._ranges import cost_of
 from atdata._read._read import SampleReader
 from atdata._shards import Locations, open_shards
 from atdata._storage import LOCAL, Disk, LocalStore, ReadLimits

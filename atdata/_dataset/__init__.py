@@ -7,24 +7,23 @@ from atdata._doorway import doorway
 if TYPE_CHECKING:
     from ._concat import concat
     from ._dataset import Dataset, sequence_of
-    from ._dataset_dict import DatasetDict
-    from ._load import load_dataset
+    from ._load import DatasetDict, load_dataset
+    from ._questions import Summary, counts_of, summary_of
     from ._sequence import type_text
-    from ._summary import Summary, counts_of, summary_of
     from ._write import ShardWriter, write_samples
 else:
     __getattr__, __dir__ = doorway(
         __name__,
         {
             "Dataset": "atdata._dataset._dataset",
-            "DatasetDict": "atdata._dataset._dataset_dict",
+            "DatasetDict": "atdata._dataset._load",
             "ShardWriter": "atdata._dataset._write",
-            "Summary": "atdata._dataset._summary",
+            "Summary": "atdata._dataset._questions",
             "concat": "atdata._dataset._concat",
-            "counts_of": "atdata._dataset._summary",
+            "counts_of": "atdata._dataset._questions",
             "load_dataset": "atdata._dataset._load",
             "sequence_of": "atdata._dataset._dataset",
-            "summary_of": "atdata._dataset._summary",
+            "summary_of": "atdata._dataset._questions",
             "type_text": "atdata._dataset._sequence",
             "write_samples": "atdata._dataset._write",
         },

@@ -27,10 +27,10 @@ from atdata._write import iso_time, json_dict
 from . import _questions as questions
 from . import _training as training
 from ._locate import RowsLike, are_positions, named_rows
+from ._questions import describe, shard_paths, summary_of
 from ._selection import Everything, Selection, draw, intersect, renewed, take, unite, with_listing
 from ._sequence import SampleSequence, type_argument
 from ._slice import Places, load_slice, manifests_folder, save_slice
-from ._summary import describe, shard_paths, summary_of
 from ._training import Uneven
 
 if TYPE_CHECKING:

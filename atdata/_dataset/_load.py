@@ -3,10 +3,13 @@
 import functools
 import itertools
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
-from atdata._errors import AtdataError, ManifestNotFoundError, SchemaError, SplitNotFoundError
+from atdata._display import display_html
+from atdata._errors import AtdataError, ManifestNotFoundError, SchemaError, SplitNotFoundError, listed, near_misses
 from atdata._manifest import Listing
 from atdata._sample import DictSample, is_sample_type
 from atdata._shards import (
@@ -23,13 +26,169 @@ from atdata._shards import (
 from atdata._storage import StorePath, absolute_url
 
 from ._dataset import Dataset
-from ._dataset_dict import DatasetDict
 from ._slice import Places, manifests_folder
-from ._splits import TRAIN, by_split, unknown_split
 
-__all__ = ["DataFiles", "load_dataset"]
+__all__ = ["TRAIN", "DataFiles", "DatasetDict", "by_split", "load_dataset", "split_of", "unknown_split"]
+
+#: Where shards go that name no split.
+TRAIN = "train"
+_WORDS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+#: Each word that names a split; the order of splits is that of the table.
+_SPLITS: Mapping[str, str] = {word: split for split, words in _WORDS.items() for word in words}
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def split_of(shard_id: str) -> str | None:
+    """Return the split that a shard's path names; None where it names none.
+
+    A folder that is called like a split says it, the nearest to the shard first; else a word of the shard's own name;
+    else a word of a folder's name. Words are runs of letters, in any case.
+
+    Raises:
+        ValueError: A name holds words of two splits.
+    """
+    *folders, name = shard_id.split("/")
+    nearest = folders[::-1]
+    for folder in nearest:
+        if (split := _SPLITS.get(folder.lower())) is not None:
+            return split
+    for part in (name, *nearest):
+        splits = dict.fromkeys(_SPLITS[word] for word in _WORD.findall(part.lower()) if word in _SPLITS)
+        if len(splits) > 1:
+            raise ValueError(
+                f"the name {part!r} of shard {shard_id!r} speaks of the splits {listed(splits)}; say which one it is: "
+                f"data_files={{{next(iter(splits))!r}: {shard_id + '.tar'!r}}}"
+            )
+        if splits:
+            return next(iter(splits))
+    return None
+
+
+def by_split(shard_ids: Sequence[str], root: str, *, folder: bool) -> dict[str, list[str]]:
+    """Sort shards into splits: train, validation, test, those that there are.
+
+    Shards that name no split belong to the split that the root's name is; else they are ``train``.
+
+    Args:
+        shard_ids: The shards, in order.
+        root: The path of the folder that they lie below.
+        folder: Whether the folder was named, and not the shards: then its folders may hold other datasets.
+
+    Raises:
+        ValueError: A name holds words of two splits.
+    """
+    split_by_id = {shard_id: split_of(shard_id) for shard_id in shard_ids}
+    unnamed = [shard_id for shard_id, split in split_by_id.items() if split is None]
+    if len(unnamed) == len(shard_ids):
+        own = _SPLITS.get(root.rpartition("/")[2].lower(), TRAIN)
+        return {own: _of_folder(shard_ids) if folder else list(shard_ids)}
+    if unnamed:
+        warnings.warn(
+            f"{listed(unnamed, 5)} below {root} name no split, as others there do, and go to {TRAIN!r}; say otherwise "
+            f"with data_files={{{TRAIN!r}: ..., ...}}",
+            stacklevel=5,  # whoever called load_dataset
+        )
+    splits: dict[str, list[str]] = {split: [] for split in _WORDS}
+    for shard_id, split in split_by_id.items():
+        splits[split or TRAIN].append(shard_id)
+    return {split: members for split, members in splits.items() if members}
+
+
+def unknown_split(split: str, splits: Iterable[str], where: str) -> str:
+    """Return a message: which splits there are, and which one may have been meant."""
+    splits = list(splits)
+    other = _SPLITS.get(split.lower())
+    hint = f" (did you mean {other!r}?)" if other in splits else near_misses(split, splits)
+    if re.search(r"[\[+]", split):
+        hint = "; a split is named as it is: take a part of it with ds[a:b], ds.where(...) or ds.sample(n)"
+    return f"{where} has no split {split!r}{hint}; it has {listed(splits)}"
+
+
+def _of_folder(shard_ids: Sequence[str]) -> list[str]:
+    """Return the shards that lie in the folder itself; where none does, all of those below it."""
+    own = [shard_id for shard_id in shard_ids if "/" not in shard_id]
+    return own or list(shard_ids)
+
 
 S = TypeVar("S")
+
+
+class DatasetDict(dict[str, Dataset[S]]):
+    """A dataset's splits: a dict from split to :class:`Dataset`, as :func:`load_dataset` returns it.
+
+    Where there is one split, what a dataset can do may be asked of the dict: ``splits.where(...)``. ``len``, iteration,
+    ``[]`` and the methods of a dict are always those of a dict.
+
+    Args:
+        splits: The datasets by split.
+        sample_type: The type that samples are read as; None says that of the first split.
+        streaming: Recorded, and otherwise without effect: a dataset reads its samples as they are asked for.
+
+    Attributes:
+        streaming: As given.
+
+    Examples:
+        >>> import tempfile, atdata
+        >>> @atdata.packable
+        ... class Caption:
+        ...     text: str
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> for split in ("train", "test"):
+        ...     _ = atdata.write_samples([Caption(split)], f"{folder.name}/{split}.tar", manifest=True)
+        >>> splits = atdata.load_dataset(folder.name, Caption)
+        >>> splits
+        DatasetDict({'train': 1 shard, 'test': 1 shard}, Caption)
+        >>> [sample.text for sample in splits["test"]]
+        ['test']
+        >>> folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        splits: Mapping[str, Dataset[S]] | None = None,
+        sample_type: type[S] | None = None,
+        streaming: bool = False,  # noqa: FBT001, FBT002 -- the signature that programs use
+    ) -> None:
+        super().__init__(splits or {})
+        self._sample_type = sample_type
+        self.streaming = streaming
+
+    @property
+    def sample_type(self) -> type[S] | None:
+        """The type that samples are read as; None where there is no split to ask."""
+        if self._sample_type is None and self:
+            return next(iter(self.values())).sample_type
+        return self._sample_type
+
+    @property
+    def num_shards(self) -> dict[str, int]:
+        """How many shards each split has."""
+        return {split: len(dataset.list_shards()) for split, dataset in self.items()}
+
+    def __missing__(self, split: str) -> Dataset[S]:
+        raise SplitNotFoundError(unknown_split(str(split), self, "the dataset"))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what copying and pickling look for is not a dataset's either
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        if not hasattr(Dataset, name):
+            raise AttributeError(f"neither a DatasetDict nor a Dataset has an attribute {name!r}")
+        if len(self) != 1:
+            some = f"it has {listed(self)}: ds[{next(iter(self))!r}].{name}" if self else "it has none"
+            raise AttributeError(f"{name!r} is asked of one split, and {some}")
+        return getattr(next(iter(self.values())), name)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{split!r}: {n} shard{'s'[: n != 1]}" for split, n in self.num_shards.items())
+        return f"DatasetDict({{{counts}}}{f', {self.sample_type.__name__}' if self.sample_type else ''})"
+
+    def _repr_html_(self) -> str:
+        return display_html(self)
+
 
 #: Which tars of one split: a path or pattern, or several.
 DataFiles: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

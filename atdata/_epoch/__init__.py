@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
-    from ._epoch import Epoch
-    from ._part import RankPart
-    from ._split import Split
+    from ._epoch import Epoch, RankPart
+    from ._order import Split
 else:
     __getattr__, __dir__ = doorway(
         __name__,
         {
             "Epoch": "atdata._epoch._epoch",
-            "RankPart": "atdata._epoch._part",
-            "Split": "atdata._epoch._split",
+            "RankPart": "atdata._epoch._epoch",
+            "Split": "atdata._epoch._order",
         },
     )
 

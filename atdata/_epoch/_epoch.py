@@ -1,16 +1,259 @@
 """An epoch as one process reads it: a shuffled order that can be left and taken up again."""
 
+import dataclasses
 import functools
+import operator
 import secrets
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from atdata._errors import StateError
 from atdata._options import whole
+from atdata._read import Steps, batched, through
+from atdata._sample import SampleBatch
+from atdata._shards import Locations, to_position
+from atdata._tar import key_in
 
-from ._part import EpochWalk, RankPart, StateDict
-from ._split import ShuffleWindow, WindowLike
+from ._order import Order, ShuffleUnits, ShuffleWindow, Split, WindowLike
+from ._state import EpochState, ShareState
 
-__all__ = ["Epoch"]
+__all__ = ["Epoch", "EpochWalk", "RankPart", "Reads", "StateDict"]
+
+#: A state as a caller keeps it: what JSON can hold.
+StateDict: TypeAlias = dict[str, Any]
+
+#: How many samples' places are put in order at once: few at first, so that the first sample comes soon.
+_FIRST_ROWS, _LAST_ROWS = 1 << 10, 1 << 16
+
+
+class Reads(Protocol):
+    """What reads samples by their places."""
+
+    def read(self, locations: Locations) -> Iterator[Any]:
+        """Yield the samples, in the order of the places."""
+
+    def read_batches(self, locations: Locations, batch_size: int) -> Iterator[SampleBatch[Any]]:
+        """Yield the samples in batches; the last may be shorter."""
+
+    def runs(self, locations: Locations) -> Iterator[memoryview]:
+        """Yield each sample's bytes."""
+
+
+class RankPart:
+    """What one rank reads of an epoch. It never changes: where an iteration begins is a state, given and returned.
+
+    Args:
+        locations: The samples' places.
+        reader: What reads them.
+        digest: What stands for the samples and their order.
+        steps: What each sample passes through.
+        split: Which part it is.
+        batched: Whether it yields batches, of the split's size, or single samples.
+    """
+
+    def __init__(
+        self, locations: Locations, reader: Reads, digest: str, *, steps: Steps = (), split: Split, batched: bool
+    ) -> None:
+        self.locations = locations
+        self.reader = reader
+        self.steps = steps
+        self.split = split
+        self.batched = batched
+        self._digest = digest
+        self._layout: tuple[ShuffleWindow, ShuffleUnits] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"locations": self.locations.plain(), "_layout": None}  # workers make their own
+
+    @property
+    def filters(self) -> bool:
+        """Whether a step leaves samples out, so that nobody knows how many there are."""
+        return any(step.kind == "filter" for step in self.steps)
+
+    def fresh(self, *, seed: int | None, epoch: int, window: WindowLike) -> StateDict:
+        """Return the state at the beginning of an epoch; without a seed, in the order of the dataset.
+
+        Raises:
+            ValueError: There is no such seed, epoch or window.
+        """
+        seed = None if seed is None else whole("seed", seed)
+        return EpochState(
+            self._digest, len(self.locations), seed, whole("epoch", epoch), ShuffleWindow.parse(window)
+        ).to_dict()
+
+    def fresh_like(self, given: StateDict, epoch: int | None = None) -> StateDict:
+        """Return the state at the beginning of the same epoch, or of another one of the same seed and window.
+
+        Raises:
+            ValueError: There is no such epoch.
+        """
+        return self.fresh(seed=given["seed"], epoch=given["epoch"] if epoch is None else epoch, window=given["window"])
+
+    def checked(self, given: object, fresh: Mapping[str, Any]) -> StateDict:
+        """Return a state that was saved, once it is one of these samples, in the kind of order that ``fresh`` has.
+
+        Raises:
+            StateError: It is not.
+        """
+        state = EpochState.from_dict(given)
+        state.check_fits(EpochState.from_dict(fresh))
+        if state.share is not None and state.share != self._share(
+            state.share.worker, state.share.workers, state.share.read
+        ):
+            raise StateError(
+                f"the state is of {_described(state.share)}, and this is rank {self.split.rank} of "
+                f"{self.split.world_size} with batches of {self.split.batch_size}. A worker's own state goes back to "
+                "such a worker; to go on with others, save state_dict(batches=...) where the batches are taken"
+            )
+        return state.to_dict()
+
+    def begin(self, given: StateDict, worker: int = 0, workers: int = 1) -> "EpochWalk":
+        """Begin to read what a state leaves of an epoch, or a worker's share of it.
+
+        Raises:
+            StateError: The state is that of another worker.
+        """
+        state = EpochState.from_dict(given)
+        share = state.share
+        if share is not None and (share.worker, share.workers) != (worker, workers):
+            raise StateError(
+                f"the state is of {_described(share)}, and this is worker {worker} of {workers}. Use as many workers "
+                "as when it was saved, or save state_dict(batches=...) where the batches are taken"
+            )
+        return EpochWalk(self, dataclasses.replace(state, share=None), worker, workers, share.read if share else 0)
+
+    def after(self, given: StateDict, batches: int) -> StateDict:
+        """Return the state after this rank, and with it every other, was given so many batches.
+
+        Raises:
+            ValueError: There are not so many batches, or none at all.
+        """
+        state = EpochState.from_dict(given)
+        if not self.batched or self.filters:
+            why = "a filter decides how long they are" if self.filters else "samples come one by one"
+            raise ValueError(f"batches cannot be counted here, because {why}: call state_dict() without a number")
+        steps = self.split.steps(state.left)
+        if isinstance(batches, bool | float) or not 0 <= batches <= steps:
+            raise ValueError(f"batches is a number from 0 to the {steps} that the epoch still had; found {batches!r}")
+        done = self.split.consumed(state.left, operator.index(batches))
+        return dataclasses.replace(state, position=state.position + done, share=None).to_dict()
+
+    def length(self) -> int:
+        """Return how many batches, or samples, this rank gets in a whole epoch.
+
+        Raises:
+            TypeError: A filter decides that.
+        """
+        if self.filters:
+            raise TypeError("how many samples pass a filter is known once they are read")
+        steps = self.split.steps(len(self))
+        return steps if self.batched else self.split.samples(len(self), steps)
+
+    def take(self, positions: Iterable[int]) -> list[Any]:
+        """Return the samples at some positions of the dataset, in that order.
+
+        Raises:
+            SampleIndexError: A position is beyond the samples.
+        """
+        rows = [to_position(operator.index(each), len(self)) for each in positions]
+        return list(through(self.reader.read(self.locations[np.array(rows, np.int64)]), self.steps))
+
+    def __len__(self) -> int:
+        return len(self.locations)
+
+    def order(self, state: EpochState) -> Order:
+        """Return the order of a state's epoch."""
+        window = state.window
+        if state.seed is None or window == ShuffleWindow():
+            return Order(len(self.locations), None, window, state.key)
+        if self._layout is None or self._layout[0] != window:
+            self._layout = window, ShuffleUnits.of(self.locations.shards, self.locations.sizes, window)
+        return Order(len(self.locations), self._layout[1], window, state.key)
+
+    def _share(self, worker: int, workers: int, read: int) -> ShareState:
+        split = self.split
+        return ShareState(split.rank, split.world_size, split.batch_size, worker, workers, split.drop, read)
+
+
+class EpochWalk(Iterator[Any]):
+    """One iteration over a worker's share of what a state leaves of an epoch."""
+
+    def __init__(self, part: RankPart, state: EpochState, worker: int, workers: int, read: int) -> None:
+        self._part = part
+        self._state = state
+        self._worker = worker
+        self._workers = workers
+        self._read = read
+        self._rows: NDArray[np.int64] | None = None
+        self._items = self._batches() if part.batched and not part.steps else self._stepped()
+
+    def __next__(self) -> Any:
+        return next(self._items)
+
+    def state_dict(self) -> StateDict:
+        """Return how far it is: what was handed out, and what a filter left out before that, is done with."""
+        part, state, split = self._part, self._state, self._part.split
+        if self._workers > 1 or (split.world_size > 1 and part.filters):
+            share = part._share(self._worker, self._workers, self._read)  # noqa: SLF001 -- of the same module
+            return dataclasses.replace(state, share=share).to_dict()
+        one = split.world_size == 1
+        done = self._read if one else split.consumed(state.left, -(-self._read // split.batch_size))
+        return dataclasses.replace(state, position=state.position + done).to_dict()
+
+    def name_of(self, index: int) -> str:
+        """Return what a person would call a sample of the batch that was handed out last."""
+        if self._rows is None:
+            return f"sample {index} of the batch"
+        locations = self._part.locations[self._rows[index : index + 1]]
+        key = next(key_in(run) for run in self._part.reader.runs(locations))
+        return f"the sample {key!r} in shard {locations.shard_ids[locations.shards[0]]!r}"
+
+    def _batches(self) -> Iterator[SampleBatch[Any]]:
+        size = self._part.split.batch_size
+        for rows in self._chunks():
+            at = 0
+            for batch in self._part.reader.read_batches(self._part.locations[rows], size):
+                self._rows = rows[at : at + len(batch)]
+                at += len(batch)
+                self._read += len(batch)
+                yield batch
+
+    def _stepped(self) -> Iterator[Any]:
+        samples = through(self._samples(), self._part.steps)
+        return batched(samples, self._part.split.batch_size) if self._part.batched else samples
+
+    def _samples(self) -> Iterator[Any]:
+        for rows in self._chunks():
+            for sample in self._part.reader.read(self._part.locations[rows]):
+                self._read += 1
+                yield sample
+
+    def _chunks(self) -> Iterator[NDArray[np.int64]]:
+        """Yield the rows to read, in order, in runs of bounded length that end with a step."""
+        state, split = self._state, self._part.split
+        done, inside = divmod(self._read, split.batch_size)  # a filter may end a batch inside a step
+        steps = range(self._worker + done * self._workers, split.steps(state.left), self._workers)
+        order, limit = self._part.order(state), _FIRST_ROWS
+        while steps:
+            some, steps = _cut(steps, max(1, limit // split.batch_size))
+            positions = split.positions(state.left, np.arange(some.start, some.stop, some.step))[inside:]
+            yield order.rows(state.position + positions)
+            inside, limit = 0, min(2 * limit, _LAST_ROWS)
+
+
+def _cut(steps: range, count: int) -> tuple[range, range]:
+    return steps[:count], steps[count:]
+
+
+def _described(share: ShareState) -> str:
+    return (
+        f"worker {share.worker} of {share.workers}, rank {share.rank} of {share.world_size}, with batches of "
+        f"{share.batch_size}"
+    )
+
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from atdata._errors import StateError, listed, near_misses
 
-from ._split import ShuffleWindow
+from ._order import ShuffleWindow
 
 __all__ = ["EpochState", "ShareState"]
 

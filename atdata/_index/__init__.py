@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
-    from ._codes import few_values
     from ._compact import Compacted, compact
     from ._format import CODE, INDEX_FOLDER
     from ._index import Headers, Index, IndexPart, checked_index, open_index
-    from ._statistics import SetFacts
+    from ._statistics import SetFacts, few_values
 else:
     __getattr__, __dir__ = doorway(
         __name__,
@@ -23,7 +22,7 @@ else:
             "SetFacts": "atdata._index._statistics",
             "checked_index": "atdata._index._index",
             "compact": "atdata._index._compact",
-            "few_values": "atdata._index._codes",
+            "few_values": "atdata._index._statistics",
             "open_index": "atdata._index._index",
         },
     )

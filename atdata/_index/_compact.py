@@ -15,14 +15,23 @@ from atdata._polars import enter_polars
 from atdata._storage import Store
 
 from ._build import POSITION, Made, PartMaker
-from ._codes import CodeBook, with_codes
-from ._files import Found, all_there, encode_part, find, path, publish, sweep
 from ._format import INDEX_VERSION, NUMBER, ColumnSet, IndexFacts, PartFacts, part_name, table_name
-from ._plan import LIMITS, Item, Kept, Limits, Lot, ShardRun, ahead, lots, plan
+from ._index import (
+    COLUMNS,
+    Found,
+    ShardsTable,
+    all_there,
+    encode_part,
+    encode_table,
+    find,
+    path,
+    publish,
+    statistic_columns,
+    sweep,
+)
+from ._plan import LIMITS, Item, Kept, Limits, LoadedShard, Lot, Sets, ShardRun, ahead, load, lots, plan
 from ._previous import Before, DamagedPartError, Stamps, look_before, settled_stamps
-from ._shards import COLUMNS, ShardsTable, encode_table, statistic_columns
-from ._sidecar import LoadedShard, Sets, load
-from ._statistics import as_table
+from ._statistics import CodeBook, as_table, with_codes
 
 __all__ = ["Compacted", "Gathered", "OnShardError", "compact"]
 

@@ -16,11 +16,9 @@ from atdata._manifest import HEADER_SUFFIX, SHARD, Sidecars
 from atdata._storage import Stamp, Store
 
 from ._build import POSITION
-from ._files import Found, sound_bytes
 from ._format import NUMBER, PartFacts
-from ._plan import Kept
-from ._shards import ShardsTable
-from ._sidecar import Sets, read_digest
+from ._index import Found, ShardsTable, sound_bytes
+from ._plan import Kept, Sets, read_digest
 
 __all__ = ["Before", "DamagedPartError", "Stamps", "look_before", "settled_stamps"]
 

@@ -18,22 +18,10 @@ if TYPE_CHECKING:
         value_dtype,
         without_nan,
     )
-    from ._amend import Change, amended, marks_of
-    from ._annotations import column_type, without_none
     from ._builder import CopiedColumns, CopiedManifest, CopiedRow, ManifestBuilder
-    from ._dtypes import dtype_text, parse_dtype, storable
-    from ._fields import ManifestField, columns_of, manifest_column, resolve_manifest_fields
+    from ._columns import ManifestField, columns_of, manifest_column, resolve_manifest_fields, value_reader
+    from ._dtypes import column_type, dtype_text, parse_dtype, storable, without_none
     from ._format_1_0 import columns_today, frame_today, normalised, stored_columns
-    from ._header import (
-        MANIFEST_FORMAT_VERSION,
-        MAX_HEADER,
-        MAX_READ,
-        FieldAggregate,
-        FileFacts,
-        Header,
-        now,
-        parse_header,
-    )
     from ._kinds import (
         AggregateKind,
         aggregate_kinds,
@@ -44,25 +32,33 @@ if TYPE_CHECKING:
         find_aggregate,
         fits,
     )
-    from ._location import SampleLocation
-    from ._manifest import ShardManifest, check_bytes, checked_table
-    from ._names import (
+    from ._manifest import ShardManifest, check_bytes, checked_table, row_mask
+    from ._manifest_header import (
+        MANIFEST_FORMAT_VERSION,
+        MAX_HEADER,
+        MAX_READ,
+        FieldAggregate,
+        FileFacts,
+        Header,
+        now,
+        parse_header,
+    )
+    from ._numeric import NumericAggregate
+    from ._publish import Change, ManifestWriter, amended, marks_of, publish_manifest, swap_manifest, sweep_tables
+    from ._shard_names import (
         HEADER_SUFFIX,
         INDEX_FOLDER,
         TABLE_SUFFIX,
         Listing,
+        SampleLocation,
         Sidecars,
         carries_stem,
         read_listing,
         shard_order,
     )
-    from ._numeric import NumericAggregate
-    from ._pandas import row_mask
     from ._table import CRC32, KEY, LOCATION, OFFSET, PLACE, SHARD, SIZE, parquet_bytes
     from ._union import ShardTable, as_union, check_addable, unified, widened
     from ._value_counts import CategoricalAggregate, SetAggregate, merged_counts
-    from ._values import value_reader
-    from ._writer import ManifestWriter, publish_manifest, swap_manifest, sweep_tables
 else:
     __getattr__, __dir__ = doorway(
         __name__,
@@ -71,49 +67,49 @@ else:
             "AggregateKind": "atdata._manifest._kinds",
             "CRC32": "atdata._manifest._table",
             "CategoricalAggregate": "atdata._manifest._value_counts",
-            "Change": "atdata._manifest._amend",
+            "Change": "atdata._manifest._publish",
             "CopiedColumns": "atdata._manifest._builder",
             "CopiedManifest": "atdata._manifest._builder",
             "CopiedRow": "atdata._manifest._builder",
-            "FieldAggregate": "atdata._manifest._header",
+            "FieldAggregate": "atdata._manifest._manifest_header",
             "FieldStatistics": "atdata._manifest._aggregate",
             "FieldSummary": "atdata._manifest._aggregate",
-            "FileFacts": "atdata._manifest._header",
-            "HEADER_SUFFIX": "atdata._manifest._names",
-            "Header": "atdata._manifest._header",
-            "INDEX_FOLDER": "atdata._manifest._names",
+            "FileFacts": "atdata._manifest._manifest_header",
+            "HEADER_SUFFIX": "atdata._manifest._shard_names",
+            "Header": "atdata._manifest._manifest_header",
+            "INDEX_FOLDER": "atdata._manifest._shard_names",
             "KEY": "atdata._manifest._table",
             "LOCATION": "atdata._manifest._table",
-            "Listing": "atdata._manifest._names",
-            "MANIFEST_FORMAT_VERSION": "atdata._manifest._header",
+            "Listing": "atdata._manifest._shard_names",
+            "MANIFEST_FORMAT_VERSION": "atdata._manifest._manifest_header",
             "MAX_BOUND": "atdata._manifest._aggregate",
-            "MAX_HEADER": "atdata._manifest._header",
-            "MAX_READ": "atdata._manifest._header",
+            "MAX_HEADER": "atdata._manifest._manifest_header",
+            "MAX_READ": "atdata._manifest._manifest_header",
             "MAX_VALUES": "atdata._manifest._aggregate",
             "ManifestBuilder": "atdata._manifest._builder",
-            "ManifestField": "atdata._manifest._fields",
-            "ManifestWriter": "atdata._manifest._writer",
+            "ManifestField": "atdata._manifest._columns",
+            "ManifestWriter": "atdata._manifest._publish",
             "NumericAggregate": "atdata._manifest._numeric",
             "OFFSET": "atdata._manifest._table",
             "PLACE": "atdata._manifest._table",
             "SHARD": "atdata._manifest._table",
             "SIZE": "atdata._manifest._table",
-            "SampleLocation": "atdata._manifest._location",
+            "SampleLocation": "atdata._manifest._shard_names",
             "SetAggregate": "atdata._manifest._value_counts",
             "ShardManifest": "atdata._manifest._manifest",
-            "Sidecars": "atdata._manifest._names",
-            "TABLE_SUFFIX": "atdata._manifest._names",
+            "Sidecars": "atdata._manifest._shard_names",
+            "TABLE_SUFFIX": "atdata._manifest._shard_names",
             "ShardTable": "atdata._manifest._union",
             "aggregate_kinds": "atdata._manifest._kinds",
             "aggregate_of": "atdata._manifest._kinds",
-            "amended": "atdata._manifest._amend",
+            "amended": "atdata._manifest._publish",
             "as_union": "atdata._manifest._union",
-            "carries_stem": "atdata._manifest._names",
+            "carries_stem": "atdata._manifest._shard_names",
             "check_addable": "atdata._manifest._union",
             "check_bytes": "atdata._manifest._manifest",
             "checked_table": "atdata._manifest._manifest",
-            "column_type": "atdata._manifest._annotations",
-            "columns_of": "atdata._manifest._fields",
+            "column_type": "atdata._manifest._dtypes",
+            "columns_of": "atdata._manifest._columns",
             "columns_today": "atdata._manifest._format_1_0",
             "create_aggregate": "atdata._manifest._kinds",
             "default_kind": "atdata._manifest._kinds",
@@ -122,30 +118,30 @@ else:
             "find_aggregate": "atdata._manifest._kinds",
             "fits": "atdata._manifest._kinds",
             "frame_today": "atdata._manifest._format_1_0",
-            "manifest_column": "atdata._manifest._fields",
-            "marks_of": "atdata._manifest._amend",
+            "manifest_column": "atdata._manifest._columns",
+            "marks_of": "atdata._manifest._publish",
             "merged_counts": "atdata._manifest._value_counts",
             "normalised": "atdata._manifest._format_1_0",
-            "now": "atdata._manifest._header",
+            "now": "atdata._manifest._manifest_header",
             "parquet_bytes": "atdata._manifest._table",
             "parse_dtype": "atdata._manifest._dtypes",
-            "parse_header": "atdata._manifest._header",
-            "publish_manifest": "atdata._manifest._writer",
-            "read_listing": "atdata._manifest._names",
-            "resolve_manifest_fields": "atdata._manifest._fields",
-            "row_mask": "atdata._manifest._pandas",
-            "shard_order": "atdata._manifest._names",
+            "parse_header": "atdata._manifest._manifest_header",
+            "publish_manifest": "atdata._manifest._publish",
+            "read_listing": "atdata._manifest._shard_names",
+            "resolve_manifest_fields": "atdata._manifest._columns",
+            "row_mask": "atdata._manifest._manifest",
+            "shard_order": "atdata._manifest._shard_names",
             "storable": "atdata._manifest._dtypes",
             "stored_columns": "atdata._manifest._format_1_0",
-            "swap_manifest": "atdata._manifest._writer",
-            "sweep_tables": "atdata._manifest._writer",
+            "swap_manifest": "atdata._manifest._publish",
+            "sweep_tables": "atdata._manifest._publish",
             "unified": "atdata._manifest._union",
             "upper_bound": "atdata._manifest._aggregate",
             "value_dtype": "atdata._manifest._aggregate",
-            "value_reader": "atdata._manifest._values",
+            "value_reader": "atdata._manifest._columns",
             "widened": "atdata._manifest._union",
             "without_nan": "atdata._manifest._aggregate",
-            "without_none": "atdata._manifest._annotations",
+            "without_none": "atdata._manifest._dtypes",
         },
     )
 

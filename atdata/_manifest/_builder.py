@@ -14,13 +14,12 @@ from atdata._sample import LONGEST_EXTENSION
 from atdata._tar import check_key
 
 from ._aggregate import without_nan
+from ._columns import Column, value_reader
 from ._dtypes import dtype_text, storable_dtype
-from ._fields import Column
-from ._header import FileFacts, now
 from ._kinds import aggregate_of
 from ._manifest import ShardManifest
+from ._manifest_header import FileFacts, now
 from ._table import CRC32, KEY, LOCATION, OFFSET, SHARD, SIZE, ColumnGatherer
-from ._values import value_reader
 
 __all__ = ["CopiedColumns", "CopiedManifest", "CopiedRow", "ManifestBuilder"]
 

@@ -9,9 +9,8 @@ import polars as pl
 
 from atdata._errors import SampleValueError
 
+from ._columns import Column, Unreadable, cell_check
 from ._dtypes import dtype_text, python_type
-from ._fields import Column
-from ._values import Unreadable, cell_check
 
 __all__ = [
     "CRC32",

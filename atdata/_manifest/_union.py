@@ -7,9 +7,9 @@ import polars as pl
 
 from atdata._errors import DamagedManifestError, SchemaError
 
+from ._columns import columns_of
 from ._dtypes import dtype_text, parse_dtype
-from ._fields import columns_of
-from ._header import Header
+from ._manifest_header import Header
 from ._table import CRC32, LOCATION
 
 __all__ = ["ShardTable", "as_union", "check_addable", "unified", "widened"]

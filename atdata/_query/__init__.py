@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
-    from ._comparison import Predicate
+    from ._comparison import F, FieldProxy, Predicate, query_fields
     from ._executor import QueryExecutor, result_columns
     from ._explain import Explanation, explain
     from ._key_index import KeyIndex
     from ._predicate import Question, Where, parse_where
-    from ._proxy import F, FieldProxy, query_fields
     from ._scans import FAILURES
     from ._serialize import read_question, written_question
     from ._source import check, count, select
@@ -20,9 +19,9 @@ else:
         __name__,
         {
             "Explanation": "atdata._query._explain",
-            "F": "atdata._query._proxy",
+            "F": "atdata._query._comparison",
             "FAILURES": "atdata._query._scans",
-            "FieldProxy": "atdata._query._proxy",
+            "FieldProxy": "atdata._query._comparison",
             "KeyIndex": "atdata._query._key_index",
             "Predicate": "atdata._query._comparison",
             "QueryExecutor": "atdata._query._executor",
@@ -33,7 +32,7 @@ else:
             "count": "atdata._query._source",
             "explain": "atdata._query._explain",
             "parse_where": "atdata._query._predicate",
-            "query_fields": "atdata._query._proxy",
+            "query_fields": "atdata._query._comparison",
             "read_question": "atdata._query._serialize",
             "result_columns": "atdata._query._executor",
             "select": "atdata._query._source",

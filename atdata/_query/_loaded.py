@@ -20,8 +20,7 @@ from atdata._shards import LocationProblem
 
 from ._describe import ShardFacts
 from ._key_index import KeyIndex
-from ._predicate import Question
-from ._row_wise import check_row_wise, only_column
+from ._predicate import Question, check_row_wise, only_column
 from ._scans import FAILURES, TableRows
 from ._source import ManifestSource
 

@@ -17,7 +17,7 @@ from atdata._pruning import conjuncts
 from atdata._shards import ShardFiles
 from atdata._storage import Store, TablePath, scan_tables
 
-from ._row_wise import only_column
+from ._predicate import only_column
 
 __all__ = ["FAILURES", "IndexedRows", "TableRows", "TableScans", "by_codes"]
 

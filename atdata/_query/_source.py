@@ -15,8 +15,7 @@ from atdata._polars import enter_polars
 from atdata._shards import LocationProblem
 
 from ._describe import ShardFacts
-from ._predicate import Question
-from ._row_wise import check_row_wise
+from ._predicate import Question, check_row_wise
 from ._scans import FAILURES, TableRows
 
 __all__ = ["Asked", "GivenManifests", "ManifestSource", "check", "count", "predicate_failed", "select"]

@@ -2,9 +2,8 @@
 
 from atdata._shards import Verify
 
-from ._locator import as_locations
-from ._opened import Opened
-from ._plan import cost_of
+from ._opened import Opened, as_locations
+from ._ranges import cost_of
 from ._read import SampleReader, Step, Steps, batched, through
 
 __all__ = [

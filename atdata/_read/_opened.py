@@ -2,21 +2,270 @@
 
 import functools
 import hashlib
+import itertools
 import warnings
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from atdata._errors import MissingManifestWarning, SchemaError
-from atdata._manifest import CRC32, PLACE, SHARD, Listing, shard_order
+from atdata._errors import (
+    DamagedManifestError,
+    MissingManifestWarning,
+    SampleKeyError,
+    SampleValueError,
+    SchemaError,
+    ShardChangedError,
+    ShardError,
+    StaleManifestWarning,
+    UnsupportedFormatError,
+    near_misses,
+)
+from atdata._manifest import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE, Listing, SampleLocation, shard_order
 from atdata._query import QueryExecutor, Question, StoredManifests, select
-from atdata._shards import Locations, OpenShards
+from atdata._shards import NO_CRC, LocationProblem, Locations, OpenShards, Tars, Verify, check_frame, check_location
+from atdata._storage import OpenFile, Store
 from atdata._tar import tar_name
 
-from ._locator import Locator
+__all__ = ["Locator", "Opened", "as_locations"]
 
-__all__ = ["Opened"]
+#: Of how many shards the keys are kept to complete locations.
+_SHARDS_BY_KEY = 64
+#: The columns that a frame of locations must have.
+_NEEDED = (SHARD, KEY, OFFSET)
+
+
+def as_locations(locations: Iterable[SampleLocation] | pl.DataFrame) -> Iterator[SampleLocation]:
+    """Yield what a caller gives as locations, each checked.
+
+    Raises:
+        SampleValueError: It is something else.
+    """
+    if isinstance(locations, pl.DataFrame):
+        check_frame(locations, _NEEDED)
+        present = [locations[name].to_list() if name in locations.columns else itertools.repeat(None) for name in PLACE]
+        return map(SampleLocation, *present)
+    if isinstance(locations, SampleLocation | pl.LazyFrame | Mapping) or not isinstance(locations, Iterable):
+        hint = "collect() it first" if isinstance(locations, pl.LazyFrame) else "put it into a list"
+        raise SampleValueError.wrong_type(locations, "several locations, as query() returns them", hint)
+    return map(check_location, locations)
+
+
+class Locator:
+    """The shards of a dataset, and the samples in each."""
+
+    def __init__(self, store: Store, listing: Listing, manifests: StoredManifests) -> None:
+        self._store = store
+        self._manifests = manifests
+        self._committed = {sidecars.shard_id for sidecars in listing.committed}
+        #: Where the samples are read from.
+        self.tars = Tars(store, manifests.files.header_or_none)
+        #: The ids of the shards, in order: those with manifests, or all where none has one.
+        self.shard_ids = [sidecars.shard_id for sidecars in listing.committed] or list(listing.uncommitted)
+        self._by_key: dict[str, _ByKey] = {}
+        #: The shards whose offsets are known to lead to their samples.
+        self._fetchable: set[str] = set()
+        #: How many samples the tars of old shards hold, as far as they were walked.
+        self._old_counts: dict[str, int] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_by_key": {}}  # what was read to complete locations is read anew elsewhere
+
+    def count(self) -> int:
+        """Return how many samples there are: by the headers, or by walking the tars where these cannot be relied on."""
+        if not self._committed:
+            return sum(len(self._walked(shard_id)) for shard_id in self.shard_ids)
+        if self._manifests.indexed == len(self.shard_ids):
+            return sum(self._manifests.sample_counts())
+        return sum(map(self._count, self.shard_ids))
+
+    def content_metadata(self) -> Mapping[str, Any] | None:
+        """Return what the writer said of the dataset, from the first header."""
+        return self._manifests.header(self.shard_ids[0]).content_metadata if self._committed else None
+
+    def of_shard(self, shard_id: str, file: OpenFile | None = None) -> Locations:
+        """Return the places of one shard's samples, in tar order.
+
+        Args:
+            shard_id: The shard.
+            file: Its tar, where it is open already and may have to be walked.
+
+        Raises:
+            ManifestError: Its manifest is damaged or gone.
+            ShardError: It has no manifest, and its tar cannot be walked.
+        """
+        if shard_id not in self._committed:
+            return self._walked(shard_id, file)
+        if self._is_old(shard_id):
+            return self._of_old_shard(shard_id, file)
+        table = self._manifests.places(shard_id)
+        return Locations.from_table(table, shard_id, functools.partial(self._damaged, table, shard_id))
+
+    def of_rows(self, rows: pl.DataFrame) -> Locations:
+        """Return the places in rows of the dataset's manifests, in their order.
+
+        Raises:
+            DamagedManifestError: A row does not say where its sample is; the error names the shard and its table.
+        """
+        refused = functools.partial(self._manifests.files.damaged_locations, rows)
+        return Locations.from_frame(rows, self.shard_ids, refused)
+
+    def everywhere(self) -> Locations:
+        """Return the places of all samples of all shards, in shard order, from each shard's own files.
+
+        Raises:
+            ManifestError: A manifest is damaged or gone.
+            ShardError: There are no manifests, and a tar cannot be walked.
+        """
+        return Locations.concat(map(self.of_shard, self.shard_ids), self.shard_ids)
+
+    def outside(self, locations: Locations, index: int, tar_size: int) -> ShardChangedError | DamagedManifestError:
+        """Describe a place that is not inside its tar: the table is wrong where it has the place, and the tar is whole.
+
+        Args:
+            locations: Some places.
+            index: Which of them.
+            tar_size: The length of the tar in bytes.
+        """
+        shard_id = locations.shard_ids[locations.shards[index]]
+        key = None if locations.keys is None else locations.keys[index]
+        offset, size = int(locations.offsets[index]), int(locations.sizes[index])
+        expected, found = f"a place inside the tar's {tar_size} bytes", f"{size} bytes from {offset}"
+        if shard_id in self._committed and not self._is_old(shard_id):
+            facts, table = self._manifests.header(shard_id).shard, self._manifests.places(shard_id)
+            here = table.filter((pl.col(OFFSET) == offset) & (pl.col(SIZE) == size))
+            if facts is not None and facts.size_bytes == tar_size and len(here):
+                return self._damaged(here, shard_id, LocationProblem(OFFSET, expected, found, 0))
+        return ShardChangedError.at_location(shard_id, key, offset, expected=expected, found=found)
+
+    def complete(self, location: SampleLocation) -> SampleLocation:
+        """Return a location with size and CRC, from the manifest where it lacks them.
+
+        Raises:
+            SampleKeyError: The shard has no such sample.
+            ShardError: The dataset has no such shard.
+            ShardChangedError: The manifest has the sample at another offset.
+            UnsupportedFormatError: The shard's manifest has no offsets that can be read by.
+        """
+        if location.shard not in self._fetchable:
+            self.check_fetchable(location.shard)
+        if location.size is not None and (location.crc32 is not None or location.shard not in self._committed):
+            return location
+        stored = self._stored(location.shard, location.key)
+        if stored.offset != location.offset:
+            raise ShardChangedError(
+                location.shard,
+                f"the location of {location.key!r} says offset {location.offset}, and the manifest says "
+                f"{stored.offset}; ask the manifests again",
+            )
+        return stored
+
+    def check_known(self, shard_id: str) -> None:
+        """Check that a shard is one of the dataset's.
+
+        Raises:
+            ShardError: It is not.
+        """
+        if shard_id not in self._known:
+            raise ShardError(
+                shard_id,
+                f"it is none of this dataset's {len(self.shard_ids)} shards{near_misses(shard_id, self.shard_ids)}",
+            )
+
+    def open_tar(self, shard_id: str, verify: Verify) -> OpenFile:
+        """Open the tar of a shard whose samples can be fetched, checked as :meth:`Tars.open` does.
+
+        Raises:
+            ShardError: The dataset has no such shard.
+            ShardChangedError: The tar is another one, or it is gone.
+            UnsupportedFormatError: The shard's manifest has no offsets that can be read by.
+        """
+        if shard_id not in self._fetchable:
+            self.check_fetchable(shard_id)
+        return self.tars.open(shard_id, verify)
+
+    @functools.cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.shard_ids)
+
+    def _count(self, shard_id: str) -> int:
+        if not self._is_old(shard_id):
+            return self._manifests.header(shard_id).num_samples
+        if shard_id not in self._old_counts:
+            self._of_old_shard(shard_id)
+        return self._old_counts[shard_id]
+
+    def _is_old(self, shard_id: str) -> bool:
+        return not self._manifests.header(shard_id).has_places
+
+    def check_fetchable(self, shard_id: str) -> None:
+        """Check that a shard's manifest has places that can be read by.
+
+        Raises:
+            ShardError: There is no such shard.
+            UnsupportedFormatError: It has not.
+        """
+        self.check_known(shard_id)
+        if shard_id in self._committed and self._is_old(shard_id):
+            raise UnsupportedFormatError(
+                f"shard {shard_id!r}: its manifest is of version {self._manifests.header(shard_id).manifest_version}, "
+                "whose offsets do not lead to its samples; it can be queried, not fetched from. "
+                "Read it in order and write it again, into another folder: "
+                f"write_samples(Dataset[T]({self._store.url()!r}), 'new/samples.tar', maxcount=10_000, manifest=True)"
+            )
+        self._fetchable.add(shard_id)
+
+    def _of_old_shard(self, shard_id: str, file: OpenFile | None = None) -> Locations:
+        """Return the places of a shard whose manifest has none to go by, from its tar; report a count that differs."""
+        locations = self._walked(shard_id, file)
+        count, promised = len(locations), self._manifests.header(shard_id).num_samples
+        if count != promised and shard_id not in self._old_counts:
+            warnings.warn(
+                f"shard {shard_id!r}: its manifest tells of {promised} samples, and its tar holds {count}. "
+                "Reading in order gives the tar's; queries find none but the manifest's. "
+                "Write the shard again, into another folder, with write_samples(..., manifest=True)",
+                StaleManifestWarning,
+                stacklevel=3,
+            )
+        self._old_counts[shard_id] = count
+        return locations
+
+    def _damaged(self, table: pl.DataFrame, shard_id: str, problem: LocationProblem) -> DamagedManifestError:
+        rows = table.select(pl.lit(shard_id).alias(SHARD), pl.all())
+        return self._manifests.files.damaged_locations(rows, problem)
+
+    def _stored(self, shard_id: str, key: str) -> SampleLocation:
+        if shard_id not in self._by_key:
+            if len(self._by_key) == _SHARDS_BY_KEY:
+                del self._by_key[next(iter(self._by_key))]  # the oldest
+            locations = self.of_shard(shard_id)
+            rows = {key: row for row, key in enumerate(locations.named_keys().to_list())}
+            self._by_key[shard_id] = _ByKey(locations, rows)
+        locations, rows = self._by_key[shard_id]
+        if key not in rows:
+            raise SampleKeyError.missing(key, shard_id)
+        row = rows[key]
+        crc32 = int(locations.crc32s[row])
+        return SampleLocation(
+            shard_id,
+            key,
+            int(locations.offsets[row]),
+            int(locations.sizes[row]),
+            None if crc32 == NO_CRC else crc32,
+        )
+
+    def _walked(self, shard_id: str, file: OpenFile | None = None) -> Locations:
+        runs = list(self.tars.runs(shard_id, file or self.tars.open(shard_id, "none")))
+        keys, offsets, sizes = [run.key for run in runs], [run.offset for run in runs], [run.size for run in runs]
+        return Locations.of_shard(shard_id, keys, offsets, sizes)
+
+
+class _ByKey(NamedTuple):
+    """The places of one shard's samples, and the row of each key."""
+
+    locations: Locations
+    rows: dict[str, int]
+
 
 #: Walking tars of more bytes than this takes a time that manifests would save.
 _WORTH_A_WORD = 64 << 20

@@ -15,9 +15,8 @@ from atdata._shards import NO_CRC, Locations, Verify
 from atdata._storage import OpenFile, ReadLimits
 from atdata._tar import Members, key_in, sole_payload, verified_members
 
-from ._locator import Locator
-from ._plan import windows
-from ._ranges import ByteRun, RangeReader
+from ._opened import Locator
+from ._ranges import ByteRun, RangeReader, windows
 
 __all__ = ["SampleReader", "Step", "Steps", "batched", "through"]
 

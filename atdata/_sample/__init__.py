@@ -2,7 +2,6 @@
 
 from ._batch import Gatherer, SampleBatch, gatherer_of
 from ._codec import codec_of
-from ._constraints import dtype_in, integer_range
 from ._dict import DictSample
 from ._fields import Field, bare_type, fields_of, resolving, written_type
 from ._image import ImageField, ImageHead, check_encoded, image_head
@@ -16,6 +15,7 @@ from ._packable import (
     packable,
     snapshot,
 )
+from ._scalars import dtype_in, integer_range
 
 __all__ = [
     "LONGEST_EXTENSION",

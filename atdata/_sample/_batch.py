@@ -14,7 +14,7 @@ from atdata._errors import DecodeError, SampleValueError, SchemaError, listed, n
 
 from ._array import bytes_to_array, compact_header, empty_stack
 from ._dict import DictSample
-from ._plan import PayloadPlan, plan_of
+from ._payload_plan import PayloadPlan, plan_of
 from ._record import ABSENT
 
 __all__ = ["Gatherer", "SampleBatch", "gatherer_of"]

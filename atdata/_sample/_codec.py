@@ -33,11 +33,10 @@ from ._checks import (
     name_of,
     to_natives,
 )
-from ._constraints import dtype_in, refined
 from ._fields import bare_type, is_packable
 from ._image import ImageField, image_codec
 from ._record import nested_codec
-from ._scalars import MOMENTS, PATHS, enum_codec, literal_codec, numpy_scalar, path_codec
+from ._scalars import MOMENTS, PATHS, dtype_in, enum_codec, literal_codec, numpy_scalar, path_codec, refined
 
 __all__ = ["codec_of"]
 

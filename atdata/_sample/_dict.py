@@ -9,7 +9,7 @@ import msgspec
 from atdata._errors import DecodeError, SampleValueError
 
 from ._checks import to_natives
-from ._plan import pack
+from ._payload_plan import pack
 
 __all__ = ["DictSample"]
 

@@ -7,7 +7,7 @@ from atdata._errors import DecodeError
 
 from ._batch import Gatherer, gatherer_of
 from ._dict import DictSample
-from ._plan import plan_of
+from ._payload_plan import plan_of
 
 __all__ = ["LAYOUTS", "LONGEST_EXTENSION", "MSGPACK", "EncodedMembers", "Layout", "layout_of"]
 

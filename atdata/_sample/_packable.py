@@ -13,7 +13,7 @@ from atdata._errors import SchemaError
 
 from ._dict import DictSample
 from ._fields import fields_of, is_packable, remember_fields, resolving
-from ._plan import pack, plan_of
+from ._payload_plan import pack, plan_of
 
 __all__ = [
     "ComputedMethod",

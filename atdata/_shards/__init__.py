@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
-    from ._joining import check_root_names, join_shards, repeated_tar, root_names, root_url
+    from ._finding import escape_pattern
     from ._locations import (
         NO_CRC,
         Indices,
@@ -23,18 +23,21 @@ if TYPE_CHECKING:
         DatasetSource,
         OpenShards,
         absolute_source,
+        check_root_names,
         check_source,
         find_tars,
         has_index,
         is_slice,
+        join_shards,
         list_shards,
         open_shards,
         place_tars,
+        repeated_tar,
         report_ignored,
+        root_names,
+        root_url,
     )
-    from ._patterns import escape_pattern
-    from ._shard_files import CommittedShard, ShardFiles, damaged_table
-    from ._tars import Tars, Verify
+    from ._shard_files import CommittedShard, ShardFiles, Tars, Verify, damaged_table
 else:
     __getattr__, __dir__ = doorway(
         __name__,
@@ -48,27 +51,27 @@ else:
             "OpenShards": "atdata._shards._opening",
             "SLICE_SUFFIX": "atdata._shards._opening",
             "ShardFiles": "atdata._shards._shard_files",
-            "Tars": "atdata._shards._tars",
-            "Verify": "atdata._shards._tars",
+            "Tars": "atdata._shards._shard_files",
+            "Verify": "atdata._shards._shard_files",
             "absolute_source": "atdata._shards._opening",
             "check_frame": "atdata._shards._locations",
             "check_location": "atdata._shards._locations",
-            "check_root_names": "atdata._shards._joining",
+            "check_root_names": "atdata._shards._opening",
             "check_source": "atdata._shards._opening",
             "damaged_table": "atdata._shards._shard_files",
-            "escape_pattern": "atdata._shards._patterns",
+            "escape_pattern": "atdata._shards._finding",
             "find_tars": "atdata._shards._opening",
             "has_index": "atdata._shards._opening",
             "is_slice": "atdata._shards._opening",
-            "join_shards": "atdata._shards._joining",
+            "join_shards": "atdata._shards._opening",
             "list_shards": "atdata._shards._opening",
             "location_problem": "atdata._shards._locations",
             "open_shards": "atdata._shards._opening",
             "place_tars": "atdata._shards._opening",
-            "repeated_tar": "atdata._shards._joining",
+            "repeated_tar": "atdata._shards._opening",
             "report_ignored": "atdata._shards._opening",
-            "root_names": "atdata._shards._joining",
-            "root_url": "atdata._shards._joining",
+            "root_names": "atdata._shards._opening",
+            "root_url": "atdata._shards._opening",
             "shard_numbers": "atdata._shards._locations",
             "table_problem": "atdata._shards._locations",
             "to_position": "atdata._shards._locations",

@@ -13,13 +13,13 @@ from ._base import (
     TablePath,
     Upload,
     is_leftover,
+    scan_tables,
 )
 from ._disk import Disk
 from ._local import LOCAL, LocalStore
 from ._memory import MemoryStore
 from ._open import StorePath, absolute_url, local_path, open_store, path_or_url, register_scheme
 from ._routed import ApartStore, UnionStore
-from ._tables import scan_tables
 
 __all__ = [
     "LOCAL",

@@ -16,9 +16,12 @@ import os
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeAlias
 
 from atdata._errors import NotAFileError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = [
     "TEMPORARY",
@@ -34,6 +37,7 @@ __all__ = [
     "TablePath",
     "Upload",
     "is_leftover",
+    "scan_tables",
 ]
 
 #: Bytes, in whatever holds them.
@@ -410,4 +414,35 @@ def not_a_file(path: str, kind: str) -> NotAFileError:
         errno.EINVAL,
         f"expected a regular file, found a {kind}; nothing was read. Remove it, or move it to another folder",
         path,
+    )
+
+
+def scan_tables(
+    tables: Sequence[bytes | TablePath], schema: "Mapping[str, pl.DataType]", **options: Any
+) -> "pl.LazyFrame":
+    """Scan Parquet files whose columns are known.
+
+    Polars maps a file into memory to learn its columns, and a mapped file that is cut in place kills the process
+    (SIGBUS). With a schema it reads by calls that fail as errors (docs/design/tables-and-maps.md).
+
+    Args:
+        tables: What ``Store.tables`` of one store returned, in order.
+        schema: The columns.
+        **options: What ``pl.scan_parquet`` takes besides.
+    """
+    import polars as pl  # noqa: PLC0415 -- the seam is used without it
+
+    if not tables:
+        return pl.LazyFrame(schema=dict(schema))
+    sources: Any = [table.path if isinstance(table, TablePath) else table for table in tables]
+    storage_options = next(
+        (dict(table.options) for table in tables if isinstance(table, TablePath) and table.options), None
+    )
+    return pl.scan_parquet(
+        sources,
+        schema=dict(schema),
+        storage_options=storage_options,
+        glob=False,
+        hive_partitioning=False,
+        **options,
     )

@@ -24,8 +24,7 @@ from ._base import (
     TablePath,
     Upload,
 )
-from ._disk import READING, Disk, check_regular, open_regular
-from ._files import LocalFile, OpenFiles
+from ._disk import READING, Disk, LocalFile, OpenFiles, check_regular, open_regular
 
 __all__ = ["LOCAL", "LocalStore"]
 

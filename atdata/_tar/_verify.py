@@ -4,8 +4,7 @@ from typing import TypeAlias
 
 from atdata._errors import ShardChangedError, ShardError
 
-from ._header import BLOCK, END_OF_ARCHIVE, MAX_NAME, SIZE_FIELD, MemberHeader, crc32, padded, parse_header
-from ._keys import split_name
+from ._header import BLOCK, END_OF_ARCHIVE, MAX_NAME, SIZE_FIELD, MemberHeader, crc32, padded, parse_header, split_name
 from ._walk import EXTENDED, walk
 
 __all__ = ["Members", "key_in", "sole_payload", "verified_members"]

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from atdata._errors import ShardError
 
-from ._header import BLOCK, MemberHeader, padded, parse_header
-from ._keys import split_name
+from ._header import BLOCK, MemberHeader, padded, parse_header, split_name
 
 __all__ = ["EXTENDED", "Member", "SampleRun", "sample_runs", "walk"]
 

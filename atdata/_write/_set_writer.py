@@ -16,11 +16,9 @@ from atdata._storage import Store
 from atdata._tar import Buffers, check_key
 
 from ._encode import Encoded, Encoder, ExecutorEncoder, InlineEncoder
-from ._existing import Existing, begin_set
+from ._existing import NUMBERED, Existing, KeySource, ShardNames, begin_set, numbered_key
 from ._metadata import Progress
-from ._names import NUMBERED, KeySource, ShardNames, numbered_key
-from ._open_shard import HeaderFacts, OpenShard, RowGatherer
-from ._worker_thread import Lane
+from ._open_shard import HeaderFacts, Lane, OpenShard, RowGatherer
 
 __all__ = ["SetOptions", "SetWriter"]
 

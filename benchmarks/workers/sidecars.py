@@ -17,10 +17,10 @@ from common import LABELS, Setup, built
 from rows import TAGS, ShardRows, shard_rows
 
 import atdata
+from atdata._manifest._columns import value_reader
 from atdata._manifest._kinds import aggregate_of
+from atdata._manifest._publish import publish_manifest
 from atdata._manifest._table import CRC32, KEY, OFFSET, SIZE
-from atdata._manifest._values import value_reader
-from atdata._manifest._writer import publish_manifest
 from atdata._storage import LocalStore
 from atdata.manifest import MANIFEST_FORMAT_VERSION, ShardManifest
 

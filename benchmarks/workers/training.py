@@ -23,9 +23,8 @@ from ours import Photo, tars
 
 import atdata
 from atdata import SampleBatch
-from atdata._epoch._epoch import Epoch
-from atdata._epoch._part import RankPart
-from atdata._epoch._split import Split
+from atdata._epoch._epoch import Epoch, RankPart
+from atdata._epoch._order import Split
 from atdata._shards import Locations
 
 

@@ -17,7 +17,7 @@ import pytest
 import atdata
 from atdata import Dataset
 from atdata._annotate._annotation import AnnotateOptions, annotate, drop_columns
-from atdata._manifest._names import read_listing
+from atdata._manifest._shard_names import read_listing
 from atdata._read import Opened
 from atdata._shards import OpenShards
 from atdata._storage import Disk, LocalStore

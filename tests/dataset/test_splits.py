@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata._dataset._splits import by_split, split_of, unknown_split
+from atdata._dataset._load import by_split, split_of, unknown_split
 from tests.tiers import law
 
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from atdata._epoch._order import Order, ShuffleUnits
-from atdata._epoch._split import ShuffleWindow
+from atdata._epoch._order import Order, ShuffleUnits, ShuffleWindow
 from tests.tiers import law
 
 #: Shard and size in bytes of each row.

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import SampleBatch, SampleIndexError, StateError
-from atdata._epoch._part import RankPart, StateDict
-from atdata._epoch._split import Split
+from atdata._epoch._epoch import RankPart, StateDict
+from atdata._epoch._order import Split
 from atdata._shards._locations import NO_CRC, Locations, PlainKeys
 from tests.tiers import law
 

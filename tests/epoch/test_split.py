@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata._epoch._split import Split
+from atdata._epoch._order import Split
 from tests.tiers import law
 
 LEFT, WORLD, BATCH = st.integers(0, 60), st.integers(1, 5), st.integers(1, 7)

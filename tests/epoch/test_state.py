@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import StateError
-from atdata._epoch._split import ShuffleWindow
+from atdata._epoch._order import ShuffleWindow
 from atdata._epoch._state import EpochState, ShareState
 from tests.tiers import law
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atdata._epoch._split import ShuffleWindow
+from atdata._epoch._order import ShuffleWindow
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import ImageField, ManifestField, SchemaError
-from atdata._frames._field_columns import column, kind_of
+from atdata._frames._frames import column, kind_of
 from tests.tiers import law
 
 

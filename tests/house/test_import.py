@@ -52,9 +52,9 @@ def test_a_dataset_loads_no_room_that_only_some_calls_need() -> None:
                 "atdata._index._build",
                 "atdata._index._compact",
                 "atdata._manifest._builder",
-                "atdata._manifest._amend",
+                "atdata._manifest._publish",
             ),
-            *("atdata._manifest._writer", "atdata._write._encode", "atdata._write._set_writer"),
+            *("atdata._manifest._publish", "atdata._write._encode", "atdata._write._set_writer"),
         }
         == set()
     )

@@ -9,10 +9,10 @@ import pytest
 
 from atdata._index import Headers, compact, open_index
 from atdata._manifest import ShardManifest, aggregate_of, without_nan
-from atdata._manifest._header import FileFacts
-from atdata._manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, read_listing
+from atdata._manifest._manifest_header import FileFacts
+from atdata._manifest._publish import publish_manifest
+from atdata._manifest._shard_names import HEADER_SUFFIX, TABLE_SUFFIX, read_listing
 from atdata._manifest._table import LOCATION
-from atdata._manifest._writer import publish_manifest
 from atdata._storage import LocalStore
 
 #: Three fields of the three kinds.

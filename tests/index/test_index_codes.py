@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars import selectors
 
-from atdata._index import CODE, _codes
-from atdata._index._codes import CodeBook, decode_codes, encode_codes, few_values, with_codes
-from atdata._index._files import find
+from atdata._index import CODE
+from atdata._index import _statistics as _codes
 from atdata._index._format import PartFacts
+from atdata._index._index import find
 from atdata._index._plan import Limits
+from atdata._index._statistics import CodeBook, decode_codes, encode_codes, few_values, with_codes
 from atdata._query._scans import by_codes
 from atdata.manifest import QueryExecutor
 from tests.tiers import law

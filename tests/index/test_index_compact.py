@@ -13,9 +13,9 @@ import atdata
 from atdata._index import Headers, _compact, compact, open_index
 from atdata._index._plan import Limits
 from atdata._manifest import ShardManifest
-from atdata._manifest._header import encode_header
-from atdata._manifest._names import HEADER_SUFFIX, TABLE_SUFFIX, read_listing
-from atdata._manifest._writer import publish_manifest
+from atdata._manifest._manifest_header import encode_header
+from atdata._manifest._publish import publish_manifest
+from atdata._manifest._shard_names import HEADER_SUFFIX, TABLE_SUFFIX, read_listing
 from atdata._storage import MemoryStore
 
 #: Parts of at most ten rows.

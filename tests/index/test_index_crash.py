@@ -15,7 +15,7 @@ import warnings
 import pytest
 
 from atdata._index import _compact, compact
-from atdata._index._files import find
+from atdata._index._index import find
 from atdata._index._plan import Limits
 from atdata._storage import Disk, LocalStore
 from tests.tiers import chance, rounds, slow_beyond
@@ -28,7 +28,7 @@ COMPACT_FOR_EVER = """
     from pathlib import Path
     from atdata._index import compact
     from atdata._index._plan import Limits
-    from atdata._manifest._names import read_listing
+    from atdata._manifest._shard_names import read_listing
     from atdata._storage import LocalStore
 
     store = LocalStore(sys.argv[1], durable=False)

@@ -3,7 +3,7 @@
 import pyarrow.parquet as pq
 import pytest
 
-from atdata._index._files import all_there, find, path, publish, sound_bytes
+from atdata._index._index import all_there, find, path, publish, sound_bytes
 from atdata._shards import has_index
 from atdata._storage import LocalStore, MemoryStore
 

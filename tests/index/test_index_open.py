@@ -12,12 +12,12 @@ import pytest
 from msgspec import structs
 
 import atdata
-from atdata._index import Headers, _codes, open_index
-from atdata._index._codes import decode_codes, encode_codes
-from atdata._index._files import find, path
+from atdata._index import Headers, open_index
+from atdata._index import _statistics as _codes
 from atdata._index._format import table_name
+from atdata._index._index import encode_table, find, path
 from atdata._index._plan import Limits
-from atdata._index._shards import encode_table
+from atdata._index._statistics import decode_codes, encode_codes
 from tests.tiers import slow_beyond
 
 NAMES = [f"s-{number:03d}" for number in range(10)]

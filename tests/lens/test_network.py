@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import DictSample, ImageField, Lens, LensNetwork, LensNotFoundError, ManifestField, SchemaError, identity
-from atdata._lens._lens import StructuralLens
-from atdata._lens._network import view_of
+from atdata._lens._lens import StructuralLens, view_of
 from tests.tiers import law
 
 

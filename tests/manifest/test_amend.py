@@ -9,8 +9,8 @@ import pytest
 
 from atdata import SampleValueError
 from atdata._manifest import default_kind
-from atdata._manifest._amend import Change, amended, marks_of
-from atdata._manifest._header import encode_header, parse_header
+from atdata._manifest._manifest_header import encode_header, parse_header
+from atdata._manifest._publish import Change, amended, marks_of
 from atdata._manifest._table import parquet_bytes, replaced_by, table_facts
 
 TABLE = pl.DataFrame(

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 import atdata
-from atdata._manifest._values import value_reader
+from atdata._manifest._columns import value_reader
 from atdata.manifest import ManifestBuilder, ManifestField
 
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import atdata
-from atdata._manifest._fields import columns_of
+from atdata._manifest._columns import columns_of
 from atdata.manifest import ManifestField, resolve_manifest_fields
 
 UserId = NewType("UserId", int)

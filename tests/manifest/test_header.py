@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import atdata
-from atdata._manifest._header import encode_header, now, parse_header
+from atdata._manifest._manifest_header import encode_header, now, parse_header
 from atdata.manifest import MANIFEST_FORMAT_VERSION
 from tests.tiers import law
 

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from atdata._manifest._names import Sidecars, read_listing
+from atdata._manifest._shard_names import Sidecars, read_listing
 
 
 def files(*stems, tar=True):

@@ -9,7 +9,7 @@ import pytest
 
 import atdata
 from atdata._manifest._dtypes import SCALARS
-from atdata._manifest._pandas import from_pandas, row_mask, to_pandas
+from atdata._manifest._manifest import from_pandas, row_mask, to_pandas
 from atdata._manifest._table import parquet_bytes
 
 DTYPES = sorted({*SCALARS.values(), pl.Datetime("us", "UTC"), pl.Decimal(12, 2)}, key=str)

@@ -8,9 +8,8 @@ import pytest
 
 import atdata
 from atdata import ManifestError, ShardExistsError
-from atdata._manifest._amend import Change, amended
-from atdata._manifest._names import read_listing
-from atdata._manifest._writer import publish_manifest, swap_manifest, sweep_tables
+from atdata._manifest._publish import Change, amended, publish_manifest, swap_manifest, sweep_tables
+from atdata._manifest._shard_names import read_listing
 from atdata._query._stored import StoredManifests
 from atdata._storage import LocalStore, MemoryStore
 from atdata.manifest import QueryExecutor

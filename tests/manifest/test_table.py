@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import atdata
-from atdata._manifest._fields import Column
+from atdata._manifest._columns import Column
 from atdata._manifest._table import ColumnGatherer, parquet_bytes
 from atdata.manifest import ManifestField
 from tests.tiers import law

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 import atdata
-from atdata._manifest._values import Unreadable, value_reader
+from atdata._manifest._columns import Unreadable, value_reader
 from atdata.manifest import (
     ManifestBuilder,
     ManifestField,

@@ -11,13 +11,13 @@ STRATA: dict[str, tuple[str, ...]] = {
     # A header commits a shard and vouches for its files; what is misread there is believed everywhere.
     "header": (
         "atdata/_manifest/_format_1_0.py",
-        "atdata/_manifest/_header.py",
+        "atdata/_manifest/_manifest_header.py",
         "atdata/_manifest/_manifest.py",
-        "atdata/_manifest/_names.py",
+        "atdata/_manifest/_shard_names.py",
     ),
     # Whole files in the right order, or nothing: a mistake here loses or overwrites shards.
     "publishing": (
-        "atdata/_manifest/_writer.py",
+        "atdata/_manifest/_publish.py",
         "atdata/_storage/_*.py",
         "atdata/_write/_existing.py",
         "atdata/_write/_open_shard.py",
@@ -28,15 +28,15 @@ STRATA: dict[str, tuple[str, ...]] = {
         "atdata/_manifest/_numeric.py",
         "atdata/_manifest/_value_counts.py",
         "atdata/_pruning/_*.py",
-        "atdata/_query/_header_statistics.py",
+        "atdata/_query/_stored.py",
     ),
     # An index that is taken for today's gives yesterday's answers.
     "freshness": (
         "atdata/_index/_previous.py",
-        "atdata/_index/_files.py",
         "atdata/_index/_index.py",
-        "atdata/_index/_shards.py",
-        "atdata/_index/_sidecar.py",
+        "atdata/_index/_index.py",
+        "atdata/_index/_index.py",
+        "atdata/_index/_plan.py",
     ),
 }
 

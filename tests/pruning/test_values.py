@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from tests.prune.strategies import Known
 
-import atdata._pruning._bounds as listing
+import atdata._pruning._survivors as listing
 from atdata._pruning import survivors
 
 a, b = pl.col("a"), pl.col("b")

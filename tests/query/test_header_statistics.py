@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from atdata._manifest._dtypes import parse_dtype
-from atdata._manifest._header import parse_header
-from atdata._query._header_statistics import HeaderStatistics
+from atdata._manifest._manifest_header import parse_header
+from atdata._query._stored import HeaderStatistics
 
 NUMERIC = {"type": "numeric", "min": 1, "max": 5, "mean": 3.0, "count": 10, "null_count": 0}
 CATEGORICAL = {"type": "categorical", "cardinality": 2, "value_counts": {"x": 4, "y": 6}, "null_count": 0}

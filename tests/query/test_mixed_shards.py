@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import atdata
 from atdata import F
-from atdata._manifest._names import read_listing
+from atdata._manifest._publish import publish_manifest
+from atdata._manifest._shard_names import read_listing
 from atdata._manifest._table import parquet_bytes
-from atdata._manifest._writer import publish_manifest
 from atdata._query._stored import StoredManifests
 from atdata._storage import MemoryStore
 from atdata.manifest import QueryExecutor, ShardManifest

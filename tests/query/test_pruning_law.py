@@ -13,7 +13,7 @@ from tests.prune.strategies import cases, shard_name
 
 from atdata import PredicateError
 from atdata._manifest import aggregate_of, default_kind
-from atdata._query._row_wise import check_row_wise
+from atdata._query._predicate import check_row_wise
 from atdata._query._scans import by_codes
 from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
 from tests.aging import age
@@ -77,7 +77,9 @@ def test_every_executor_finds_what_polars_finds(monkeypatch, capsys):
     @law(80, soaking=4_000, suppress_health_check=[HealthCheck.data_too_large])
     @given(cases(questions=QUESTIONS), st.booleans(), st.sampled_from([0, 8]))
     def holds(case, counted, repeated):
-        monkeypatch.setattr("atdata._index._codes._REPEATED", repeated)  # 0: lists have codes, however few the rows
+        monkeypatch.setattr(
+            "atdata._index._statistics._REPEATED", repeated
+        )  # 0: lists have codes, however few the rows
         asked = [question for predicate in case.predicates for question in answered(case, predicate, tally)]
         manifests = [manifest_of(frame, number, counted=counted) for number, frame in enumerate(case.frames)]
         with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ import pytest
 from polars import selectors as cs
 
 import atdata
-from atdata._query._row_wise import check_row_wise
+from atdata._query._predicate import check_row_wise
 
 SCHEMA = {
     "__key__": pl.String(),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata._read._plan import Cost, cost_of, plan, windows
+from atdata._read._ranges import Cost, cost_of, plan, windows
 from atdata._shards._locations import NO_CRC, Locations
 from atdata._storage import LOCAL, ReadLimits
 from tests.tiers import law
@@ -236,7 +236,7 @@ def test_the_cost_is_what_the_windows_plans_add_up_to(places, limits):
 def test_the_cost_of_many_samples_is_reckoned_part_by_part(monkeypatch):
     locations = locations_of([(row % 4, 100 * row, 50) for row in range(1000)])
     limits = limits_with(first_window=500, window=1000)
-    monkeypatch.setattr("atdata._read._plan._RECKONED", 7)
+    monkeypatch.setattr("atdata._read._ranges._RECKONED", 7)
     assert cost_of(locations, limits) == Cost(1000, 50_000)
 
 

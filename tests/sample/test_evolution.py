@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import atdata
-from atdata._manifest._fields import columns_of
+from atdata._manifest._columns import columns_of
 
 
 class Two(enum.Enum):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from atdata._errors import DecodeError, SampleValueError, SchemaError
 from atdata._sample import layout_of, packable
-from atdata._sample._plan import pack, plan_of
+from atdata._sample._payload_plan import pack, plan_of
 from tests.tiers import chance, law, rounds
 
 LAW = law(60)

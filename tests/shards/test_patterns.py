@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata._shards._patterns import escape_pattern, expand_braces, has_magic, is_pattern, matches
+from atdata._shards._finding import escape_pattern, expand_braces, has_magic, is_pattern, matches
 from tests.tiers import law
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from atdata._errors import SampleValueError
 from atdata._tar import check_key, shard_id_of, stem_of
-from atdata._tar._keys import split_name
+from atdata._tar._header import split_name
 
 
 @pytest.mark.parametrize(

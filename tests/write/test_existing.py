@@ -12,8 +12,7 @@ import pytest
 import atdata
 from atdata import DictSample, SchemaError, ShardError, ShardExistsError
 from atdata._storage import MemoryStore
-from atdata._write._existing import begin_set
-from atdata._write._names import ShardNames
+from atdata._write._existing import ShardNames, begin_set
 
 Photos = Callable[..., list[Any]]
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from atdata._write._worker_thread import Lane
+from atdata._write._open_shard import Lane
 
 
 def test_tasks_are_done_in_order_on_one_other_thread() -> None:
