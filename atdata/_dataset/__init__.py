@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
-    from ._concat import concat
     from ._dataset import Dataset, sequence_of
-    from ._load import DatasetDict, load_dataset
+    from ._load import DatasetDict, concat, load_dataset
     from ._questions import Summary, counts_of, summary_of
     from ._sequence import type_text
     from ._write import ShardWriter, write_samples
@@ -19,7 +18,7 @@ else:
             "DatasetDict": "atdata._dataset._load",
             "ShardWriter": "atdata._dataset._write",
             "Summary": "atdata._dataset._questions",
-            "concat": "atdata._dataset._concat",
+            "concat": "atdata._dataset._load",
             "counts_of": "atdata._dataset._questions",
             "load_dataset": "atdata._dataset._load",
             "sequence_of": "atdata._dataset._dataset",

@@ -410,7 +410,7 @@ def survivors(
     Statistics are asked for once, and not at all where no rule says anything about the predicate.
 
     Args:
-        pushed: The predicate, as :func:`atdata._polars._plans.pushed_predicate` returns it.
+        pushed: The predicate, as :func:`atdata._polars.pushed_predicate` returns it.
         schema: The columns that the predicate may name.
         statistics: What is known of the shards.
         shards: How many shards there are.

@@ -6,8 +6,7 @@ from atdata._doorway import doorway
 
 if TYPE_CHECKING:
     from ._comparison import F, FieldProxy, Predicate, query_fields
-    from ._executor import QueryExecutor, result_columns
-    from ._explain import Explanation, explain
+    from ._executor import Explanation, QueryExecutor, explain, result_columns
     from ._key_index import KeyIndex
     from ._predicate import Question, Where, parse_where
     from ._scans import FAILURES
@@ -18,7 +17,7 @@ else:
     __getattr__, __dir__ = doorway(
         __name__,
         {
-            "Explanation": "atdata._query._explain",
+            "Explanation": "atdata._query._executor",
             "F": "atdata._query._comparison",
             "FAILURES": "atdata._query._scans",
             "FieldProxy": "atdata._query._comparison",
@@ -30,7 +29,7 @@ else:
             "Where": "atdata._query._predicate",
             "check": "atdata._query._source",
             "count": "atdata._query._source",
-            "explain": "atdata._query._explain",
+            "explain": "atdata._query._executor",
             "parse_where": "atdata._query._predicate",
             "query_fields": "atdata._query._comparison",
             "read_question": "atdata._query._serialize",

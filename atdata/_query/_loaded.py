@@ -18,11 +18,10 @@ from atdata._polars import calls_python, enter_polars
 from atdata._pruning import conjuncts
 from atdata._shards import LocationProblem
 
-from ._describe import ShardFacts
 from ._key_index import KeyIndex
 from ._predicate import Question, check_row_wise, only_column
 from ._scans import FAILURES, TableRows
-from ._source import ManifestSource
+from ._source import ManifestSource, ShardFacts
 
 __all__ = ["Coded", "LoadedManifests", "LoadedTable", "coded"]
 

@@ -32,9 +32,8 @@ from atdata._pruning import survivors
 from atdata._shards import LocationProblem, ShardFiles, table_problem
 from atdata._storage import Store, scan_tables
 
-from ._describe import ShardFacts
 from ._scans import FAILURES, IndexedRows, TableRows, TableScans
-from ._source import ManifestSource, predicate_failed
+from ._source import ManifestSource, ShardFacts, predicate_failed
 
 __all__ = ["HeaderStatistics", "StoredManifests"]
 

@@ -1,8 +1,7 @@
 """The bytes of a tar: headers, the strict walk, the writer, and the fenced read; a sample is its members."""
 
 from ._header import BLOCK, END_OF_ARCHIVE, check_key, crc32, member_name, shard_id_of, split_name, stem_of, tar_name
-from ._verify import Members, key_in, sole_payload, verified_members
-from ._walk import Member, SampleRun, sample_runs, walk
+from ._reading import Member, Members, SampleRun, key_in, sample_runs, sole_payload, verified_members, walk
 from ._writer import Buffers, TarWriter, WrittenSample
 
 __all__ = [

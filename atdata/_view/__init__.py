@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 from atdata._doorway import doorway
 
 if TYPE_CHECKING:
-    from ._facts import facts_of, json_of
+    from ._facts import facts_of, json_of, picture_of
     from ._html import html_of
-    from ._pictures import picture_of
 else:
     __getattr__, __dir__ = doorway(
         __name__,
@@ -15,7 +14,7 @@ else:
             "facts_of": "atdata._view._facts",
             "html_of": "atdata._view._html",
             "json_of": "atdata._view._facts",
-            "picture_of": "atdata._view._pictures",
+            "picture_of": "atdata._view._facts",
         },
     )
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import StateError
+from atdata._epoch._epoch import EpochState, ShareState
 from atdata._epoch._order import ShuffleWindow
-from atdata._epoch._state import EpochState, ShareState
 from tests.tiers import law
 
 DIGEST = "0123456789abcdef" * 4

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from atdata._index._previous import settled_stamps
+from atdata._index._compact import settled_stamps
 from atdata._manifest._shard_names import HEADER_SUFFIX, Sidecars
 
 NOW = 1_800_000_000 * 10**9

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from atdata._index._plan import Limits
 from atdata._manifest._dtypes import parse_dtype
 from atdata._manifest._manifest_header import parse_header
-from atdata._query._describe import ShardFacts, describe
+from atdata._query._source import ShardFacts, describe
 from atdata._storage import LocalStore
 from tests.tiers import law
 

@@ -32,7 +32,7 @@ STRATA: dict[str, tuple[str, ...]] = {
     ),
     # An index that is taken for today's gives yesterday's answers.
     "freshness": (
-        "atdata/_index/_previous.py",
+        "atdata/_index/_compact.py",
         "atdata/_index/_index.py",
         "atdata/_index/_index.py",
         "atdata/_index/_index.py",

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from tests.prune.strategies import Known
 
-from atdata._polars._plans import pushed_predicate
+from atdata._polars import pushed_predicate
 from atdata._pruning import survivors
 
 

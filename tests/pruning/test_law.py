@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from tests.prune.strategies import Known, cases, shard_name
 
-from atdata._polars._plans import pushed_predicate
+from atdata._polars import pushed_predicate
 from atdata._pruning import survivors
 from tests.tiers import SOAK, law
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from tests.prune.strategies import Known
 
-from atdata._polars._plans import pushed_predicate
+from atdata._polars import pushed_predicate
 from atdata._pruning import survivors
 
 a, b, shard = pl.col("a"), pl.col("b"), pl.col("__shard__")

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 import atdata
-from atdata._query._describe import ShardFacts, describe
+from atdata._query._source import ShardFacts, describe
 from atdata.manifest import QueryExecutor
 
 

@@ -1,12 +1,15 @@
-"""What Polars marks unstable, in one place: change here when Polars changes."""
+"""Polars: its unstable API in one place, and its threads, which do not survive a fork."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
-__all__ = ["WIDENED", "calls_python", "draws_lots", "passes_through", "pushed_predicate"]
+from atdata._errors import AtdataError
+
+__all__ = ["WIDENED", "calls_python", "draws_lots", "enter_polars", "passes_through", "pushed_predicate"]
 
 
 def calls_python(expression: pl.Expr) -> bool:
@@ -69,3 +72,26 @@ WIDENED: dict[str, Any] = {
     "missing_columns": "insert",
     "cast_options": pl.ScanCastOptions(integer_cast=["upcast", "allow-float"], float_cast="upcast"),
 }
+
+
+class _Polars:
+    #: The process that Polars' threads were started in, as far as this library started them.
+    pid: int | None = None
+
+
+def enter_polars() -> None:
+    """Note that Polars is used in this process.
+
+    Raises:
+        AtdataError: This process was forked from one that had used it.
+    """
+    pid = os.getpid()
+    if _Polars.pid is None:
+        _Polars.pid = pid
+    elif _Polars.pid != pid:
+        raise AtdataError(
+            f"process {pid} was forked from {_Polars.pid}, which had already used Polars: its threads are gone here, "
+            "and a query, reading in order or writing manifests would hang. Start workers with 'spawn' or 'forkserver' "
+            "(multiprocessing.get_context), or ask before the fork and only fetch after it, by locations that have "
+            "size and CRC"
+        )
