@@ -7,15 +7,15 @@ from atdata._doorway import doorway
 if TYPE_CHECKING:
     from ._amending import OnError
     from ._annotation import AnnotateOptions, annotate, drop_columns
-    from ._columns import Columns, Extra, Missing
+    from ._new_columns import Columns, Extra, Missing
 else:
     __getattr__, __dir__ = doorway(
         __name__,
         {
             "AnnotateOptions": "atdata._annotate._annotation",
-            "Columns": "atdata._annotate._columns",
-            "Extra": "atdata._annotate._columns",
-            "Missing": "atdata._annotate._columns",
+            "Columns": "atdata._annotate._new_columns",
+            "Extra": "atdata._annotate._new_columns",
+            "Missing": "atdata._annotate._new_columns",
             "OnError": "atdata._annotate._amending",
             "annotate": "atdata._annotate._annotation",
             "drop_columns": "atdata._annotate._annotation",

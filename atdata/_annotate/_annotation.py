@@ -32,7 +32,7 @@ from atdata._shards import Locations
 from atdata._write import Progress
 
 from ._amending import OnError, ShardColumns, Work
-from ._columns import Extra, Matched, Missing, SampleKeys, batch_frame, check_name, check_on, given_frame, joined
+from ._new_columns import Extra, Matched, Missing, SampleKeys, batch_frame, check_name, check_on, given_frame, joined
 
 __all__ = ["AnnotateOptions", "ComputedColumns", "Given", "annotate", "drop_columns"]
 

@@ -1,4 +1,4 @@
-"""Opening a dataset with its splits."""
+"""Opening datasets: `load_dataset` and its splits, `DatasetDict`, and `concat`."""
 
 import collections
 import dataclasses

@@ -56,7 +56,7 @@ _DIGEST = re.compile(rb',"digest":"([0-9a-f]{64})"}\Z')
 Places: TypeAlias = str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]]
 
 
-class _ShardFacts(msgspec.Struct, frozen=True, array_like=True):
+class _ShardRecord(msgspec.Struct, frozen=True, array_like=True):
     """What a shard was when its samples were chosen."""
 
     shard_id: str
@@ -111,7 +111,7 @@ class _About(msgspec.Struct, frozen=True, kw_only=True):
     #: The digest of the dataset, and of the places in the rows.
     dataset: str
     places: str
-    shards: list[_ShardFacts]
+    shards: list[_ShardRecord]
     #: What was asked, for people; and so that it can be asked again.
     predicate: str | None = None
     question: str | None = None
@@ -267,11 +267,11 @@ class Sliced(Taken):
         )
 
 
-def _stamp(opened: Opened, shard_id: str) -> _ShardFacts:
+def _stamp(opened: Opened, shard_id: str) -> _ShardRecord:
     facts = opened.manifests.header(shard_id).shard if opened.has_manifests else None
     if facts is not None:
-        return _ShardFacts(shard_id, facts.size_bytes, facts.sha256)
-    return _ShardFacts(shard_id, opened.store.size(f"{shard_id}.tar"), None)
+        return _ShardRecord(shard_id, facts.size_bytes, facts.sha256)
+    return _ShardRecord(shard_id, opened.store.size(f"{shard_id}.tar"), None)
 
 
 def _parsed(file: str) -> tuple[pl.DataFrame, _About]:

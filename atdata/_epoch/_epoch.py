@@ -1,4 +1,4 @@
-"""An epoch as one process reads it: a shuffled order that can be left and taken up again."""
+"""An epoch as one process reads it: one rank's part of a shuffled order, and a state to resume from."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""The order of an epoch, as arithmetic: from a position to a row, without the order before it.
+"""The order of an epoch, as arithmetic: shuffling, and splitting among ranks and workers.
 
 An epoch is one sequence of all rows. It is a function of the dataset's digest, the number of rows, the seed, the epoch
 and the window alone: of no machine, no worker, no rank and no version of NumPy.

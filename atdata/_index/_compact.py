@@ -1,4 +1,4 @@
-"""Making the index, and bringing it up to date."""
+"""`compact`: compare with the index before, make what has changed, publish."""
 
 import hashlib
 import io

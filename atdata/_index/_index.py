@@ -1,4 +1,4 @@
-"""The index of some shards, opened: which rows of which parts are theirs, and their statistics."""
+"""The index of some shards, opened: its files, which rows of which parts are theirs, and their statistics."""
 
 import contextlib
 import functools

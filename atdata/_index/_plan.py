@@ -1,4 +1,4 @@
-"""Which parts stay as they are, and which shards make new ones; pure."""
+"""Plan an index: which parts stay as they are, and which shards make new ones."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

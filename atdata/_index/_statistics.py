@@ -1,4 +1,4 @@
-"""Each shard's statistics of its columns, by Polars, from the rows of many shards at once."""
+"""Each shard's statistics of its columns, by Polars, and codes that stand for lists."""
 
 import base64
 import binascii

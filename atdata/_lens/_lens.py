@@ -1,4 +1,4 @@
-"""Lenses: a sample of one type seen as another, and what was changed in the view put back."""
+"""Lenses: a sample of one type seen as another, changes put back, and the network of known lenses."""
 
 import functools
 import inspect

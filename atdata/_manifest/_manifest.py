@@ -1,4 +1,4 @@
-"""One shard's manifest as an object."""
+"""One shard's manifest as an object, its table checked, as a Polars or pandas frame."""
 
 import datetime as dt
 import hashlib

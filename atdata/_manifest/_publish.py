@@ -1,4 +1,4 @@
-"""A shard's manifest with columns added, replaced or dropped (docs/format.md, "Publishing"): bytes from bytes."""
+"""Publishing manifests: new ones, and headers swapped for changed columns (docs/format.md, "Publishing")."""
 
 import contextlib
 import hashlib

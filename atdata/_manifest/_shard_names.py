@@ -1,4 +1,4 @@
-"""The names of sidecars, and which of a folder's files belong together (docs/format.md, "Names")."""
+"""The names of a shard's files, which of a folder's files belong together, and sample locations."""
 
 import re
 from collections.abc import Iterable, Mapping

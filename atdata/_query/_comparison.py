@@ -1,4 +1,4 @@
-"""``F.label == "dog"``: comparisons of fields, written as Python, that Polars and pandas both can ask."""
+"""``F.label == "dog"``: comparisons of fields, written as Python, that Polars and pandas can evaluate."""
 
 import datetime as dt
 import decimal

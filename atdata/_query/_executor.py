@@ -1,4 +1,4 @@
-"""Asking manifests: which samples, and where are their bytes."""
+"""`QueryExecutor`: which samples, and where their bytes are."""
 
 import functools
 import os

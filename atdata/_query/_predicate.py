@@ -1,4 +1,4 @@
-"""From what a caller gives as ``where`` to one question: an expression, and functions of pandas frames."""
+"""From what a caller gives as ``where`` to one question about single rows: expressions, SQL, pandas functions."""
 
 import enum
 import functools

@@ -1,4 +1,4 @@
-"""Executing plans: a window of samples at a time, from a few tars at a time, into memory that is used again."""
+"""Byte ranges: planned for samples in any order, and read a window at a time into reused memory."""
 
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple, TypeAlias

@@ -1,4 +1,4 @@
-"""Fields whose values are few and known: ``Enum`` and ``Literal``."""
+"""Codecs of enums, literals, NumPy scalars, dates, times, decimals, UUIDs and paths."""
 
 import datetime as dt
 import decimal

@@ -1,4 +1,4 @@
-"""The seam: what a store must do, whatever holds its bytes.
+"""The `Store` protocol: what a store must do, whatever holds its bytes; and tables as Polars reads them.
 
 Names are relative to the store's root, with ``/`` between folders. A file is published whole or not at all, and never
 over another one, unless the caller asks for that; ``replace`` and ``swap`` write over one file in one step.

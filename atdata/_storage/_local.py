@@ -1,4 +1,4 @@
-"""A folder on a local disk."""
+"""A folder on a local disk: system calls, open files, exclusive publication, locks."""
 
 import contextlib
 import errno

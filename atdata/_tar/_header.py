@@ -1,4 +1,4 @@
-"""One tar header: 512 bytes of POSIX ustar (docs/format.md, "Shard").
+"""One tar header: 512 bytes of POSIX ustar, and the names of members and shards (docs/format.md, "Shard").
 
 Writing is deterministic: mode 0444, no owner, time 0, no name prefix. Reading is strict: what is no header is None, and
 the caller says what that means at its place.

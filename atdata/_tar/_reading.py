@@ -1,4 +1,4 @@
-"""The strict walk: every member of a tar, block by block, without trusting it.
+"""Reading a tar without trusting it: the strict walk, and the check of a sample's bytes before they are decoded.
 
 The standard library reads past a damaged header as if it were the end of the archive, and loops on a negative size.
 Here everything that is not exactly a member or the end of the archive is an error that names the byte.

@@ -1,4 +1,4 @@
-"""The dataset that DataLoader's samplers choose from."""
+"""The dataset that DataLoader's samplers choose from, and this process's rank."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Facts about datasets, batches, locations and queries as plain values: what HTML and JSON are made of."""
+"""Facts about datasets, batches, locations and queries as plain values, and arrays as pictures."""
 
 import base64
 import dataclasses

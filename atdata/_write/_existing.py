@@ -1,4 +1,4 @@
-"""What lies where shards are to be written, and what a write may do about it."""
+"""Names and keys of a set's shards, what lies where they are to be written, and what a write may do about it."""
 
 import os
 import re

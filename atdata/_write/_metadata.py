@@ -1,4 +1,4 @@
-"""What a caller says of a whole dataset, as headers keep it."""
+"""What a caller says of a whole dataset, as headers keep it; and the display of progress."""
 
 import datetime as dt
 import json

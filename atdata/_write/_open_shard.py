@@ -1,4 +1,4 @@
-"""One shard while it is written: its bytes, its manifest, and the step that publishes both or neither."""
+"""One shard while it is written: its worker thread, its bytes, its manifest, and publishing both or neither."""
 
 import hashlib
 import sys

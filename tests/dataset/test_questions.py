@@ -158,7 +158,7 @@ QUESTIONS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("where", QUESTIONS, ids=str)
+@pytest.mark.parametrize("where", QUESTIONS, ids=range(len(QUESTIONS)))
 @pytest.mark.parametrize("columns", [None, [], ["confidence"], ["tags", "__key__", "label"], "label"], ids=str)
 def test_a_dataset_and_an_executor_give_the_same_rows(written: Dataset[Any], where: Any, columns: Any) -> None:
     executor = QueryExecutor.from_shard_urls(written.list_shards())
@@ -174,7 +174,7 @@ def test_a_dataset_and_an_executor_give_the_same_rows(written: Dataset[Any], whe
         assert written.query(where) == executor.query(where) == every.query(where)
 
 
-@pytest.mark.parametrize("where", QUESTIONS, ids=str)
+@pytest.mark.parametrize("where", QUESTIONS, ids=range(len(QUESTIONS)))
 def test_a_selection_gives_the_rows_of_its_samples_in_its_order(written: Dataset[Any], where: Any) -> None:
     executor = QueryExecutor.from_shard_urls(written.list_shards())
     both = executor.rows([DOG] if where is None else [DOG, where] if not isinstance(where, list) else [DOG, *where])

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from atdata._read._steps import Step, batched
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata import SampleBatch, SampleIndexError, StateError
 from atdata._epoch._epoch import RankPart, StateDict
 from atdata._epoch._order import Split
+from atdata._read._read import Step, batched
 from atdata._shards._locations import NO_CRC, Locations, PlainKeys
 from tests.tiers import law
 

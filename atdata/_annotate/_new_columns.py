@@ -1,4 +1,4 @@
-"""What a caller gives as new columns, as Polars frames: a frame of some kind, a file, or a function's result."""
+"""New columns: from frames, files or a function's results, matched to a dataset's samples."""
 
 import os
 import sys
