@@ -15,7 +15,7 @@ from atdata._errors import AtdataError, PredicateError, SampleValueError, listed
 from atdata._manifest import KEY, LOCATION, PLACE, SHARD, Listing, SampleLocation, as_union
 from atdata._query import FAILURES, Explanation, KeyIndex, Question, count, explain, select
 from atdata._read import Opened
-from atdata._shards import Locations, OpenShards, check_frame
+from atdata._shards import Locations, OpenShards, check_frame, to_position
 
 from ._locate import (
     RowsLike,
@@ -72,6 +72,11 @@ class Selection(abc.ABC):
     @abc.abstractmethod
     def locations(self) -> Locations:
         """The samples' places, in order."""
+
+    def locate(self, index: SupportsIndex) -> tuple[Locations, int]:
+        """Return places among which that of the sample at a position is, and its position among these."""
+        locations = self.locations
+        return locations, to_position(index, len(locations))
 
     @abc.abstractmethod
     def count(self) -> int:
@@ -173,6 +178,10 @@ class Everything(Selection):
     def locations(self) -> Locations:
         """The places of all samples."""
         return self.opened.locations
+
+    def locate(self, index: SupportsIndex) -> tuple[Locations, int]:
+        """Return places among which that of the sample at a position is; at first those of its shard."""
+        return self.opened.locate(index)
 
     @property
     def digest(self) -> str:

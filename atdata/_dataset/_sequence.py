@@ -217,8 +217,7 @@ class SampleSequence:
         if self.filters:
             samples = list(self.samples())
             return samples[to_position(index, len(samples))]
-        locations = self.selection.locations
-        sample = self.reader.one(locations, to_position(index, len(locations)))
+        sample = self.reader.one(*self.selection.locate(index))
         return next(through([sample], self.steps)) if self.steps else sample
 
     def with_key(self, key: str) -> Any:

@@ -1,16 +1,18 @@
 """The shards behind a dataset and all selections of it, opened once."""
 
+import bisect
 import functools
 import hashlib
 import itertools
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 import polars as pl
 
 from atdata._errors import (
     DamagedManifestError,
+    ManifestError,
     MissingManifestWarning,
     SampleKeyError,
     SampleValueError,
@@ -23,7 +25,17 @@ from atdata._errors import (
 )
 from atdata._manifest import CRC32, KEY, OFFSET, PLACE, SHARD, SIZE, Listing, SampleLocation, shard_order
 from atdata._query import QueryExecutor, Question, StoredManifests, select
-from atdata._shards import NO_CRC, LocationProblem, Locations, OpenShards, Tars, Verify, check_frame, check_location
+from atdata._shards import (
+    NO_CRC,
+    LocationProblem,
+    Locations,
+    OpenShards,
+    Tars,
+    Verify,
+    check_frame,
+    check_location,
+    to_position,
+)
 from atdata._storage import OpenFile, Store
 from atdata._tar import tar_name
 
@@ -78,6 +90,13 @@ class Locator:
         if self._manifests.indexed == len(self.shard_ids):
             return sum(self._manifests.sample_counts())
         return sum(map(self._count, self.shard_ids))
+
+    def counts(self) -> list[int] | None:
+        """Return how many samples each shard has; None where a tar would have to be walked to know it."""
+        manifests = self._manifests
+        if not self._committed or (manifests.indexed < len(self.shard_ids) and any(map(self._is_old, self.shard_ids))):
+            return None
+        return manifests.sample_counts()
 
     def content_metadata(self) -> Mapping[str, Any] | None:
         """Return what the writer said of the dataset, from the first header."""
@@ -267,6 +286,15 @@ class _ByKey(NamedTuple):
     rows: dict[str, int]
 
 
+class _FirstRead(NamedTuple):
+    """The places of the first shard that a position was in."""
+
+    locations: Locations
+    #: The position of the shard's first sample, and how many samples there are in all shards.
+    start: int
+    total: int
+
+
 #: Walking tars of more bytes than this takes a time that manifests would save.
 _WORTH_A_WORD = 64 << 20
 
@@ -286,6 +314,7 @@ class Opened:
         self.executor = QueryExecutor(manifests)
         self.places = Locator(shards.store, shards.listing, manifests)
         self._walk_reported = False
+        self._first_read: _FirstRead | None = None
 
     @property
     def shard_ids(self) -> list[str]:
@@ -327,6 +356,40 @@ class Opened:
             if all(self.manifests.header(shard_id).has_places for shard_id in without):
                 return self.places.of_rows(frame)
         return self.places.everywhere()
+
+    def locate(self, index: SupportsIndex) -> tuple[Locations, int]:
+        """Return places among which that of the sample at a position is, and its position among these.
+
+        The first call reads one shard's table; once another shard is asked for, the places of all samples are read.
+
+        Raises:
+            SampleIndexError: There is no such position.
+            SampleValueError: It is not a whole number.
+            ManifestError: A manifest is damaged or gone.
+            ShardError: There are no manifests, and a tar cannot be walked.
+        """
+        if "locations" not in vars(self):
+            read = self._first_read or self._read_one_shard(index)
+            if read is not None:
+                row = to_position(index, read.total) - read.start
+                if 0 <= row < len(read.locations):
+                    return read.locations, row
+        locations = self.locations
+        return locations, to_position(index, len(locations))
+
+    def _read_one_shard(self, index: SupportsIndex) -> "_FirstRead | None":
+        """Return the places of the shard that holds a position; None where its header does not tell."""
+        try:
+            counts = self.places.counts()
+        except ManifestError:  # a damaged header: its table stands in for it
+            return None
+        if counts is None:
+            return None
+        starts = [0, *itertools.accumulate(counts)]
+        shard = bisect.bisect_right(starts, to_position(index, starts[-1])) - 1
+        locations = self.places.of_shard(self.shard_ids[shard])
+        self._first_read = _FirstRead(locations, starts[shard], starts[-1])
+        return self._first_read
 
     @functools.cached_property
     def digest(self) -> str:

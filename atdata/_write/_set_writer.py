@@ -16,9 +16,9 @@ from atdata._storage import Store
 from atdata._tar import Buffers, check_key
 
 from ._encode import Encoded, Encoder, ExecutorEncoder, InlineEncoder
-from ._existing import NUMBERED, Existing, KeySource, ShardNames, begin_set, numbered_key
 from ._metadata import Progress
 from ._open_shard import HeaderFacts, Lane, OpenShard, RowGatherer
+from ._set_names import NUMBERED, Existing, KeySource, ShardNames, begin_set, numbered_key
 
 __all__ = ["SetOptions", "SetWriter"]
 

@@ -19,9 +19,9 @@ import pytest
 
 import atdata
 from atdata._storage import Disk, LocalStore
-from atdata._write._existing import ShardNames
 from atdata._write._metadata import Progress
 from atdata._write._open_shard import HeaderFacts
+from atdata._write._set_names import ShardNames
 from atdata._write._set_writer import SetOptions, SetWriter
 from tests.tiers import chance, rounds
 

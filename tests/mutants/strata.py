@@ -19,7 +19,7 @@ STRATA: dict[str, tuple[str, ...]] = {
     "publishing": (
         "atdata/_manifest/_publish.py",
         "atdata/_storage/_*.py",
-        "atdata/_write/_existing.py",
+        "atdata/_write/_set_names.py",
         "atdata/_write/_open_shard.py",
         "atdata/_write/_set_writer.py",
     ),

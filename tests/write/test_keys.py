@@ -3,7 +3,7 @@
 import pytest
 
 from atdata import SampleValueError
-from atdata._write._existing import numbered_key
+from atdata._write._set_names import numbered_key
 
 
 def test_a_numbered_key_has_six_digits_for_shard_and_row() -> None:

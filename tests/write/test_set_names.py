@@ -12,7 +12,7 @@ import pytest
 import atdata
 from atdata import DictSample, SchemaError, ShardError, ShardExistsError
 from atdata._storage import MemoryStore
-from atdata._write._existing import ShardNames, begin_set
+from atdata._write._set_names import ShardNames, begin_set
 
 Photos = Callable[..., list[Any]]
 
