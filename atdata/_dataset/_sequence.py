@@ -11,13 +11,13 @@ import atdata._lens as lenses
 from atdata._errors import AtdataError, DecodeError, SampleKeyError, SchemaError
 from atdata._read import Opened, SampleReader, Step, Steps, batched, through
 from atdata._sample import (
+    LAYOUTS,
     MSGPACK,
     DictSample,
     SampleBatch,
     bare_type,
     fields_of,
     is_sample_type,
-    layout_of,
     written_type,
 )
 from atdata._shards import Locations, repeated_tar, to_position
@@ -249,7 +249,7 @@ class SampleSequence:
         if MSGPACK not in sample:
             raise DecodeError(f"expected a dict with the payload as {MSGPACK!r}; found {list(sample)}")
         maps = tuple(step for step in self.steps if step.kind == "map")
-        return next(through([layout_of(self.read_type).decoder_of(self.read_type)(sample[MSGPACK])], maps))
+        return next(through([LAYOUTS[MSGPACK].decoder_of(self.read_type)(sample[MSGPACK])], maps))
 
     def decoded_batch(self, batch: Mapping[str, Any]) -> SampleBatch[Any]:
         """Return the batch of the payloads that another library read, through the map steps."""

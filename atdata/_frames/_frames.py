@@ -188,7 +188,7 @@ def _scalar_kind(annotation: Any, bare: Any) -> Kind | None:
         return None
     if found is None:
         return None
-    if isinstance(bare, type) and issubclass(bare, enum.Enum | uuid.UUID | pathlib.PurePath):
+    if found.by_codec:
         return Kind(found.dtype, codec_of(bare).check)
     if found.dtype == pl.Datetime("us"):
         return Kind(found.dtype, _naive)

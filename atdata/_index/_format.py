@@ -15,6 +15,7 @@ from atdata._manifest import (
     KEY,
     LOCATION,
     SHARD,
+    SHARED_INDEX_COLUMNS,
     Aggregate,
     ShardTable,
     aggregate_kinds,
@@ -211,7 +212,7 @@ def lists_values(kinds: Iterable[Aggregate[Any]]) -> bool:
 
 
 #: What is said of a field whatever the kinds of its aggregates.
-STATISTICS = ("min", "max", "nulls", "nans", "mean", "distinct", "values", "counts", "truncated")
+STATISTICS = SHARED_INDEX_COLUMNS
 
 
 def statistics_among(columns: Collection[str], name: str) -> list[str]:

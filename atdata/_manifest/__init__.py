@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ._aggregate import (
         MAX_BOUND,
         MAX_VALUES,
+        SHARED_INDEX_COLUMNS,
         Aggregate,
         FieldStatistics,
         FieldSummary,
@@ -93,6 +94,7 @@ else:
             "OFFSET": "atdata._manifest._table",
             "PLACE": "atdata._manifest._table",
             "SHARD": "atdata._manifest._table",
+            "SHARED_INDEX_COLUMNS": "atdata._manifest._aggregate",
             "SIZE": "atdata._manifest._table",
             "SampleLocation": "atdata._manifest._shard_names",
             "SetAggregate": "atdata._manifest._value_counts",
@@ -159,6 +161,7 @@ __all__ = [
     "OFFSET",
     "PLACE",
     "SHARD",
+    "SHARED_INDEX_COLUMNS",
     "SIZE",
     "TABLE_SUFFIX",
     "Aggregate",

@@ -16,6 +16,7 @@ from ._dtypes import text_value, value_text
 __all__ = [
     "MAX_BOUND",
     "MAX_VALUES",
+    "SHARED_INDEX_COLUMNS",
     "Aggregate",
     "AggregateMembers",
     "Bound",
@@ -36,6 +37,8 @@ __all__ = [
 MAX_VALUES = 1000
 #: The number of characters of a text that are enough to bound it.
 MAX_BOUND = 64
+#: What the index keeps of fields of every kind: the names before the colon.
+SHARED_INDEX_COLUMNS = ("min", "max", "nulls", "nans", "mean", "distinct", "values", "counts", "truncated")
 _LAST_CHARACTER, _BEFORE_SURROGATES, _AFTER_SURROGATES = 0x10FFFF, 0xD7FF, 0xE000
 
 Count = Annotated[int, Meta(ge=0)]
@@ -96,6 +99,10 @@ class Aggregate(abc.ABC, Generic[Members]):
         missing = [name for name in Aggregate.__annotations__ if not hasattr(self, name)]
         if missing:
             raise TypeError(f"the aggregate {type(self).__name__} lacks {', '.join(missing)}")
+        if taken := [name for name in self.index_columns if name in SHARED_INDEX_COLUMNS]:
+            raise TypeError(
+                f"the aggregate {type(self).__name__} names index columns that every field may have: {', '.join(taken)}"
+            )
         if (tag := self.members.__struct_config__.tag) != self.kind:
             raise TypeError(f"the members of {type(self).__name__} have the tag {tag!r}; expected {self.kind!r}")
 

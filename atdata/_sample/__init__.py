@@ -5,7 +5,7 @@ from ._codec import codec_of
 from ._dict import DictSample
 from ._fields import Field, bare_type, fields_of, resolving, written_type
 from ._image import ImageField, ImageHead, check_encoded, image_head
-from ._layouts import LONGEST_EXTENSION, MSGPACK, EncodedMembers, layout_of
+from ._layouts import LAYOUTS, LONGEST_EXTENSION, MSGPACK, EncodedMembers, layout_of
 from ._packable import (
     ComputedMethod,
     PackableSample,
@@ -18,6 +18,7 @@ from ._packable import (
 from ._scalars import dtype_in, integer_range
 
 __all__ = [
+    "LAYOUTS",
     "LONGEST_EXTENSION",
     "MSGPACK",
     "ComputedMethod",

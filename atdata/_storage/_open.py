@@ -1,5 +1,7 @@
 """From a path or a URL that a caller gives to a store and a name in it."""
 
+import importlib
+import importlib.util
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -62,12 +64,12 @@ def open_store(
     """
     text = _text(url)
     scheme = _scheme(text)
-    if scheme in _factories:
+    if scheme is not None and (factory := _factory_of(scheme)) is not None:
         whole = scheme + text[len(scheme) :].rstrip("/")
         root, _, name = whole.rpartition("/")
         if root.endswith("/"):  # a bucket alone
             root, name = whole, ""
-        return _factories[scheme](root, options or {}), name
+        return factory(root, options or {}), name
     path = Path(local_path(text))
     if options:
         raise ValueError(f"{text!r} is a local path, which takes no storage options; found {sorted(options)}")
@@ -82,7 +84,7 @@ def absolute_url(path: str | os.PathLike[str]) -> str:
     """
     text = _text(path)
     scheme = _scheme(text)
-    if scheme in _factories:
+    if scheme is not None and _factory_of(scheme) is not None:
         return scheme + text[len(scheme) :].rstrip("/")
     return local_path(text)
 
@@ -109,7 +111,7 @@ def path_or_url(url: str | os.PathLike[str]) -> Path:
     """Return what a caller named as calls return it: a path as it was written; a URL of another store as text."""
     text = _text(url)
     scheme = _scheme(text)
-    if scheme in _factories:
+    if scheme is not None and _factory_of(scheme) is not None:
         return text  # type: ignore[return-value]  # pathlib would shorten it, and every local path is a Path
     return Path(text if scheme is None else local_path(text))
 
@@ -155,6 +157,15 @@ class StorePath:
 
     def __str__(self) -> str:
         return self.url
+
+
+def _factory_of(scheme: str) -> StoreFactory | None:
+    """Return what opens stores of a scheme; a module `_<scheme>_store` of this package is imported for it."""
+    if scheme not in _factories and scheme.isidentifier():
+        name = f"{__package__}._{scheme}_store"
+        if importlib.util.find_spec(name) is not None:
+            importlib.import_module(name)
+    return _factories.get(scheme)
 
 
 def _text(url: str | os.PathLike[str]) -> str:

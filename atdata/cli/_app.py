@@ -1,6 +1,7 @@
 """The commands, and how their errors are shown."""
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +56,12 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode shows "?" rather than a traceback
     try:
-        sys.exit(app())
+        try:
+            sys.exit(app())
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output is gone, as in `| head`; nobody is there to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (AtdataError, OSError) as error:
         sys.exit(f"atdata: {error}")

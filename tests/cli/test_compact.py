@@ -62,3 +62,13 @@ def test_a_folder_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
     done = run("compact", str(tmp_path / "nowhere"))
     assert (done.returncode, done.stdout) == (1, "")
     assert "nowhere is no folder" in done.stderr
+
+
+def test_a_reader_that_went_away_is_no_error(folder: Path) -> None:
+    command = [sys.executable, "-m", "atdata", "compact", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert process.wait() == 1

@@ -287,3 +287,11 @@ def test_only_the_rooms_own_modules_compare_kinds_by_name():
         if any(f"{sign} {quote}{kind}{quote}" in line for sign in ("==", "!=") for quote in ("'", '"'))
     }
     assert named == {}
+
+
+def test_a_kind_that_names_an_index_column_of_every_field_cannot_be_made():
+    class Clashing(Length):
+        index_columns: ClassVar[Mapping[str, pl.DataType]] = {"shortest": pl.Int64(), "min": pl.Int64()}
+
+    with pytest.raises(TypeError, match="Clashing names index columns that every field may have: min"):
+        Clashing()

@@ -2,11 +2,13 @@
 
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
 
 import atdata
+import atdata._storage
 from atdata._storage import LocalStore, MemoryStore, StorePath, local_path, open_store, register_scheme
 
 
@@ -135,3 +137,12 @@ def test_paths_are_values(tmp_path):
 def test_a_path_says_whether_what_is_written_is_durable(tmp_path):
     assert StorePath.parse(tmp_path / "a", durable=False).folder().durable is False
     assert StorePath.parse(tmp_path / "a").folder().durable is True
+
+
+def test_the_module_of_a_scheme_is_imported_with_its_first_url(tmp_path, monkeypatch):
+    imports = "from atdata._storage import MemoryStore, register_scheme\n"
+    (tmp_path / "_shelf_store.py").write_text(f"{imports}register_scheme('shelf', lambda *_: MemoryStore('shelf'))\n")
+    monkeypatch.setattr(atdata._storage, "__path__", [*atdata._storage.__path__, str(tmp_path)])
+    assert "atdata._storage._shelf_store" not in sys.modules
+    store, name = open_store("shelf://box/a")
+    assert (store.url(), name) == (MemoryStore("shelf").url(), "a")
