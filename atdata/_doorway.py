@@ -1,8 +1,10 @@
 """Lazy doorways: packages that import the module of a public name when the name is first used (PEP 562)."""
 
+import contextlib
+import gc
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["doorway"]
@@ -26,7 +28,8 @@ def doorway(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], A
     def __getattr__(name: str) -> Any:  # noqa: N807 -- its name in the package
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = importlib.import_module(modules[name])
+        with _without_collections():
+            module = importlib.import_module(modules[name])
         value = module if modules[name] == f"{package}.{name}" else getattr(module, name)
         return vars(sys.modules[package]).setdefault(name, value)
 
@@ -35,3 +38,15 @@ def doorway(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], A
         return sorted({*modules, *own["__all__"], *(name for name in own if name.startswith("_"))})
 
     return __getattr__, __dir__
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """Pause garbage collection: an import makes much that stays, and a full collection would walk all objects."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

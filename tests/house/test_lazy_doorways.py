@@ -167,3 +167,19 @@ def test_threads_that_use_a_name_at_once_get_one_object(package: ModuleType) -> 
 
 def test_dir_hides_what_a_doorway_itself_is_made_of(package: ModuleType) -> None:
     assert [name for name in dir(package) if not name.startswith("__")] == ["_wheel", "ride"]
+
+
+@pytest.mark.parametrize("state", ["enable", "disable"])
+def test_garbage_collection_is_as_it_was_after_a_name_was_imported(state: str) -> None:
+    run(
+        f"import gc; gc.{state}(); before = gc.isenabled(); import atdata; atdata.Dataset\n"
+        "assert gc.isenabled() is before\n"
+        "try:\n    atdata.nothing\nexcept AttributeError:\n    assert gc.isenabled() is before"
+    )
+
+
+def test_nothing_is_collected_while_a_name_is_imported() -> None:
+    run(
+        "import gc, polars, numpy, atdata; gc.collect(); before = gc.get_stats()[2]['collections']; atdata.Dataset; "
+        "assert gc.get_stats()[2]['collections'] == before"
+    )
