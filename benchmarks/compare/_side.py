@@ -130,6 +130,8 @@ def _wait(process: subprocess.Popen[str]) -> _Ended:
 def _variables(tree: Path, seed: int) -> Mapping[str, str]:
     """Return environment variables that put a version first and keep compiled modules, as on a user's machine."""
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # A thread of NumPy's BLAS spins for a tenth of a second after the import, in whatever is imported next.
+    variables["OPENBLAS_NUM_THREADS"] = "1"
     path = [str(tree), *filter(None, [os.environ.get("PYTHONPATH")])]
     return variables | {
         "PYTHONPATH": os.pathsep.join(path),
