@@ -150,12 +150,15 @@ class Locations:
 
     @classmethod
     def _of_columns(cls, frame: pl.DataFrame, shard_ids: Sequence[str], shards: NDArray[np.uint32]) -> Self:
+        crc32s = frame[CRC32].cast(pl.Int64)
+        if crc32s.null_count():  # filling plans a query, which takes as long as a shard's other columns
+            crc32s = crc32s.fill_null(NO_CRC)
         return cls(
             shard_ids,
             shards,
             frame[OFFSET].cast(pl.Int64).to_numpy(),
             frame[SIZE].cast(pl.Int64).to_numpy(),
-            frame[CRC32].cast(pl.Int64).fill_null(NO_CRC).to_numpy(),
+            crc32s.to_numpy(),
             frame[KEY].cast(pl.String),
         )
 
