@@ -73,7 +73,7 @@ def settled_stamps(store: Store, sidecars: Sequence[Sidecars]) -> Stamps:
     waits = _waits(store, found, seen)
     unsettled = waits[(waits > 0) & np.isfinite(waits)]
     if len(unsettled):
-        time.sleep(min(_LONGEST_WAIT, max(0.0, float(unsettled.max()) - (time.time_ns() - seen) / 10**9 + 0.01)))
+        time.sleep(min(_LONGEST_WAIT, max(0.0, float(np.max(unsettled)) - (time.time_ns() - seen) / 10**9 + 0.01)))
         seen = time.time_ns()
         found = _stamps(store, sidecars)
         waits = _waits(store, found, seen)

@@ -2,10 +2,10 @@
 
 import polars as pl
 import pytest
-from tests.prune.strategies import Known
 
 from atdata._polars import pushed_predicate
 from atdata._pruning import survivors
+from tests.pruning.strategies import Known
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import math
 
 import polars as pl
 import pytest
-from tests.prune.strategies import Known
 
 from atdata._pruning import survivors
 from atdata._pruning._survivors import is_one_of, side
+from tests.pruning.strategies import Known
 
 a, b = pl.col("a"), pl.col("b")
 #: l and h hold low and high values, c and n one value (n nulls, too), m is null everywhere, u is unknown but for how

@@ -6,10 +6,10 @@ from collections import Counter
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given
-from tests.prune.strategies import Known, cases, shard_name
 
 from atdata._polars import pushed_predicate
 from atdata._pruning import survivors
+from tests.pruning.strategies import Known, cases, shard_name
 from tests.tiers import SOAK, law
 
 #: Of the shards with rows of which none is selected, the least part that has to be pruned: all known, bounds alone.

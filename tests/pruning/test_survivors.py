@@ -5,10 +5,10 @@ import operator
 
 import polars as pl
 import pytest
-from tests.prune.strategies import Known
 
 from atdata._polars import pushed_predicate
 from atdata._pruning import survivors
+from tests.pruning.strategies import Known
 
 a, b, shard = pl.col("a"), pl.col("b"), pl.col("__shard__")
 SCHEMA = {

@@ -4,10 +4,10 @@ import math
 
 import polars as pl
 import pytest
-from tests.prune.strategies import Known
 
 import atdata._pruning._survivors as listing
 from atdata._pruning import survivors
+from tests.pruning.strategies import Known
 
 a, b = pl.col("a"), pl.col("b")
 #: d: dogs and cats; c: cats and nulls; m: null everywhere; u: not listed; n: as c, and nobody knows how many nulls.

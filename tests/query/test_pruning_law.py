@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from tests.prune.strategies import cases, shard_name
 
 from atdata import PredicateError
 from atdata._manifest import aggregate_of, default_kind
@@ -17,6 +16,7 @@ from atdata._query._predicate import check_row_wise
 from atdata._query._scans import by_codes
 from atdata.manifest import ManifestWriter, QueryExecutor, ShardManifest
 from tests.aging import age
+from tests.pruning.strategies import cases, shard_name
 from tests.tiers import SOAK, law
 
 #: How many predicates are asked of the same shards.
