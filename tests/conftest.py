@@ -67,6 +67,19 @@ def photos_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def put(tmp_path: Path, photos: Callable[..., list[Photo]]) -> Callable[..., Path]:
+    """Write shards of two photos each, by their ids."""
+
+    def write(*shard_ids: str, manifest: bool = True) -> Path:
+        for number, shard_id in enumerate(shard_ids):
+            path = tmp_path / f"{shard_id}.tar"
+            atdata.write_samples(photos(2, seed=number), path, manifest=manifest, durable=False)
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
 def written(tmp_path: Path, photos_folder: Path) -> atdata.Dataset[Photo]:
     """250 photos in three shards of the test's own."""
     shutil.copytree(photos_folder, tmp_path, copy_function=shutil.copy, dirs_exist_ok=True)  # as new as if written

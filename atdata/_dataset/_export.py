@@ -13,7 +13,7 @@ from atdata._polars import enter_polars
 from atdata._read import Opened, SampleReader
 from atdata._shards import Locations, OpenShards
 from atdata._storage import Store
-from atdata._tar import BLOCK, END_OF_ARCHIVE
+from atdata._tar import BLOCK, END_OF_ARCHIVE, tar_name
 from atdata._write import NUMBERED, Encoded, HeaderFacts, Progress, SetOptions, SetWriter, ShardNames, check_existing
 
 from ._selection import Everything, Selection, Taken
@@ -159,7 +159,7 @@ def _check_elsewhere(opened: Opened, target: Store, names: ShardNames) -> None:
     """Check that what is replaced is not what is read."""
     is_target: dict[str, bool] = {}
     for shard_id in opened.shard_ids:
-        tar = f"{shard_id}.tar"
+        tar = tar_name(shard_id)
         folder, _, name = tar.rpartition("/")
         if folder not in is_target:
             is_target[folder] = target.is_same_place(opened.store.folder(folder) if folder else opened.store)

@@ -1,6 +1,5 @@
 """Opening datasets: `load_dataset` and its splits, `DatasetDict`, and `concat`."""
 
-import collections
 import dataclasses
 import functools
 import itertools
@@ -35,6 +34,7 @@ from atdata._shards import (
     join_shards,
     open_shards,
     place_tars,
+    repeated_tar,
     report_ignored,
     root_names,
     root_url,
@@ -506,8 +506,7 @@ def _checked(datasets: Sequence[Dataset[Any]]) -> list[SampleSequence]:
 
 
 def _check_once(whole: Sequence[OpenShards[Any]]) -> None:
-    tars = collections.Counter(shards.store.url(f"{shard_id}.tar") for shards in whole for shard_id in shards.shard_ids)
-    if repeated := next((tar for tar, count in tars.items() if count > 1), None):
+    if repeated := repeated_tar(*whole):
         raise DuplicateShardError(
             repeated.rpartition("/")[2].removesuffix(".tar"),
             f"{repeated} is in more than one of the datasets. To repeat its samples, give a name to each dataset: "

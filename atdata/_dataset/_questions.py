@@ -11,6 +11,7 @@ from atdata._manifest import PLACE, SampleLocation
 from atdata._query import FAILURES, Explanation, Question, Where, check, parse_where, result_columns, select
 from atdata._read import as_locations, cost_of
 from atdata._sample import is_sample_type
+from atdata._tar import tar_name
 
 from ._selection import Everything, Matching, Selection, Taken
 from ._sequence import SampleSequence, type_text
@@ -76,7 +77,7 @@ def counts_of(sequence: SampleSequence) -> tuple[int | None, int]:
 
 def shard_paths(sequence: SampleSequence) -> list[str]:
     """Return the paths of the shards that hold the samples, in order."""
-    return [sequence.opened.store.url(f"{shard_id}.tar") for shard_id in sequence.selection.shard_ids]
+    return [sequence.opened.store.url(tar_name(shard_id)) for shard_id in sequence.selection.shard_ids]
 
 
 def describe(sequence: SampleSequence) -> dict[str, Any]:

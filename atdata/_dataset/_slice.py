@@ -41,6 +41,7 @@ from atdata._shards import (
     root_url,
 )
 from atdata._storage import ApartStore, StorePath, absolute_url, open_store, path_or_url
+from atdata._tar import tar_name
 
 from ._selection import Selection, Taken
 
@@ -271,7 +272,7 @@ def _stamp(opened: Opened, shard_id: str) -> _ShardRecord:
     facts = opened.manifests.header(shard_id).shard if opened.has_manifests else None
     if facts is not None:
         return _ShardRecord(shard_id, facts.size_bytes, facts.sha256)
-    return _ShardRecord(shard_id, opened.store.size(f"{shard_id}.tar"), None)
+    return _ShardRecord(shard_id, opened.store.size(tar_name(shard_id)), None)
 
 
 def _parsed(file: str) -> tuple[pl.DataFrame, _About]:

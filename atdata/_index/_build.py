@@ -13,8 +13,8 @@ from atdata._errors import DamagedManifestError, ManifestError, first_line
 from atdata._manifest import KEY, OFFSET, SIZE, Aggregate, as_union
 
 from ._format import NUMBER, ColumnSet, fields_of, kinds_of, lists_values, statistics_of, union_of
-from ._index import COLUMNS
 from ._plan import Kept, LoadedShard, Told
+from ._shards_table import COLUMNS
 from ._statistics import statistics
 
 __all__ = ["POSITION", "Made", "PartMaker", "nan_columns", "read_tables", "wrong_rows"]

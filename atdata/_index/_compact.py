@@ -20,21 +20,9 @@ from atdata._storage import Stamp, Store
 
 from ._build import POSITION, Made, PartMaker
 from ._format import INDEX_VERSION, NUMBER, ColumnSet, IndexFacts, PartFacts, part_name, table_name
-from ._index import (
-    COLUMNS,
-    Found,
-    ShardsTable,
-    all_there,
-    encode_part,
-    encode_table,
-    find,
-    path,
-    publish,
-    sound_bytes,
-    statistic_columns,
-    sweep,
-)
+from ._index import Found, all_there, encode_part, find, path, publish, sound_bytes, sweep
 from ._plan import LIMITS, Item, Kept, Limits, LoadedShard, Lot, Sets, ShardRun, ahead, load, lots, plan, read_digest
+from ._shards_table import COLUMNS, ShardsTable, encode_table, statistic_columns
 from ._statistics import CodeBook, as_table, with_codes
 
 __all__ = [

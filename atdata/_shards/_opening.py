@@ -20,9 +20,9 @@ from atdata._errors import (
     UncommittedShardWarning,
     listed,
 )
-from atdata._manifest import HEADER_SUFFIX, INDEX_FOLDER, Listing, Sidecars, read_listing
+from atdata._manifest import HEADER_SUFFIX, INDEX_FOLDER, MAX_READ, Listing, Sidecars, read_listing
 from atdata._storage import ApartStore, OversizedFileError, Stamp, Store, StorePath, UnionStore, absolute_url
-from atdata._tar import shard_id_of
+from atdata._tar import shard_id_of, tar_name
 
 from ._finding import Finder, parent_of
 
@@ -52,8 +52,6 @@ S = TypeVar("S")
 DatasetSource: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 SLICE_SUFFIX = ".slice.parquet"
-#: No header is longer, in bytes.
-_MAX_HEADER = 64 << 20
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
@@ -86,7 +84,7 @@ class OpenShards(NamedTuple, Generic[S]):
     @property
     def named(self) -> str | list[str]:
         """What they were opened from, or the tars themselves, as absolute paths or patterns."""
-        return self.source or [self.store.url(f"{shard_id}.tar") for shard_id in self.shard_ids]
+        return self.source or [self.store.url(tar_name(shard_id)) for shard_id in self.shard_ids]
 
     def reopened(self) -> "OpenShards[S]":
         """Return the shards as they are now.
@@ -98,7 +96,7 @@ class OpenShards(NamedTuple, Generic[S]):
             return self.reopen()
         listing = list_shards(self.store, self.shard_ids)
         present = {*(shard.shard_id for shard in listing.committed), *listing.uncommitted}
-        if missing := [self.store.url(f"{shard_id}.tar") for shard_id in self.shard_ids if shard_id not in present]:
+        if missing := [self.store.url(tar_name(shard_id)) for shard_id in self.shard_ids if shard_id not in present]:
             raise _missing(missing)
         return self._replace(listing=listing)
 
@@ -363,7 +361,7 @@ def _own(store: Store, names: Sequence[str], stamps: Mapping[str, Stamp]) -> tup
 
 def _is_foreign(store: Store, shard: Sidecars) -> bool:
     try:
-        members = msgspec.json.decode(store.read(shard.header, _MAX_HEADER))
+        members = msgspec.json.decode(store.read(shard.header, MAX_READ))
     except OversizedFileError:
         return True
     except OSError:
@@ -485,9 +483,11 @@ def join_shards(parts: Mapping[str, OpenShards[Any]]) -> OpenShards[Any]:
     )
 
 
-def repeated_tar(shards: OpenShards[Any]) -> str | None:
-    """Return the path of a tar that is there more than once; None where none is."""
-    counts = collections.Counter(shards.store.url(f"{shard_id}.tar") for shard_id in shards.shard_ids)
+def repeated_tar(*openings: OpenShards[Any]) -> str | None:
+    """Return the path of a tar that is there more than once in some openings together; None where none is."""
+    counts = collections.Counter(
+        shards.store.url(tar_name(shard_id)) for shards in openings for shard_id in shards.shard_ids
+    )
     return next((tar for tar, count in counts.items() if count > 1), None)
 
 

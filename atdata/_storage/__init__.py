@@ -15,7 +15,8 @@ from ._base import (
     is_leftover,
     scan_tables,
 )
-from ._local import LOCAL, Disk, LocalStore
+from ._disk import Disk
+from ._local import LOCAL, LocalStore
 from ._memory import MemoryStore
 from ._open import StorePath, absolute_url, local_path, open_store, path_or_url, register_scheme
 from ._routed import ApartStore, UnionStore

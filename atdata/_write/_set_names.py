@@ -9,6 +9,7 @@ from atdata._errors import SampleValueError, ShardError, ShardExistsError, liste
 from atdata._manifest import HEADER_SUFFIX, TABLE_SUFFIX, Sidecars, check_addable, read_listing
 from atdata._shards import CommittedShard, escape_pattern
 from atdata._storage import Store, StorePath
+from atdata._tar import tar_name
 
 __all__ = [
     "NUMBERED",
@@ -265,7 +266,7 @@ def _remove(store: Store, names: ShardNames) -> None:
 def _continued(store: Store, names: ShardNames) -> Continued:
     listing = read_listing(_names_in(store))
     ours = [each for each in listing.committed if names.index_of(each.shard_id) is not None]
-    loose = [shard_id for shard_id in listing.uncommitted if names.includes(f"{shard_id}.tar")]
+    loose = [shard_id for shard_id in listing.uncommitted if names.includes(tar_name(shard_id))]
     if loose:
         raise ShardError(
             loose[0],
@@ -274,7 +275,7 @@ def _continued(store: Store, names: ShardNames) -> Continued:
             "with manifest=True",
         )
     others = [each.shard_id for each in listing.committed if each not in ours] + list(listing.uncommitted)
-    strangers = [shard_id for shard_id in others if not ours or names.includes(f"{shard_id}.tar")]
+    strangers = [shard_id for shard_id in others if not ours or names.includes(tar_name(shard_id))]
     if strangers:
         raise ShardError(
             strangers[0],
@@ -299,7 +300,7 @@ def _files_of(store: Store, names: ShardNames) -> list[str]:
 def _is_of_longer_stem(table: str, names: ShardNames, there: list[str]) -> bool:
     """Tell whether a table ``p.20240101.manifest.parquet`` is that of ``p.20240101.tar``, not one of ``p.tar``."""
     stem = table.removesuffix(TABLE_SUFFIX)
-    beside = (f"{stem}.tar", stem + HEADER_SUFFIX)
+    beside = (tar_name(stem), stem + HEADER_SUFFIX)
     return stem != table and not names.includes(beside[0]) and any(name in there for name in beside)
 
 

@@ -34,19 +34,6 @@ def shards(dataset: Dataset[Any]) -> list[str]:
     return list(dict.fromkeys(each.shard for each in dataset.query(pl.lit(True))))
 
 
-@pytest.fixture
-def put(tmp_path: Path, photos: Photos) -> Callable[..., Path]:
-    """Write shards of two photos each, by their ids."""
-
-    def write(*shard_ids: str, manifest: bool = True) -> Path:
-        for number, shard_id in enumerate(shard_ids):
-            path = tmp_path / f"{shard_id}.tar"
-            atdata.write_samples(photos(2, seed=number), path, manifest=manifest, durable=False)
-        return tmp_path
-
-    return write
-
-
 # -- what is opened
 
 

@@ -15,8 +15,9 @@ import atdata
 from atdata._index import Headers, open_index
 from atdata._index import _statistics as _codes
 from atdata._index._format import table_name
-from atdata._index._index import encode_table, find, path
+from atdata._index._index import find, path
 from atdata._index._plan import Limits
+from atdata._index._shards_table import encode_table
 from atdata._index._statistics import decode_codes, encode_codes
 from tests.tiers import slow_beyond
 

@@ -34,9 +34,8 @@ STRATA: dict[str, tuple[str, ...]] = {
     "freshness": (
         "atdata/_index/_compact.py",
         "atdata/_index/_index.py",
-        "atdata/_index/_index.py",
-        "atdata/_index/_index.py",
         "atdata/_index/_plan.py",
+        "atdata/_index/_shards_table.py",
     ),
 }
 

@@ -35,19 +35,6 @@ def ids(opened: Any) -> list[str]:
     return list(dict.fromkeys(location.shard for location in opened.query(pl.lit(True))))
 
 
-@pytest.fixture
-def put(tmp_path: Path, photos: Photos) -> Callable[..., Path]:
-    """Write shards of two photos each, by their ids."""
-
-    def write(*shard_ids: str, manifest: bool = True) -> Path:
-        for number, shard_id in enumerate(shard_ids):
-            path = tmp_path / f"{shard_id}.tar"
-            atdata.write_samples(photos(2, seed=number), path, manifest=manifest, durable=False)
-        return tmp_path
-
-    return write
-
-
 FORMS = [
     ("", ["a-0", "a-1", "b-0"]),
     ("a-1.tar", ["a-1"]),
@@ -355,6 +342,6 @@ def test_a_file_too_long_for_a_header_is_of_another_program(
 ) -> None:
     root = put("a")
     (root / "app.manifest.json").write_bytes(b'{"manifest_version": "1.1.0"}')
-    monkeypatch.setattr("atdata._shards._opening._MAX_HEADER", 10)
+    monkeypatch.setattr("atdata._shards._opening.MAX_READ", 10)
     with pytest.warns(ForeignManifestWarning, match=r"app\.manifest\.json"):
         assert ids(Dataset(root)) == ["a"]

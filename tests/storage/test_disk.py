@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from atdata._storage import Disk
-from atdata._storage import _local as _disk
+from atdata._storage import Disk, _disk
 
 
 def test_create_makes_an_empty_file_that_can_be_written(tmp_path):
